@@ -1,0 +1,32 @@
+/* priv - dropping root, and making sure that it is gone
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef BASE_PRIV_H
+#define BASE_PRIV_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+
+struct priv_account {
+	uid_t uid;
+	gid_t gid;
+	char name[64];
+};
+
+/* Looks the account up; ERROR_INPUT names it if there is none. */
+CHECK_RESULT enum error_code priv_lookup(const char *user,
+    struct priv_account *account_r, struct error *err);
+
+/* Becomes the account for good: groups, gid, uid, no capability, no new
+ * privileges; then tries to come back, which must fail.  Called as another
+ * user than root it only checks that it is that account already. */
+CHECK_RESULT enum error_code priv_drop(const struct priv_account *account,
+    struct error *err);
+
+/* Empties every capability set, the bounding set too, and sets
+ * no_new_privs.  For a worker, which is root of its own namespace only. */
+CHECK_RESULT enum error_code priv_drop_capabilities(struct error *err);
+
+#endif
