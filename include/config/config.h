@@ -1,0 +1,140 @@
+/* config - the configuration: one table row for each setting
+ *
+ * The supervisor reads the file once (config_load), checks it whole, and
+ * hands its children the effective settings as text (config_print), which
+ * they read back (config_load_fd): every process serves what was checked,
+ * even if the file has changed since.  A snapshot is built whole and never
+ * changed; any thread may read it.
+ *
+ * Durations are int64_t nanoseconds (written "90", "90s", "500ms", "15m",
+ * "2h", "5d"), sizes uint64_t bytes (written "1048576", "1024K", "1M",
+ * "1G"), counts unsigned.  Syntax: libconfuse 3.3.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* What is done about a verdict, weakest first: the strictest recipient wins
+ * by comparing these.  ACTION_OFF is for macro, phishing and pua only: they
+ * are not looked for. */
+enum action {
+	ACTION_OFF,
+	ACTION_ACCEPT,
+	ACTION_QUARANTINE,
+	ACTION_DISCARD,
+	ACTION_TEMPFAIL,
+	ACTION_REJECT
+};
+
+struct config_strings {
+	size_t count;
+	char **items;
+};
+
+struct config {
+	char *socket;		/* unix:PATH, inet:PORT@HOST, inet6:…, fd:N */
+	unsigned socket_mode;
+	char *socket_group;	/* "" leaves the group alone */
+	char *user;
+	char *state_directory;
+	char *control_socket;
+	char *pid_file;		/* "" for none */
+	int64_t drain_timeout;
+
+	int log_target;		/* enum log_target */
+	int log_facility;	/* syslog(3)'s LOG_MAIL, … */
+	int log_level;		/* enum log_level */
+
+	int64_t deadline_reply;
+	int64_t deadline_reply_submission;
+	int64_t deadline_reply_local;
+	int64_t deadline_progress;
+	int64_t deadline_slow_after;
+	int64_t deadline_scan_cpu;
+	int64_t deadline_scan_wall;
+	unsigned deadline_failures;
+
+	struct config_strings engine_database;
+	unsigned engine_workers;	/* never 0 here: resolved to the CPUs */
+	unsigned engine_background;
+	uint64_t engine_scratch;
+	uint64_t engine_worker_memory;
+	uint64_t engine_max_scan_size;
+	uint64_t engine_max_file_size;
+	unsigned engine_max_files;
+	unsigned engine_max_recursion;
+	int64_t engine_check_interval;
+
+	uint64_t buffer_memory;
+	uint64_t buffer_message_memory;
+	uint64_t buffer_message_max;
+	uint64_t buffer_disk;
+	char *buffer_directory;
+
+	unsigned limits_sessions;
+	unsigned limits_waiting;
+	unsigned limits_queue;
+
+	unsigned cache_entries;
+	int64_t cache_ttl;
+	int64_t cache_late_ttl;
+
+	struct config_strings headers_keep_from;	/* ADDRESS[/BITS] */
+
+	int action_clean;	/* all: enum action */
+	int action_infected;
+	int action_incomplete;
+	int action_encrypted;
+	int action_late;
+	int action_late_submission;
+	int action_unscannable;
+	int action_error;
+	int action_macro;
+	int action_phishing;
+	int action_pua;
+
+	char *reply_infected;	/* templates: %v virus, %i queue ID, %% */
+	char *reply_incomplete;
+	char *reply_encrypted;
+	char *reply_macro;
+	char *reply_phishing;
+	char *reply_pua;
+	char *reply_late;
+	char *reply_unscannable;
+	char *reply_error;
+};
+
+#define CONFIG_DEFAULT_PATH "/etc/vscan-milter/vscan-milter.conf"
+
+/* Reads and checks the file.  On failure *config_r is NULL and err->text is
+ * "FILE:LINE: what is wrong and what is allowed" (ERROR_INPUT), or says why
+ * the file can't be read.  The caller ends it with config_destroy(). */
+CHECK_RESULT enum error_code config_load(const char *path,
+    struct config **config_r, struct error *err);
+
+/* The same from an open file at offset 0; name stands in for its path in
+ * messages.  Leaves fd open. */
+CHECK_RESULT enum error_code config_load_fd(int fd, const char *name,
+    struct config **config_r, struct error *err);
+
+/* Frees it and sets the pointer to NULL.  NULL is allowed. */
+void config_destroy(struct config **config);
+
+/* Writes every setting as a configuration file that config_load() reads back
+ * to the same values; with_comments adds each setting's description, unit,
+ * bounds and default. */
+void config_print(const struct config *config, FILE *out,
+    int with_comments);
+
+/* The name of an action as the file spells it. */
+const char *config_action_name(enum action action);
+
+#endif
