@@ -1,0 +1,52 @@
+/* engines - the engine generations that the filter may use
+ *
+ * The supervisor hands over each generation that has loaded and passed its
+ * self-test; the newest is current, new scans go to it, and one before it
+ * lives on until its last scan has ended: a struct engine is counted by
+ * get/put, and its last put closes the link, on which the engine process
+ * exits.  Any thread.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef SCAN_ENGINES_H
+#define SCAN_ENGINES_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct engine;
+struct engines;
+
+#define ENGINE_NAME_SIZE 17	/* 16 hexadecimal digits and the NUL */
+
+struct engines *engines_create(void);
+
+/* All engines must have been put. */
+void engines_destroy(struct engines **engines);
+
+/* Makes a new generation current; takes over link. */
+void engines_publish(struct engines *engines, int link, const char *name);
+
+/* The current one, counted, or NULL if none is in service. */
+struct engine *engines_get(struct engines *engines);
+
+/* Gives back what engines_get() returned and sets it to NULL. */
+void engines_put(struct engines *engines, struct engine **engine);
+
+/* Says that this engine has died: if it is still current, none is. */
+void engines_lost(struct engines *engines, struct engine *engine);
+
+/* True if it is the current one. */
+bool engines_is_current(struct engines *engines,
+    const struct engine *engine);
+
+/* Its fingerprint, 16 hexadecimal digits; lives as long as the engine. */
+const char *engine_name(const struct engine *engine);
+
+/* Opens a slot on it: *slot_r is our end of a socket on which the engine
+ * takes SPAWN, KILL and NICE (wire.h).  ERROR_GONE if the engine has died. */
+CHECK_RESULT enum error_code engine_open_slot(struct engine *engine,
+    int *slot_r, struct error *err);
+
+#endif

@@ -1,0 +1,68 @@
+/* lane - drives one worker process: spawn, scan, kill, learn how it ended
+ *
+ * A lane belongs to one engine generation and is used by one thread at a
+ * time.  Its worker is spawned by lane_warm() and scans one message after
+ * another in lane_scan(); one that retires, dies or misbehaves is replaced at
+ * the next lane_warm().  What a worker says is not trusted: a wrong job
+ * number, a wrong type or a name that no signature can have ends it, and
+ * costs only the message that it held.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef SCAN_LANE_H
+#define SCAN_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "scan/engines.h"
+#include "scan/verdict.h"
+
+struct config;
+struct lane;
+
+/* How one scan ended. */
+struct lane_result {
+	struct verdict verdict;	/* VERDICT_ERROR if it failed */
+	/* The failure is of the message's own doing and counts towards
+	 * unscannable (DESIGN: a crash of its own, or scan_cpu used up). */
+	bool counts;
+	int64_t scan_time;	/* ns, wall clock */
+	int64_t cpu_time;	/* ns; 0 if unknown */
+	char ended[64];		/* how the worker ended if oddly, else "" */
+};
+
+/* Called by lane_scan() from its own thread whenever the scan has run for
+ * another deadline.slow_after, until it returns true: the scan then goes on
+ * as background work, and the worker is niced down. */
+typedef bool lane_slow_function(void *context);
+
+/* Takes over one count of engine, given back by lane_close().  No worker
+ * yet. */
+CHECK_RESULT enum error_code lane_open(struct engines *engines,
+    struct engine *engine, const struct config *config,
+    struct lane **lane_r, struct error *err);
+
+/* Kills the worker if there is one; sets *lane to NULL. */
+void lane_close(struct lane **lane);
+
+/* The engine it belongs to. */
+struct engine *lane_engine(const struct lane *lane);
+
+/* True if a live worker, past its canary, waits for a message; never
+ * blocks. */
+bool lane_is_ready(const struct lane *lane);
+
+/* Makes sure that a live worker, past its canary, waits for a message.
+ * May take as long as a fork and a small scan, at most 10 s. */
+CHECK_RESULT enum error_code lane_warm(struct lane *lane,
+    struct error *err);
+
+/* Scans size bytes of fd on the warm worker; blocks until a verdict, the
+ * worker's end or deadline.scan_wall.  cancel is a descriptor that becomes
+ * readable when the scan is to be given up. */
+void lane_scan(struct lane *lane, int fd, uint64_t size, int cancel,
+    lane_slow_function *slow, void *context, struct lane_result *result_r);
+
+#endif

@@ -1,0 +1,109 @@
+/* scanner - one scan for one content, in time or late
+ *
+ * A message is submitted by key.  A verdict that is known answers at once; a
+ * scan of the same content that is queued or running is joined; else a scan
+ * is queued for the scan threads, each of which drives one worker (lane.h).
+ * The submitter waits on its ticket until a deadline of its own.  If that
+ * passes, it defers and goes; the scan goes on, and its verdict is kept for
+ * the retry (cache.h).
+ *
+ *   scanner_submit -> ticket: known, joined or queued
+ *   ticket_wait       the verdict, or not yet
+ *   ticket_defer      the try was answered "later"
+ *   ticket_close      the caller is done; the scan may go on
+ *
+ * At most engine.workers scans run in the foreground; one that has run for
+ * deadline.slow_after moves to the background, where at most
+ * engine.background run, and makes room.
+ *
+ * Any thread.  No function but ticket_wait() blocks, and none waits for a
+ * disk or a worker.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef SCAN_SCANNER_H
+#define SCAN_SCANNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "scan/engines.h"
+#include "scan/key.h"
+#include "scan/verdict.h"
+
+struct config;
+struct scanner;
+struct ticket;
+
+/* Where a verdict came from, for the log. */
+enum scan_source {
+	SCAN_SOURCE_NONE,
+	SCAN_SOURCE_SCAN,
+	SCAN_SOURCE_JOINED,
+	SCAN_SOURCE_CACHE,
+	SCAN_SOURCE_STORE
+};
+
+/* The bytes to scan.  release(owner) is called exactly once, from any thread,
+ * when the scanner no longer reads fd; also when submitting fails. */
+struct scan_content {
+	int fd;			/* sealed, or read-only */
+	uint64_t size;		/* bytes */
+	void (*release)(void *owner);
+	void *owner;
+};
+
+struct scan_request {
+	struct key key;
+	struct key envelope;
+	struct scan_content content;
+	/* True if the bytes are only the beginning of the message: what would
+	 * be clean is then incomplete. */
+	bool cut;
+};
+
+struct scan_outcome {
+	struct verdict verdict;
+	enum scan_source source;
+	int64_t scan_time;			/* ns; 0 if none ran */
+	char generation[ENGINE_NAME_SIZE];	/* "" if none */
+};
+
+/* Starts the scan threads.  config and engines must outlive it. */
+CHECK_RESULT enum error_code scanner_create(const struct config *config,
+    struct engines *engines, struct scanner **scanner_r, struct error *err);
+
+/* Gives up what runs, joins the threads; all tickets must be closed. */
+void scanner_destroy(struct scanner **scanner);
+
+/* ERROR_LIMIT: the queue is full (limits.queue); ERROR_ENGINE: no engine is
+ * in service and nothing is known of this key.  err->text is the reason in
+ * one word that a log and a reply can show ("queue-full", "no-engine"). */
+CHECK_RESULT enum error_code scanner_submit(struct scanner *scanner,
+    const struct scan_request *request, struct ticket **ticket_r,
+    struct error *err);
+
+/* Waits until there is a verdict (true, *outcome_r filled in) or until has
+ * passed or scanner_wake_all() was called (false). */
+bool ticket_wait(struct ticket *ticket, int64_t until,
+    struct scan_outcome *outcome_r);
+
+/* Remembers that this try was answered "later", so that the verdict, when
+ * it comes, answers a retry with the same envelope for cache.late_ttl. */
+void ticket_defer(struct ticket *ticket);
+
+/* Ends the caller's interest and sets *ticket to NULL; NULL is allowed. */
+void ticket_close(struct ticket **ticket);
+
+/* Ends every ticket_wait() that is under way, and those to come: for a
+ * drain. */
+void scanner_wake_all(struct scanner *scanner);
+
+/* Tells the scan threads that the current engine has changed. */
+void scanner_engine_changed(struct scanner *scanner);
+
+const char *scan_source_name(enum scan_source source);
+
+#endif

@@ -1,0 +1,99 @@
+/* wire - the messages between supervisor, filter, engine and workers
+ *
+ * Every message is one struct wire_message over a SOCK_SEQPACKET pair
+ * (base/seqpacket.h), at most one descriptor with it.  All processes are of
+ * one build on one machine, so there is no byte order and no version; but a
+ * worker may have been taken over by a message, so whatever is received is
+ * checked here: length, type, that text is NUL-terminated printable ASCII,
+ * that a descriptor is there if and only if the type has one.
+ *
+ *   supervisor -> engine   ADOPT (fd: link), RETIRE
+ *   engine -> supervisor   READY (text: fingerprint; value: signatures;
+ *                          id: sigset fingerprint), FAILED (text: why)
+ *   filter -> engine, link SLOT (fd: slot socket)
+ *   filter -> engine, slot SPAWN, KILL, NICE
+ *   engine -> filter, slot SPAWNED (fd: worker socket), FAILED (text),
+ *                          ENDED (status: as wait(2); value: CPU time, ns)
+ *   worker -> filter       HELLO, RESULT (id: of the job; status: enum
+ *                          verdict_kind; text: name; value: CPU time, ns;
+ *                          flags: WIRE_RETIRING)
+ *   filter -> worker       JOB (id; value: size in bytes; fd: the message)
+ *   supervisor -> filter   ENGINE (fd: link; text: fingerprint), DRAIN
+ *   filter -> supervisor   LISTENING
+ *
+ * A link belongs to one filter process and one engine: when it closes, all
+ * its slots are ended.  A slot is one worker at a time; when its socket
+ * closes, its worker is killed.  An engine that was told to RETIRE exits when
+ * its link has closed; one whose supervisor has gone exits at once.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef SCAN_WIRE_H
+#define SCAN_WIRE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum wire_type {
+	WIRE_ADOPT = 1,
+	WIRE_RETIRE,
+	WIRE_READY,
+	WIRE_FAILED,
+	WIRE_SLOT,
+	WIRE_SPAWN,
+	WIRE_KILL,
+	WIRE_NICE,
+	WIRE_SPAWNED,
+	WIRE_ENDED,
+	WIRE_HELLO,
+	WIRE_RESULT,
+	WIRE_JOB,
+	WIRE_ENGINE,
+	WIRE_DRAIN,
+	WIRE_LISTENING,
+	WIRE_TYPES
+};
+
+#define WIRE_RETIRING 1u	/* the worker exits after this result */
+
+struct wire_message {
+	uint32_t type;		/* enum wire_type */
+	uint32_t flags;
+	int32_t status;
+	uint32_t reserved;	/* 0 */
+	uint64_t id;
+	uint64_t value;
+	char text[256];
+};
+
+/* What one end accepts: a set of 1u << type. */
+#define WIRE_ACCEPT(type) (1u << (type))
+
+/* A worker that catches a deadly signal ends with exit status
+ * WIRE_EXIT_SIGNAL + signal: process 1 of a PID namespace is never killed by
+ * a signal that it sends itself, and setrlimit(2)'s signals count as such
+ * (pid_namespaces(7)). */
+#define WIRE_EXIT_SIGNAL 64
+#define WIRE_EXIT_CANARY 60	/* the canary was missed: the worker is blind */
+#define WIRE_EXIT_SETUP 61	/* it could not get scratch, limits, … */
+#define WIRE_EXIT_PROTOCOL 62	/* the filter broke the protocol */
+
+/* An empty message of that type. */
+struct wire_message wire_make(enum wire_type type);
+
+/* Copies s into message->text, printable and cut. */
+void wire_set_text(struct wire_message *message, const char *s);
+
+/* Sends it, with a copy of fd unless that is -1.  As seqpacket_send(). */
+CHECK_RESULT enum error_code wire_send(int sock,
+    const struct wire_message *message, int fd, struct error *err);
+
+/* Receives and checks one message.  A type outside accepted is ERROR_PEER.
+ * *fd_r is set to the descriptor if the type has one, else to -1; NULL is
+ * allowed where no accepted type has one.  Otherwise as seqpacket_recv(). */
+CHECK_RESULT enum error_code wire_recv(int sock, unsigned accepted,
+    struct wire_message *message, int *fd_r, int64_t until,
+    struct error *err);
+
+#endif

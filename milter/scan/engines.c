@@ -1,0 +1,144 @@
+/* engines - the engine generations that the filter may use
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "scan/engines.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "base/seqpacket.h"
+#include "scan/wire.h"
+
+struct engine {
+	char name[ENGINE_NAME_SIZE];
+	int link;
+	unsigned count;		/* under the lock of struct engines */
+};
+
+struct engines {
+	pthread_mutex_t lock;
+	struct engine *current;	/* one count is ours */
+};
+
+struct engines *
+engines_create(void)
+{
+	struct engines *engines = calloc(1, sizeof *engines);
+
+	if (engines == NULL)
+		abort();
+	pthread_mutex_init(&engines->lock, NULL);
+	return engines;
+}
+
+/* The caller holds the lock. */
+static void
+put_locked(struct engine *engine)
+{
+	assert(engine->count > 0);
+	if (--engine->count > 0)
+		return;
+	fd_close(&engine->link);
+	free(engine);
+}
+
+void
+engines_destroy(struct engines **engines)
+{
+	if ((*engines)->current != NULL)
+		put_locked((*engines)->current);
+	pthread_mutex_destroy(&(*engines)->lock);
+	free(*engines);
+	*engines = NULL;
+}
+
+void
+engines_publish(struct engines *engines, int link, const char *name)
+{
+	struct engine *engine = calloc(1, sizeof *engine);
+
+	if (engine == NULL)
+		abort();
+	snprintf(engine->name, sizeof engine->name, "%s", name);
+	engine->link = link;
+	engine->count = 1;
+	pthread_mutex_lock(&engines->lock);
+	if (engines->current != NULL)
+		put_locked(engines->current);
+	engines->current = engine;
+	pthread_mutex_unlock(&engines->lock);
+}
+
+struct engine *
+engines_get(struct engines *engines)
+{
+	struct engine *engine;
+
+	pthread_mutex_lock(&engines->lock);
+	engine = engines->current;
+	if (engine != NULL)
+		engine->count++;
+	pthread_mutex_unlock(&engines->lock);
+	return engine;
+}
+
+void
+engines_put(struct engines *engines, struct engine **engine)
+{
+	pthread_mutex_lock(&engines->lock);
+	put_locked(*engine);
+	pthread_mutex_unlock(&engines->lock);
+	*engine = NULL;
+}
+
+void
+engines_lost(struct engines *engines, struct engine *engine)
+{
+	pthread_mutex_lock(&engines->lock);
+	if (engines->current == engine) {
+		engines->current = NULL;
+		put_locked(engine);
+	}
+	pthread_mutex_unlock(&engines->lock);
+}
+
+bool
+engines_is_current(struct engines *engines, const struct engine *engine)
+{
+	bool current;
+
+	pthread_mutex_lock(&engines->lock);
+	current = engines->current == engine;
+	pthread_mutex_unlock(&engines->lock);
+	return current;
+}
+
+const char *
+engine_name(const struct engine *engine)
+{
+	return engine->name;
+}
+
+enum error_code
+engine_open_slot(struct engine *engine, int *slot_r, struct error *err)
+{
+	struct wire_message message = wire_make(WIRE_SLOT);
+	enum error_code code;
+	int pair[2];
+
+	*slot_r = -1;
+	code = seqpacket_pair(pair, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = wire_send(engine->link, &message, pair[1], err);
+	fd_close(&pair[1]);
+	if (code == ERROR_NONE)
+		*slot_r = pair[0];
+	else
+		fd_close(&pair[0]);
+	return code;
+}

@@ -1,0 +1,401 @@
+/* lane - drives one worker process
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "scan/lane.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/monotime.h"
+#include "base/text.h"
+#include "config/config.h"
+#include "scan/wire.h"
+
+/* A fork and the canary's scan; more than this is a sick machine. */
+#define WARM_TIME (10 * MONOTIME_S)
+/* From SIGKILL to the engine's report. */
+#define REAP_TIME (5 * MONOTIME_S)
+
+struct lane {
+	struct engines *engines;
+	struct engine *engine;
+	const struct config *config;
+	int slot;
+	int worker;		/* -1: none that can be given a message */
+	bool alive;		/* spawned, and not yet reported as ended */
+	uint64_t job;		/* number of the last one sent */
+};
+
+/* One scan under way. */
+struct run {
+	struct lane *lane;
+	struct lane_result *result;
+	lane_slow_function *slow;
+	void *context;
+	int cancel;
+	int64_t started;
+	int64_t slow_at;
+	int64_t wall_at;
+};
+
+enum error_code
+lane_open(struct engines *engines, struct engine *engine,
+    const struct config *config, struct lane **lane_r, struct error *err)
+{
+	struct lane *lane = calloc(1, sizeof *lane);
+	enum error_code code;
+
+	if (lane == NULL)
+		abort();
+	lane->engines = engines;
+	lane->engine = engine;
+	lane->config = config;
+	lane->worker = -1;
+	code = engine_open_slot(engine, &lane->slot, err);
+	if (code == ERROR_GONE)
+		engines_lost(engines, engine);
+	if (code != ERROR_NONE)
+		lane_close(&lane);
+	*lane_r = lane;
+	return code;
+}
+
+void
+lane_close(struct lane **lane)
+{
+	fd_close(&(*lane)->worker);
+	fd_close(&(*lane)->slot);
+	engines_put((*lane)->engines, &(*lane)->engine);
+	free(*lane);
+	*lane = NULL;
+}
+
+struct engine *
+lane_engine(const struct lane *lane)
+{
+	return lane->engine;
+}
+
+/* Receives the report of the worker's end, killing it if it is not there in
+ * time.  False if the engine has gone, too. */
+static bool
+reap(struct lane *lane, int64_t patience, struct wire_message *ended)
+{
+	struct wire_message kill_message = wire_make(WIRE_KILL);
+	enum error_code code;
+	struct error err;
+
+	fd_close(&lane->worker);
+	if (!lane->alive)
+		return true;
+	code = wire_recv(lane->slot, WIRE_ACCEPT(WIRE_ENDED), ended, NULL,
+	    monotime_after(patience), &err);
+	if (code == ERROR_TIMEOUT &&
+	    wire_send(lane->slot, &kill_message, -1, &err) == ERROR_NONE)
+		code = wire_recv(lane->slot, WIRE_ACCEPT(WIRE_ENDED), ended,
+		    NULL, monotime_after(REAP_TIME), &err);
+	lane->alive = false;
+	if (code == ERROR_NONE)
+		return true;
+	engines_lost(lane->engines, lane->engine);
+	return false;
+}
+
+/* Neither the worker nor the engine has said anything: all is as it was. */
+bool
+lane_is_ready(const struct lane *lane)
+{
+	struct pollfd fds[2] = {
+		{ .fd = lane->worker, .events = POLLIN },
+		{ .fd = lane->slot, .events = POLLIN },
+	};
+
+	return lane->worker >= 0 && poll(fds, 2, 0) == 0;
+}
+
+static enum error_code
+spawn(struct lane *lane, struct error *err)
+{
+	struct wire_message message = wire_make(WIRE_SPAWN);
+	enum error_code code;
+
+	code = wire_send(lane->slot, &message, -1, err);
+	if (code == ERROR_NONE)
+		code = wire_recv(lane->slot,
+		    WIRE_ACCEPT(WIRE_SPAWNED) | WIRE_ACCEPT(WIRE_FAILED),
+		    &message, &lane->worker, monotime_after(WARM_TIME), err);
+	if (code != ERROR_NONE) {
+		engines_lost(lane->engines, lane->engine);
+		return code;
+	}
+	if (message.type == WIRE_FAILED)
+		return error_set(err, ERROR_ENGINE, "%s", message.text);
+	lane->alive = true;
+	return ERROR_NONE;
+}
+
+enum error_code
+lane_warm(struct lane *lane, struct error *err)
+{
+	struct wire_message message;
+	enum error_code code;
+
+	if (lane_is_ready(lane))
+		return ERROR_NONE;
+	if (!reap(lane, REAP_TIME, &message))
+		return error_set(err, ERROR_GONE, "the engine has died");
+	code = spawn(lane, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = wire_recv(lane->worker, WIRE_ACCEPT(WIRE_HELLO), &message,
+	    NULL, monotime_after(WARM_TIME), err);
+	if (code == ERROR_NONE)
+		return ERROR_NONE;
+	if (!reap(lane, code == ERROR_GONE ? REAP_TIME : 0, &message))
+		return error_set(err, ERROR_GONE, "the engine has died");
+	return error_set(err, ERROR_ENGINE,
+	    "a worker ended before its first mail, wait status 0x%x%s",
+	    (unsigned)message.status,
+	    WIFEXITED(message.status) &&
+	    WEXITSTATUS(message.status) == WIRE_EXIT_CANARY
+	    ? ": it missed the canary" : "");
+}
+
+/* The signal that ended the worker, or 0 (wire.h: WIRE_EXIT_SIGNAL). */
+static int
+ending_signal(int status)
+{
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status);
+	if (WIFEXITED(status) && WEXITSTATUS(status) > WIRE_EXIT_SIGNAL)
+		return WEXITSTATUS(status) - WIRE_EXIT_SIGNAL;
+	return 0;
+}
+
+static const char *
+signal_name(int signo)
+{
+	const char *name = sigabbrev_np(signo);
+
+	return name != NULL ? name : "unknown";
+}
+
+/* What the message did itself counts; a kill from outside does not. */
+static void
+judge_signal(int signo, struct lane_result *result)
+{
+	char name[32];
+
+	snprintf(name, sizeof name, "SIG%s", signal_name(signo));
+	snprintf(result->ended, sizeof result->ended, "%s", name);
+	switch (signo) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGABRT:
+	case SIGILL:
+		result->verdict = verdict_make(VERDICT_ERROR, name);
+		result->counts = true;
+		break;
+	case SIGXCPU:
+		result->verdict = verdict_make(VERDICT_ERROR, "scan-cpu");
+		result->counts = true;
+		break;
+	case SIGXFSZ:
+		result->verdict = verdict_make(VERDICT_INCOMPLETE,
+		    "scratch-file-size");
+		break;
+	default:
+		result->verdict = verdict_make(VERDICT_ERROR, name);
+		break;
+	}
+}
+
+static void
+judge_end(struct run *run, const struct wire_message *ended)
+{
+	struct lane_result *result = run->result;
+	int signo = ending_signal(ended->status);
+
+	result->cpu_time = (int64_t)ended->value;
+	if (signo != 0) {
+		judge_signal(signo, result);
+		return;
+	}
+	snprintf(result->ended, sizeof result->ended, "exit-%d",
+	    WEXITSTATUS(ended->status));
+	result->verdict = verdict_make(VERDICT_ERROR,
+	    WEXITSTATUS(ended->status) == WIRE_EXIT_CANARY ? "canary-missed"
+							   : "worker-ended");
+}
+
+static void
+fail(struct run *run, const char *why)
+{
+	run->result->verdict = verdict_make(VERDICT_ERROR, why);
+	snprintf(run->result->ended, sizeof run->result->ended, "%s", why);
+}
+
+/* The worker has gone by itself, or with its engine. */
+static void
+settle_death(struct run *run)
+{
+	struct wire_message ended;
+
+	if (reap(run->lane, REAP_TIME, &ended))
+		judge_end(run, &ended);
+	else
+		fail(run, "engine-died");
+}
+
+static void
+end_scan(struct run *run, const char *why)
+{
+	struct wire_message ended;
+
+	fail(run, why);
+	if (reap(run->lane, 0, &ended))
+		run->result->cpu_time = (int64_t)ended.value;
+}
+
+/* What a worker may claim, and with which name. */
+static bool
+result_is_sound(const struct lane *lane, const struct wire_message *message)
+{
+	switch (message->status) {
+	case VERDICT_CLEAN:
+		return message->id == lane->job && message->text[0] == '\0';
+	case VERDICT_ERROR:
+	case VERDICT_INFECTED:
+	case VERDICT_ENCRYPTED:
+	case VERDICT_MACRO:
+	case VERDICT_PHISHING:
+	case VERDICT_PUA:
+	case VERDICT_INCOMPLETE:
+		return message->id == lane->job &&
+		    text_is_signature_name(message->text);
+	default:
+		return false;
+	}
+}
+
+/* True when the scan has ended one way or the other. */
+static bool
+take_result(struct run *run)
+{
+	struct lane *lane = run->lane;
+	struct wire_message message;
+	enum error_code code;
+	struct error err;
+
+	code = wire_recv(lane->worker, WIRE_ACCEPT(WIRE_RESULT), &message,
+	    NULL, 0, &err);
+	if (code == ERROR_TIMEOUT)
+		return false;
+	if (code == ERROR_GONE) {
+		settle_death(run);
+		return true;
+	}
+	if (code != ERROR_NONE || !result_is_sound(lane, &message)) {
+		end_scan(run, "worker-talked-nonsense");
+		return true;
+	}
+	run->result->verdict = verdict_make(
+	    (enum verdict_kind)message.status, message.text);
+	run->result->cpu_time = (int64_t)message.value;
+	if (message.flags & WIRE_RETIRING)
+		fd_close(&lane->worker);
+	return true;
+}
+
+/* Past slow_after the scan asks, again and again, to leave its lane. */
+static void
+offer_background(struct run *run)
+{
+	struct wire_message message = wire_make(WIRE_NICE);
+	struct error err;
+
+	if (!run->slow(run->context)) {
+		run->slow_at = monotime_after(
+		    run->lane->config->deadline_slow_after);
+		return;
+	}
+	run->slow_at = MONOTIME_NEVER;
+	/* Only a preference: a death shows in the next round. */
+	if (wire_send(run->lane->slot, &message, -1, &err) != ERROR_NONE)
+		return;
+}
+
+/* One round of waiting; true when the scan has ended. */
+static bool
+wait_round(struct run *run)
+{
+	struct lane *lane = run->lane;
+	struct pollfd fds[3] = {
+		{ .fd = lane->worker, .events = POLLIN },
+		{ .fd = lane->slot, .events = POLLIN },
+		{ .fd = run->cancel, .events = POLLIN },
+	};
+	int64_t next = run->slow_at < run->wall_at ? run->slow_at
+						   : run->wall_at;
+
+	if (poll(fds, 3, monotime_poll_ms(next)) < 0 && errno != EINTR) {
+		end_scan(run, "poll-failed");
+		return true;
+	}
+	/* First the worker: it may have answered and then ended. */
+	if (fds[0].revents != 0 || fds[1].revents != 0) {
+		if (take_result(run))
+			return true;
+		if (fds[1].revents != 0) {
+			settle_death(run);
+			return true;
+		}
+	}
+	if (fds[2].revents != 0) {
+		end_scan(run, "given-up");
+		return true;
+	}
+	if (monotime_now() >= run->wall_at) {
+		end_scan(run, "scan-wall");
+		return true;
+	}
+	if (monotime_now() >= run->slow_at)
+		offer_background(run);
+	return false;
+}
+
+void
+lane_scan(struct lane *lane, int fd, uint64_t size, int cancel,
+    lane_slow_function *slow, void *context, struct lane_result *result_r)
+{
+	struct wire_message message = wire_make(WIRE_JOB);
+	struct run run = {
+		.lane = lane,
+		.result = result_r,
+		.slow = slow,
+		.context = context,
+		.cancel = cancel,
+		.started = monotime_now(),
+		.slow_at = monotime_after(lane->config->deadline_slow_after),
+		.wall_at = monotime_after(lane->config->deadline_scan_wall),
+	};
+	struct error err;
+
+	memset(result_r, 0, sizeof *result_r);
+	message.id = ++lane->job;
+	message.value = size;
+	if (wire_send(lane->worker, &message, fd, &err) != ERROR_NONE)
+		settle_death(&run);
+	else
+		while (!wait_round(&run))
+			continue;
+	result_r->scan_time = monotime_now() - run.started;
+}
