@@ -1,0 +1,60 @@
+/* filter - what all sessions of the filter process share
+ *
+ * Made by the main function before libmilter runs, read by every callback;
+ * the counters have a lock of their own.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef FILTER_FILTER_H
+#define FILTER_FILTER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "filter/wakeup.h"
+
+struct config;
+struct msgpool;
+struct netlist;
+struct scanner;
+
+struct filter {
+	const struct config *config;
+	struct scanner *scanner;
+	struct msgpool *pool;
+	struct netlist *keep_from;
+	struct wakeup wakeup;
+	char host[256];		/* where the MTA names none */
+
+	pthread_mutex_t lock;
+	pthread_cond_t quiet;	/* messages has become 0 */
+	unsigned sessions;
+	unsigned messages;	/* between MAIL and its reply */
+	unsigned waiting;	/* callbacks that block */
+	bool draining;
+};
+
+/* The counters begin at 0; the rest is the caller's. */
+void filter_init(struct filter *filter, const struct config *config);
+void filter_fini(struct filter *filter);
+
+/* True if the session is within limits.sessions; it is counted anyway. */
+bool filter_session_begin(struct filter *filter);
+void filter_session_end(struct filter *filter);
+
+void filter_message_begin(struct filter *filter);
+void filter_message_end(struct filter *filter);
+
+/* False if limits.waiting callbacks block already; else counted until
+ * filter_wait_end(). */
+bool filter_wait_begin(struct filter *filter);
+void filter_wait_end(struct filter *filter);
+
+bool filter_is_draining(struct filter *filter);
+
+/* Lets no callback wait any more, and waits until no message is under way, or
+ * until (monotime.h). */
+void filter_drain(struct filter *filter, int64_t until);
+
+#endif

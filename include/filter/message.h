@@ -1,0 +1,51 @@
+/* message - one message between MAIL and the reply to its end
+ *
+ * Made at MAIL, ended by message_end(), which is called from end of message,
+ * abort and close alike, and is harmless when called twice.  One thread at a
+ * time, though not always the same one.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef FILTER_MESSAGE_H
+#define FILTER_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "filter/header.h"
+#include "filter/msgbuf.h"
+#include "scan/key.h"
+
+struct message {
+	char *sender;
+	char **recipients;
+	size_t recipient_count;
+	size_t recipient_room;
+	char message_id[256];	/* cut; as it came */
+	/* How often each of our headers came with the message. */
+	unsigned own_headers[HEADER_OWN_COUNT];
+	bool headers_begun;
+	bool headers_ended;
+	struct msgbuf *buf;
+};
+
+/* Aborts if memory is short. */
+struct message *message_create(struct msgpool *pool, const char *sender);
+
+void message_add_recipient(struct message *message, const char *recipient);
+
+/* One header, as header_add() takes it. */
+void message_add_header(struct message *message, const char *name,
+    const char *value, bool has_space);
+
+/* Bytes of the body; the first call ends the headers. */
+void message_add_body(struct message *message, const void *data, size_t len);
+
+/* After the last byte, whether there was a body or not. */
+void message_complete(struct message *message);
+
+/* Frees it and sets the pointer to NULL; NULL is allowed. */
+void message_end(struct message **message);
+
+#endif

@@ -1,0 +1,35 @@
+/* policy - what is done about a message, as a pure function
+ *
+ * The action depends on the message's facts and the recipient; of several
+ * recipients the strictest action wins, since a milter gives one answer for
+ * all.  Nothing here has state or does anything.  Any thread.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef FILTER_POLICY_H
+#define FILTER_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+#include "scan/verdict.h"
+
+struct policy_message {
+	enum verdict_kind verdict;
+	/* A person waits: an authenticated client, or local submission. */
+	bool submission;
+};
+
+/* Rules by recipient enter here; without any, recipient makes no
+ * difference. */
+enum action policy_decide(const struct config *config,
+    const struct policy_message *message, const char *recipient);
+
+/* The strictest of policy_decide() over all recipients; with none, that of a
+ * recipient no rule knows. */
+enum action policy_strictest(const struct config *config,
+    const struct policy_message *message, char *const *recipients,
+    size_t count);
+
+#endif

@@ -1,0 +1,32 @@
+/* record - the one log line of a message
+ *
+ * Postfix's manner: "QUEUEID: client=…, from=…, …": values are made safe
+ * (base/text.h: text_field), so that nothing a sender controls can forge a
+ * line or a field.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef FILTER_RECORD_H
+#define FILTER_RECORD_H
+
+#include <stdint.h>
+
+#include "config/config.h"
+#include "scan/key.h"
+#include "scan/scanner.h"
+
+struct session;
+
+struct record {
+	const struct session *session;
+	const char *queue_id;	/* NULL: the MTA gave none */
+	const struct key *key;	/* NULL: not known */
+	struct scan_outcome outcome;
+	enum action action;
+	int64_t wait_time;	/* ns that the reply waited for a verdict */
+	int64_t total_time;	/* ns from the end of the message */
+};
+
+void record_log(const struct record *record);
+
+#endif

@@ -1,0 +1,27 @@
+/* reply - the text of a refusal, made safe for libmilter and the MTA
+ *
+ * smfi_setreply (libmilter API): the text may have no CR or LF, a '%' must be
+ * doubled, MAXREPLYLEN is 980; a 4xx code counts only with a tempfail, a 5xx
+ * one only with a reject.  Sendmail drops a text with a lone '%'.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef FILTER_REPLY_H
+#define FILTER_REPLY_H
+
+#include "config/config.h"
+#include "scan/verdict.h"
+
+struct reply {
+	char code[4];		/* RFC 5321 */
+	char status[8];		/* RFC 3463 */
+	char text[900];		/* '%' already doubled */
+};
+
+/* The reply for a rejected or deferred message, from the administrator's
+ * template of that verdict.  queue_id may be NULL. */
+void reply_make(const struct config *config, enum action action,
+    const struct verdict *verdict, const char *queue_id,
+    struct reply *reply_r);
+
+#endif

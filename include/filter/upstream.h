@@ -1,0 +1,27 @@
+/* upstream - the filter's end of its talk with the supervisor
+ *
+ * A thread that takes over engine generations, and drains the filter when it
+ * is told to, or when the supervisor has gone.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef FILTER_UPSTREAM_H
+#define FILTER_UPSTREAM_H
+
+#include "base/error.h"
+
+struct engines;
+struct filter;
+
+struct upstream {
+	int sock;		/* to the supervisor; the caller's */
+	struct filter *filter;
+	struct engines *engines;
+};
+
+/* Says LISTENING and starts the thread, which runs until the process ends.
+ * upstream must live as long. */
+CHECK_RESULT enum error_code upstream_start(struct upstream *upstream,
+    struct error *err);
+
+#endif

@@ -1,0 +1,215 @@
+/* callbacks - what libmilter calls
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "filter/callbacks.h"
+
+#include <libmilter/mfapi.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "filter/eom.h"
+#include "filter/filter.h"
+#include "filter/session.h"
+
+/* Set once before smfi_main(), see callbacks.h. */
+static struct filter *the_filter;
+
+/* The steps and replies that this filter has no use for.  The reply to MAIL
+ * stays: that is where a session is told that it can't be served. */
+#define STEPS_WANTED \
+	(SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA | SMFIP_NR_CONN | \
+	SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY | \
+	SMFIP_HDR_LEADSPC)
+
+#define ACTIONS_WANTED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE)
+
+/* No reply, where that was agreed on. */
+static sfsistat
+quietly(const struct session *session, unsigned long step)
+{
+	return (session->steps & step) != 0 ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+static struct session *
+session_of(SMFICTX *ctx)
+{
+	return smfi_getpriv(ctx);
+}
+
+/* Sendmail tests the macro list of EOH at EOM, so both get the same. */
+static bool
+ask_for_macros(SMFICTX *ctx)
+{
+	char at_end[] = "i j {auth_type}";
+
+	return smfi_setsymlist(ctx, SMFIM_EOH, at_end) == MI_SUCCESS &&
+	    smfi_setsymlist(ctx, SMFIM_EOM, at_end) == MI_SUCCESS;
+}
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
+    unsigned long unused2, unsigned long unused3, unsigned long *actions_r,
+    unsigned long *steps_r, unsigned long *unused2_r,
+    unsigned long *unused3_r)
+{
+	struct session *session = session_of(ctx);
+
+	(void)unused2;
+	(void)unused3;
+	*actions_r = actions & ACTIONS_WANTED;
+	*steps_r = steps & STEPS_WANTED;
+	*unused2_r = 0;
+	*unused3_r = 0;
+	if ((actions & SMFIF_SETSYMLIST) != 0) {
+		*actions_r |= SMFIF_SETSYMLIST;
+		if (!ask_for_macros(ctx))
+			log_msg(LOG_LEVEL_WARNING,
+			    "libmilter refused the list of macros");
+	}
+	if (*actions_r == 0)
+		log_msg(LOG_LEVEL_WARNING,
+		    "the MTA lets no milter change headers");
+	session_destroy(&session);
+	session = session_create(the_filter, *steps_r);
+	if (smfi_setpriv(ctx, session) != MI_SUCCESS)
+		session_destroy(&session);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
+{
+	struct session *session = session_of(ctx);
+
+	if (session == NULL)
+		return SMFIS_TEMPFAIL;
+	session_connected(session, name, address);
+	return quietly(session, SMFIP_NR_CONN);
+}
+
+/* 421 makes the MTA close the connection, RFC 5321 3.8. */
+static sfsistat
+turn_away(SMFICTX *ctx, const char *why)
+{
+	char code[] = "421", status[] = "4.3.2", text[128];
+
+	snprintf(text, sizeof text, "Virus scanner %s, please try again "
+	    "later", why);
+	if (smfi_setreply(ctx, code, status, text) != MI_SUCCESS)
+		log_msg(LOG_LEVEL_ERROR, "libmilter refused a reply text");
+	return SMFIS_TEMPFAIL;
+}
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **arguments)
+{
+	struct session *session = session_of(ctx);
+
+	if (session == NULL)
+		return SMFIS_TEMPFAIL;
+	if (session->over_limit) {
+		log_msg(LOG_LEVEL_WARNING, "NOQUEUE: client=%s, "
+		    "action=tempfail, reason=limits.sessions",
+		    session->client);
+		return turn_away(ctx, "has too many sessions");
+	}
+	if (filter_is_draining(session->filter))
+		return turn_away(ctx, "is shutting down");
+	session_begin_message(session, arguments[0]);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_recipient(SMFICTX *ctx, char **arguments)
+{
+	struct session *session = session_of(ctx);
+
+	if (session == NULL || session->message == NULL)
+		return SMFIS_TEMPFAIL;
+	message_add_recipient(session->message, arguments[0]);
+	return quietly(session, SMFIP_NR_RCPT);
+}
+
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct session *session = session_of(ctx);
+
+	if (session == NULL || session->message == NULL)
+		return SMFIS_TEMPFAIL;
+	message_add_header(session->message, name, value,
+	    (session->steps & SMFIP_HDR_LEADSPC) != 0);
+	return quietly(session, SMFIP_NR_HDR);
+}
+
+static sfsistat
+on_body(SMFICTX *ctx, unsigned char *data, size_t len)
+{
+	struct session *session = session_of(ctx);
+
+	if (session == NULL || session->message == NULL)
+		return SMFIS_TEMPFAIL;
+	message_add_body(session->message, data, len);
+	return quietly(session, SMFIP_NR_BODY);
+}
+
+static sfsistat
+on_eom(SMFICTX *ctx)
+{
+	struct session *session = session_of(ctx);
+	sfsistat reply;
+
+	if (session == NULL || session->message == NULL)
+		return SMFIS_TEMPFAIL;
+	reply = eom_answer(ctx, session);
+	session_end_message(session);
+	return reply;
+}
+
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+	struct session *session = session_of(ctx);
+
+	if (session != NULL)
+		session_end_message(session);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+	struct session *session = session_of(ctx);
+
+	smfi_setpriv(ctx, NULL);
+	session_destroy(&session);
+	return SMFIS_CONTINUE;
+}
+
+enum error_code
+callbacks_register(struct filter *filter, struct error *err)
+{
+	static char name[] = "vscan-milter";
+	struct smfiDesc description = {
+		.xxfi_name = name,
+		.xxfi_version = SMFI_VERSION,
+		.xxfi_flags = ACTIONS_WANTED | SMFIF_SETSYMLIST,
+		.xxfi_connect = on_connect,
+		.xxfi_envfrom = on_mail,
+		.xxfi_envrcpt = on_recipient,
+		.xxfi_header = on_header,
+		.xxfi_body = on_body,
+		.xxfi_eom = on_eom,
+		.xxfi_abort = on_abort,
+		.xxfi_close = on_close,
+		.xxfi_negotiate = on_negotiate,
+	};
+
+	the_filter = filter;
+	if (smfi_register(description) != MI_SUCCESS)
+		return error_set(err, ERROR_UNSUPPORTED,
+		    "libmilter refused the filter's description");
+	return ERROR_NONE;
+}

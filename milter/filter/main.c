@@ -1,0 +1,188 @@
+/* main - the filter process: libmilter, sessions, scan threads
+ *
+ * Started by the supervisor alone, with descriptor 3 the socket to it and
+ * descriptor 4 the effective configuration.  --version is for people.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <libmilter/mfapi.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/priv.h"
+#include "base/process.h"
+#include "config/config.h"
+#include "filter/callbacks.h"
+#include "filter/filter.h"
+#include "filter/listener.h"
+#include "filter/msgbuf.h"
+#include "filter/netlist.h"
+#include "filter/upstream.h"
+#include "scan/engines.h"
+#include "scan/scanner.h"
+
+#define SUPERVISOR_FD 3
+#define CONFIG_FD 4
+
+/* A command longer than libmilter's 64 KB would close the session without a
+ * word. */
+#define COMMAND_MAX (1024 * 1024)
+
+static int
+print_version(void)
+{
+	unsigned major, minor, patch;
+
+	smfi_version(&major, &minor, &patch);
+	printf("libmilter %u.%u.%u\n", major, minor, patch);
+	return EX_OK;
+}
+
+/* libmilter waits for HUP, TERM and INT on a thread of its own and stops at
+ * HUP; they are the supervisor's business, and blocked everywhere before the
+ * first thread starts. */
+static void
+set_signals(void)
+{
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGHUP);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &blocked, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Each session has a connection and perhaps a message in memory; each waiting
+ * one may have a spill file besides. */
+static void
+raise_limits(const struct config *config)
+{
+	uint64_t want = 2 * (uint64_t)config->limits_sessions +
+	    3 * (uint64_t)config->limits_waiting +
+	    4 * (uint64_t)config->limits_queue + 512;
+	uint64_t reached = process_raise_nofile(want);
+
+	if (reached < want)
+		log_msg(LOG_LEVEL_WARNING, "only %llu of %llu descriptors are "
+		    "allowed: raise RLIMIT_NOFILE (LimitNOFILE=), or lower "
+		    "limits.sessions, limits.waiting and limits.queue",
+		    (unsigned long long)reached, (unsigned long long)want);
+}
+
+static enum error_code
+find_account(const struct config *config, struct priv_account *account,
+    struct error *err)
+{
+	if (geteuid() == 0)
+		return priv_lookup(config->user, account, err);
+	account->uid = geteuid();
+	account->gid = getegid();
+	snprintf(account->name, sizeof account->name, "uid %u",
+	    (unsigned)account->uid);
+	return ERROR_NONE;
+}
+
+/* All that needs root: the socket and the limits.  Then root is given up. */
+static enum error_code
+open_as_root(struct filter *filter, struct error *err)
+{
+	struct priv_account account;
+	enum error_code code;
+
+	raise_limits(filter->config);
+	code = find_account(filter->config, &account, err);
+	if (code == ERROR_NONE)
+		code = callbacks_register(filter, err);
+	if (code == ERROR_NONE)
+		code = listener_open(filter->config, &account, err);
+	if (code == ERROR_NONE)
+		code = wakeup_init(&filter->wakeup, err);
+	if (code == ERROR_NONE)
+		code = priv_drop(&account, err);
+	process_set_nondumpable();
+	process_die_with_parent();
+	return code;
+}
+
+static enum error_code
+start_parts(struct filter *filter, struct upstream *upstream,
+    struct error *err)
+{
+	const struct config *config = filter->config;
+	enum error_code code;
+
+	upstream->sock = SUPERVISOR_FD;
+	upstream->filter = filter;
+	upstream->engines = engines_create();
+	code = netlist_create(&config->headers_keep_from, &filter->keep_from,
+	    err);
+	if (code == ERROR_NONE)
+		code = msgpool_create(config, &filter->pool, err);
+	if (code == ERROR_NONE)
+		code = scanner_create(config, upstream->engines,
+		    &filter->scanner, err);
+	if (code == ERROR_NONE)
+		code = upstream_start(upstream, err);
+	return code;
+}
+
+/* What is made here lives until the process ends: libmilter's threads may
+ * still be in a callback when smfi_main() has returned. */
+static enum error_code
+run(struct config *config, struct error *err)
+{
+	static struct filter filter;
+	static struct upstream upstream;
+	enum error_code code;
+
+	filter_init(&filter, config);
+	set_signals();
+	smfi_setmaxdatasize(COMMAND_MAX);
+	code = open_as_root(&filter, err);
+	if (code == ERROR_NONE)
+		code = start_parts(&filter, &upstream, err);
+	if (code == ERROR_NONE && smfi_main() != MI_SUCCESS)
+		code = error_set(err, ERROR_SYSTEM, "libmilter gave up");
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct config *config;
+	enum error_code code;
+	struct error err;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		return print_version();
+	if (argc != 1 || isatty(CONFIG_FD)) {
+		fprintf(stderr, "vscan-filter is started by vscan-milter\n");
+		return EX_USAGE;
+	}
+	prctl(PR_SET_NAME, "vscan-filter");
+	code = config_load_fd(CONFIG_FD, "configuration", &config, &err);
+	if (code == ERROR_NONE) {
+		close(CONFIG_FD);
+		log_open("vscan-milter/filter",
+		    (enum log_target)config->log_target,
+		    config->log_facility,
+		    (enum log_level)config->log_level);
+		if (sodium_init() < 0)
+			code = error_set(&err, ERROR_UNSUPPORTED,
+			    "libsodium does not start");
+	}
+	if (code == ERROR_NONE)
+		code = run(config, &err);
+	if (code == ERROR_NONE)
+		return EX_OK;
+	log_error(LOG_LEVEL_ERROR, "the filter can't run", &err);
+	return code == ERROR_INPUT ? EX_CONFIG : EX_OSERR;
+}

@@ -1,0 +1,109 @@
+/* message - one message between MAIL and the reply to its end
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "filter/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static char *
+copy_string(const char *s)
+{
+	char *copy = strdup(s);
+
+	if (copy == NULL)
+		abort();
+	return copy;
+}
+
+struct message *
+message_create(struct msgpool *pool, const char *sender)
+{
+	struct message *message = calloc(1, sizeof *message);
+
+	if (message == NULL)
+		abort();
+	message->sender = copy_string(sender);
+	message->buf = msgbuf_create(pool);
+	return message;
+}
+
+void
+message_add_recipient(struct message *message, const char *recipient)
+{
+	if (message->recipient_count == message->recipient_room) {
+		message->recipient_room = message->recipient_room * 2 + 4;
+		message->recipients = reallocarray(message->recipients,
+		    message->recipient_room, sizeof *message->recipients);
+		if (message->recipients == NULL)
+			abort();
+	}
+	message->recipients[message->recipient_count++] =
+	    copy_string(recipient);
+}
+
+static void
+begin_headers(struct message *message)
+{
+	if (message->headers_begun)
+		return;
+	message->headers_begun = true;
+	header_begin(message->buf);
+}
+
+void
+message_add_header(struct message *message, const char *name,
+    const char *value, bool has_space)
+{
+	enum header_own own = header_own_find(name);
+
+	begin_headers(message);
+	if (own != HEADER_OWN_COUNT)
+		message->own_headers[own]++;
+	if (strcasecmp(name, "Message-ID") == 0)
+		snprintf(message->message_id, sizeof message->message_id,
+		    "%s", value + strspn(value, " \t"));
+	header_add(message->buf, name, value, has_space);
+}
+
+static void
+end_headers(struct message *message)
+{
+	if (message->headers_ended)
+		return;
+	message->headers_ended = true;
+	begin_headers(message);
+	header_end(message->buf);
+}
+
+void
+message_add_body(struct message *message, const void *data, size_t len)
+{
+	end_headers(message);
+	msgbuf_append(message->buf, data, len);
+}
+
+void
+message_complete(struct message *message)
+{
+	end_headers(message);
+}
+
+void
+message_end(struct message **message_p)
+{
+	struct message *message = *message_p;
+
+	*message_p = NULL;
+	if (message == NULL)
+		return;
+	msgbuf_unref(&message->buf);
+	for (size_t i = 0; i < message->recipient_count; i++)
+		free(message->recipients[i]);
+	free(message->recipients);
+	free(message->sender);
+	free(message);
+}

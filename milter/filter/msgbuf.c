@@ -1,0 +1,321 @@
+/* msgbuf - holds one message while it arrives and is scanned
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "filter/msgbuf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cond.h"
+#include "base/fd.h"
+#include "config/config.h"
+#include "msgbuf_internal.h"
+
+/* Most mail is smaller, and then written to its memory file in one go. */
+#define STAGE_SIZE 32768
+
+enum error_code
+msgpool_create(const struct config *config, struct msgpool **pool_r,
+    struct error *err)
+{
+	struct msgpool *pool = calloc(1, sizeof *pool);
+	int failed;
+
+	*pool_r = NULL;
+	if (pool == NULL)
+		abort();
+	pool->config = config;
+	pthread_mutex_init(&pool->lock, NULL);
+	cond_init(&pool->work);
+	cond_init(&pool->moved);
+	failed = pthread_create(&pool->thread, NULL, spill_thread, pool);
+	if (failed) {
+		free(pool);
+		return error_sys(err, failed, "starting the spill thread");
+	}
+	*pool_r = pool;
+	return ERROR_NONE;
+}
+
+void
+msgpool_destroy(struct msgpool **pool_p)
+{
+	struct msgpool *pool = *pool_p;
+
+	pthread_mutex_lock(&pool->lock);
+	pool->stop = true;
+	pthread_cond_signal(&pool->work);
+	pthread_mutex_unlock(&pool->lock);
+	pthread_join(pool->thread, NULL);
+	assert(pool->memory == 0 && pool->disk == 0);
+	pthread_cond_destroy(&pool->moved);
+	pthread_cond_destroy(&pool->work);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+	*pool_p = NULL;
+}
+
+struct msgpool_usage
+msgpool_usage(struct msgpool *pool)
+{
+	struct msgpool_usage usage;
+
+	pthread_mutex_lock(&pool->lock);
+	usage.memory = pool->memory;
+	usage.disk = pool->disk;
+	pthread_mutex_unlock(&pool->lock);
+	return usage;
+}
+
+struct msgbuf *
+msgbuf_create(struct msgpool *pool)
+{
+	struct msgbuf *buf = calloc(1, sizeof *buf);
+
+	if (buf == NULL)
+		abort();
+	buf->pool = pool;
+	atomic_init(&buf->references, 1);
+	buf->patience = MSGBUF_PATIENCE;
+	buf->memory_fd = -1;
+	buf->read_fd = -1;
+	buf->spill_fd = -1;
+	key_digest_init(&buf->digest, pool->config);
+	return buf;
+}
+
+void
+msgbuf_free(struct msgbuf *buf)
+{
+	struct msgpool *pool = buf->pool;
+
+	fd_close(&buf->memory_fd);
+	fd_close(&buf->read_fd);
+	fd_close(&buf->spill_fd);
+	pthread_mutex_lock(&pool->lock);
+	pool->memory -= buf->written - buf->spilled;
+	pool->disk -= buf->spilled;
+	pthread_cond_broadcast(&pool->moved);
+	pthread_mutex_unlock(&pool->lock);
+	free(buf->stage);
+	free(buf);
+}
+
+/* Closing a spill file frees its blocks, which takes a disk its time: the
+ * spill thread does it. */
+void
+msgbuf_unref(struct msgbuf **buf_p)
+{
+	struct msgbuf *buf = *buf_p;
+	bool spilled;
+
+	*buf_p = NULL;
+	if (buf == NULL || atomic_fetch_sub(&buf->references, 1) > 1)
+		return;
+	pthread_mutex_lock(&buf->pool->lock);
+	spilled = buf->spilling;
+	if (spilled) {
+		buf->dead = true;
+		spill_enqueue(buf);
+	}
+	pthread_mutex_unlock(&buf->pool->lock);
+	if (!spilled)
+		msgbuf_free(buf);
+}
+
+/* Spilling starts early enough that the disk has a chance to keep up. */
+static bool
+should_spill(const struct msgbuf *buf, size_t len)
+{
+	const struct msgpool *pool = buf->pool;
+	const struct config *config = pool->config;
+
+	return buf->written + len > config->buffer_message_memory ||
+	    pool->memory + len > config->buffer_memory / 4 * 3;
+}
+
+/* Takes len bytes of the pool's memory, waiting for the spill thread if need
+ * be.  Returns false when the message has failed. */
+static bool
+reserve(struct msgbuf *buf, size_t len)
+{
+	struct msgpool *pool = buf->pool;
+	int64_t started = monotime_now();
+	int64_t until = started + buf->patience;
+	bool full;
+
+	pthread_mutex_lock(&pool->lock);
+	if (!buf->spilling && should_spill(buf, len))
+		buf->spilling = true;
+	if (buf->spilling)
+		spill_enqueue(buf);
+	while ((full = pool->memory + len > pool->config->buffer_memory) &&
+	    buf->failed == NULL &&
+	    cond_wait_until(&pool->moved, &pool->lock, until))
+		continue;
+	if (full && buf->failed == NULL)
+		buf->failed = "buffer-memory";
+	if (buf->failed == NULL)
+		pool->memory += len;
+	buf->patience -= monotime_now() - started;
+	full = buf->failed != NULL;
+	pthread_mutex_unlock(&pool->lock);
+	return !full;
+}
+
+/* The bytes are in the memory file now, or were not to be. */
+static void
+commit(struct msgbuf *buf, size_t len, bool ok)
+{
+	struct msgpool *pool = buf->pool;
+
+	pthread_mutex_lock(&pool->lock);
+	if (ok) {
+		buf->written += len;
+		if (buf->spilling)
+			spill_enqueue(buf);
+	} else {
+		pool->memory -= len;
+		buf->failed = "buffer-memory";
+	}
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void
+write_memory(struct msgbuf *buf, const void *data, size_t len)
+{
+	bool ok = true;
+	struct error err;
+
+	if (len == 0 || !reserve(buf, len))
+		return;
+	if (buf->memory_fd < 0)
+		ok = fd_memory("message", &buf->memory_fd, &err) == ERROR_NONE;
+	if (ok)
+		ok = fd_write_at(buf->memory_fd, data, len, buf->written,
+		    &err) == ERROR_NONE;
+	commit(buf, len, ok);
+}
+
+static void
+flush_stage(struct msgbuf *buf)
+{
+	write_memory(buf, buf->stage, buf->staged);
+	buf->staged = 0;
+}
+
+void
+msgbuf_append(struct msgbuf *buf, const void *data, size_t len)
+{
+	uint64_t room = buf->pool->config->buffer_message_max - buf->size;
+
+	assert(!buf->sealed);
+	if (len > room) {
+		buf->cut = true;
+		len = (size_t)room;
+	}
+	buf->size += len;
+	key_digest_update(&buf->digest, data, len);
+	if (buf->staged + len > STAGE_SIZE)
+		flush_stage(buf);
+	if (len > STAGE_SIZE) {
+		write_memory(buf, data, len);
+		return;
+	}
+	if (buf->stage == NULL && (buf->stage = malloc(STAGE_SIZE)) == NULL)
+		abort();
+	memcpy(buf->stage + buf->staged, data, len);
+	buf->staged += len;
+}
+
+/* Waits until the spill thread has moved all of it. */
+static enum error_code
+wait_spilled(struct msgbuf *buf, int64_t until, bool *spilled_r,
+    struct error *err)
+{
+	struct msgpool *pool = buf->pool;
+	enum error_code code = ERROR_NONE;
+
+	pthread_mutex_lock(&pool->lock);
+	while (buf->spilling && buf->spilled < buf->written &&
+	    buf->failed == NULL && code == ERROR_NONE)
+		if (!cond_wait_until(&pool->moved, &pool->lock, until))
+			code = error_set(err, ERROR_TIMEOUT, "spill-slow");
+	*spilled_r = buf->spilling;
+	if (buf->failed != NULL)
+		code = error_set(err, ERROR_LIMIT, "%s", buf->failed);
+	pthread_mutex_unlock(&pool->lock);
+	return code;
+}
+
+enum error_code
+msgbuf_seal(struct msgbuf *buf, int64_t until, struct error *err)
+{
+	enum error_code code;
+	bool spilled;
+
+	if (buf->sealed)
+		return ERROR_NONE;
+	flush_stage(buf);
+	code = wait_spilled(buf, until, &spilled, err);
+	if (code != ERROR_NONE)
+		return code;
+	if (spilled)
+		code = fd_reopen_readonly(buf->spill_fd, &buf->read_fd, err);
+	else if (buf->memory_fd >= 0)
+		code = fd_seal(buf->memory_fd, err);
+	else
+		code = error_set(err, ERROR_INPUT, "empty");
+	if (code != ERROR_NONE)
+		return code;
+	buf->key = key_digest_final(&buf->digest);
+	buf->sealed = true;
+	free(buf->stage);
+	buf->stage = NULL;
+	return ERROR_NONE;
+}
+
+struct key
+msgbuf_key(const struct msgbuf *buf)
+{
+	assert(buf->sealed);
+	return buf->key;
+}
+
+static void
+release_content(void *owner)
+{
+	struct msgbuf *buf = owner;
+
+	msgbuf_unref(&buf);
+}
+
+struct scan_content
+msgbuf_content(struct msgbuf *buf)
+{
+	struct scan_content content = {
+		.fd = buf->read_fd >= 0 ? buf->read_fd : buf->memory_fd,
+		.size = buf->size,
+		.release = release_content,
+		.owner = buf,
+	};
+
+	assert(buf->sealed);
+	atomic_fetch_add(&buf->references, 1);
+	return content;
+}
+
+uint64_t
+msgbuf_size(const struct msgbuf *buf)
+{
+	return buf->size;
+}
+
+bool
+msgbuf_is_cut(const struct msgbuf *buf)
+{
+	return buf->cut;
+}

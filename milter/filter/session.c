@@ -1,0 +1,99 @@
+/* session - one connection of the MTA
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "filter/session.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "filter/filter.h"
+#include "filter/netlist.h"
+
+struct session *
+session_create(struct filter *filter, unsigned long steps)
+{
+	struct session *session = calloc(1, sizeof *session);
+
+	if (session == NULL)
+		abort();
+	session->filter = filter;
+	session->steps = steps;
+	session->no_address = true;
+	session->over_limit = !filter_session_begin(filter);
+	snprintf(session->client, sizeof session->client, "unknown");
+	return session;
+}
+
+static const char *
+address_text(const struct sockaddr *address, char *out, socklen_t size)
+{
+	const void *bytes = NULL;
+
+	if (address != NULL && address->sa_family == AF_INET)
+		bytes = &((const struct sockaddr_in *)
+		    (const void *)address)->sin_addr;
+	else if (address != NULL && address->sa_family == AF_INET6)
+		bytes = &((const struct sockaddr_in6 *)
+		    (const void *)address)->sin6_addr;
+	if (bytes == NULL ||
+	    inet_ntop(address->sa_family, bytes, out, size) == NULL)
+		return "local";
+	return out;
+}
+
+void
+session_connected(struct session *session, const char *name,
+    const struct sockaddr *address)
+{
+	char text[INET6_ADDRSTRLEN], safe[256];
+
+	session->no_address = address == NULL;
+	session->keep_own = netlist_contains(session->filter->keep_from,
+	    address);
+	snprintf(session->client, sizeof session->client, "%s[%s]",
+	    text_field(safe, sizeof safe, name),
+	    address_text(address, text, sizeof text));
+}
+
+void
+session_begin_message(struct session *session, const char *sender)
+{
+	session_end_message(session);
+	filter_message_begin(session->filter);
+	session->message = message_create(session->filter->pool, sender);
+}
+
+void
+session_end_message(struct session *session)
+{
+	if (session->message == NULL)
+		return;
+	message_end(&session->message);
+	filter_message_end(session->filter);
+}
+
+void
+session_destroy(struct session **session)
+{
+	if (*session == NULL)
+		return;
+	session_end_message(*session);
+	filter_session_end((*session)->filter);
+	free(*session);
+	*session = NULL;
+}
+
+/* Postfix hands over locally submitted mail as if from localhost, but with
+ * envelope addresses that have no angle brackets; Sendmail gives no client
+ * address. */
+enum session_kind
+session_kind(const struct session *session, bool authenticated)
+{
+	if (session->no_address || session->message->sender[0] != '<')
+		return SESSION_LOCAL;
+	return authenticated ? SESSION_SUBMISSION : SESSION_MTA;
+}

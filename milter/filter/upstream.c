@@ -1,0 +1,85 @@
+/* upstream - the filter's end of its talk with the supervisor
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "filter/upstream.h"
+
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/monotime.h"
+#include "config/config.h"
+#include "filter/filter.h"
+#include "scan/engines.h"
+#include "scan/scanner.h"
+#include "scan/wire.h"
+
+/* libmilter writes a reply after its callback has returned. */
+#define REPLY_GRACE_US 100000
+
+static void
+take_engine(struct upstream *upstream, const struct wire_message *message,
+    int link)
+{
+	engines_publish(upstream->engines, link, message->text);
+	scanner_engine_changed(upstream->filter->scanner);
+	log_msg(LOG_LEVEL_NOTICE, "engine %s in service", message->text);
+}
+
+static void
+drain(struct upstream *upstream)
+{
+	struct filter *filter = upstream->filter;
+
+	log_msg(LOG_LEVEL_NOTICE, "draining");
+	filter_drain(filter, monotime_after(filter->config->drain_timeout));
+	usleep(REPLY_GRACE_US);
+	smfi_stop();
+	/* The listener looks up from its poll. */
+	wakeup_connect(&filter->wakeup);
+}
+
+static void *
+upstream_thread(void *context)
+{
+	struct upstream *upstream = context;
+	struct wire_message message;
+	enum error_code code;
+	struct error err;
+	int link;
+
+	for (;;) {
+		code = wire_recv(upstream->sock,
+		    WIRE_ACCEPT(WIRE_ENGINE) | WIRE_ACCEPT(WIRE_DRAIN),
+		    &message, &link, MONOTIME_NEVER, &err);
+		if (code == ERROR_NONE && message.type == WIRE_ENGINE) {
+			take_engine(upstream, &message, link);
+			continue;
+		}
+		if (code != ERROR_NONE)
+			log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
+		break;
+	}
+	drain(upstream);
+	return NULL;
+}
+
+enum error_code
+upstream_start(struct upstream *upstream, struct error *err)
+{
+	struct wire_message message = wire_make(WIRE_LISTENING);
+	enum error_code code;
+	pthread_t thread;
+	int failed;
+
+	code = wire_send(upstream->sock, &message, -1, err);
+	if (code != ERROR_NONE)
+		return code;
+	failed = pthread_create(&thread, NULL, upstream_thread, upstream);
+	if (failed)
+		return error_sys(err, failed, "starting the upstream thread");
+	pthread_detach(thread);
+	return ERROR_NONE;
+}
