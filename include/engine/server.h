@@ -1,0 +1,23 @@
+/* server - the engine in service: forks, kills, reaps
+ *
+ * One poll loop over the supervisor's socket, the filter's link, the slots
+ * and SIGCHLD.  Nothing in it blocks: what can't be sent at once ends the
+ * slot that it was meant for.  No libclamav here.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef ENGINE_SERVER_H
+#define ENGINE_SERVER_H
+
+#include "base/error.h"
+
+struct worker_plan;
+
+/* Serves until the supervisor has gone, or has told it to retire and the
+ * link is closed (ERROR_NONE); anything else is a failure.  No worker is
+ * left.  supervisor stays the caller's.  SIGCHLD must be blocked; plan is
+ * what workers are forked after. */
+CHECK_RESULT enum error_code server_run(int supervisor,
+    const struct worker_plan *plan, struct error *err);
+
+#endif

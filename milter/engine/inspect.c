@@ -1,0 +1,102 @@
+/* inspect - one message through libclamav
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "engine/inspect.h"
+
+#include <string.h>
+
+#include "engine/library.h"
+#include "engine/messages.h"
+#include "engine/scratch.h"
+
+/* What the callbacks see of one scan. */
+struct watch {
+	const struct scratch *scratch;
+	uint64_t max_file_size;
+	struct finding *finding;
+	bool rar_shut;		/* a RAR archive, and no member of it yet */
+};
+
+/* Before each layer, when its file is in the scratch.  Afterwards the room is
+ * back, so this is where a scratch that was full shows. */
+static cl_error_t
+watch_layer(int fd, const char *type, void *context)
+{
+	struct watch *watch = context;
+
+	(void)fd;
+	if (!scratch_has_room(watch->scratch))
+		watch->finding->scratch_low = true;
+	/* Without its unrar module libclamav passes a RAR archive over. */
+	if (type != NULL && strcmp(type, "CL_TYPE_RAR") == 0) {
+		watch->finding->unopened |= watch->rar_shut;
+		watch->rar_shut = true;
+	}
+	return CL_CLEAN;
+}
+
+/* A member that is declared larger than the limit is cut without a word. */
+static cl_error_t
+watch_member(const char *container, unsigned long container_size,
+    const char *name, unsigned long size, int encrypted,
+    unsigned int position, void *context)
+{
+	struct watch *watch = context;
+
+	(void)container_size;
+	(void)name;
+	(void)encrypted;
+	(void)position;
+	if (size > watch->max_file_size)
+		watch->finding->oversize = true;
+	if (container != NULL && strcmp(container, "CL_TYPE_RAR") == 0)
+		watch->rar_shut = false;
+	return CL_CLEAN;
+}
+
+void
+inspect_install(struct library *library)
+{
+	cl_engine_set_clcb_pre_scan(library->engine, watch_layer);
+	cl_engine_set_clcb_meta(library->engine, watch_member);
+}
+
+static void
+scan_map(struct library *library, cl_fmap_t *map, struct watch *watch)
+{
+	struct cl_scan_options options = library->options;
+	unsigned long scanned = 0;
+
+	watch->finding->code = cl_scanmap_callback(map, NULL,
+	    &watch->finding->name, &scanned, library->engine, &options,
+	    watch);
+}
+
+void
+inspect(struct library *library, const struct scratch *scratch,
+    const void *data, size_t size, struct finding *finding_r)
+{
+	struct watch watch = {
+		.scratch = scratch,
+		.max_file_size = library->max_file_size,
+		.finding = finding_r
+	};
+	const struct messages *said = messages_get();
+	cl_fmap_t *map;
+
+	memset(finding_r, 0, sizeof *finding_r);
+	finding_r->oversize = size > library->max_file_size;
+	messages_reset(0);
+	map = cl_fmap_open_memory(data, size);
+	if (map == NULL) {
+		finding_r->code = CL_EMEM;
+	} else {
+		scan_map(library, map, &watch);
+		cl_fmap_close(map);
+	}
+	finding_r->unopened |= watch.rar_shut;
+	finding_r->complaints = said->warnings + said->errors;
+	if (!scratch_has_room(scratch))
+		finding_r->scratch_low = true;
+}

@@ -1,0 +1,260 @@
+/* library - one compiled set of signatures and how to scan with it
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "engine/library.h"
+
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "engine/canary.h"
+#include "engine/messages.h"
+
+/* A set with a thousand broken rules shall not write a thousand lines. */
+#define LOG_LINES 20
+
+static enum error_code
+refused(cl_error_t code, const char *what, struct error *err)
+{
+	return error_set(err, ERROR_ENGINE, "%s: %s", what, cl_strerror(code));
+}
+
+/* What libclamav said of the file that it stumbled over, if it did. */
+static enum error_code
+load_failed(cl_error_t code, const char *path, struct error *err)
+{
+	const struct messages *said = messages_get();
+	const char *text = said->file_error;
+
+	if (*text == '\0')
+		text = said->last_error;
+	if (*text == '\0')
+		text = "no reason given";
+	return error_set(err, ERROR_INPUT, "signatures in %s: %s: %s", path,
+	    cl_strerror(code), text);
+}
+
+/* What is not looked for can't be found: a heuristic whose action is "off"
+ * must not hide what else a message has.  The phishing signatures stay: they
+ * are names of real mail, "infected" like any other; action.phishing is about
+ * the guess at a URL. */
+static void
+choose_options(struct library *library, const struct config *config)
+{
+	library->db_options = CL_DB_PHISHING | CL_DB_BYTECODE;
+	if (config->action_phishing != ACTION_OFF)
+		library->db_options |= CL_DB_PHISHING_URLS;
+	if (config->action_pua != ACTION_OFF)
+		library->db_options |= CL_DB_PUA;
+	library->options.parse = ~0u;
+	library->options.general = CL_SCAN_GENERAL_HEURISTICS;
+	library->options.heuristic = CL_SCAN_HEURISTIC_EXCEEDS_MAX |
+	    CL_SCAN_HEURISTIC_ENCRYPTED_ARCHIVE |
+	    CL_SCAN_HEURISTIC_ENCRYPTED_DOC;
+	if (config->action_macro != ACTION_OFF)
+		library->options.heuristic |= CL_SCAN_HEURISTIC_MACROS;
+}
+
+static enum error_code
+set_limits(struct library *library, const struct config *config,
+    struct error *err)
+{
+	const struct {
+		enum cl_engine_field field;
+		uint64_t value;
+	} settings[] = {
+		{ CL_ENGINE_MAX_SCANSIZE, config->engine_max_scan_size },
+		{ CL_ENGINE_MAX_FILESIZE, config->engine_max_file_size },
+		{ CL_ENGINE_MAX_FILES, config->engine_max_files },
+		{ CL_ENGINE_MAX_RECURSION, config->engine_max_recursion },
+		/* Time is limited from outside, by deadline.scan_cpu: this
+		 * one does not hold inside of a layer. */
+		{ CL_ENGINE_MAX_SCANTIME, 0 },
+		/* The clean cache of 1.4 goes by MD5, so that the harmless
+		 * twin of a collision hides the other, and it keeps "clean"
+		 * that was said because the scratch was full. */
+		{ CL_ENGINE_DISABLE_CACHE, 1 },
+	};
+	cl_error_t code;
+	size_t i;
+
+	library->max_file_size = config->engine_max_file_size;
+	for (i = 0; i < sizeof settings / sizeof *settings; i++) {
+		code = cl_engine_set_num(library->engine, settings[i].field,
+		    (long long)settings[i].value);
+		if (code != CL_SUCCESS)
+			return refused(code, "setting a limit", err);
+	}
+	return ERROR_NONE;
+}
+
+static enum error_code
+create_engine(struct library *library, const struct config *config,
+    struct error *err)
+{
+	cl_error_t code = cl_init(CL_INIT_DEFAULT);
+
+	if (code != CL_SUCCESS)
+		return refused(code, "cl_init", err);
+	library->engine = cl_engine_new();
+	if (library->engine == NULL)
+		return refused(CL_EMEM, "cl_engine_new", err);
+	choose_options(library, config);
+	return set_limits(library, config, err);
+}
+
+/* A load that runs out of memory half way can still return success. */
+static enum error_code
+load_path(struct library *library, const char *path, unsigned *signatures,
+    struct error *err)
+{
+	cl_error_t code = cl_load(path, library->engine, signatures,
+	    library->db_options);
+
+	if (code == CL_SUCCESS && messages_get()->allocation_failed)
+		code = CL_EMEM;
+	return code == CL_SUCCESS ? ERROR_NONE : load_failed(code, path, err);
+}
+
+static enum error_code
+read_sigset(struct library *library, const struct config_strings *database,
+    struct error *err)
+{
+	enum error_code code;
+
+	code = sigset_read(database, &library->sigset, err);
+	if (code == ERROR_NONE && library->sigset.files == 0)
+		code = error_set(err, ERROR_INPUT, "no signatures in %s%s",
+		    database->count > 0 ? database->items[0] :
+		    "engine.database",
+		    database->count > 1 ? " and the other places" : "");
+	return code;
+}
+
+enum error_code
+library_load(struct library *library, const struct config *config,
+    struct error *err)
+{
+	const struct config_strings *database = &config->engine_database;
+	enum error_code code;
+	size_t i;
+
+	memset(library, 0, sizeof *library);
+	/* Before the load: what changes meanwhile is seen as a change. */
+	code = read_sigset(library, database, err);
+	if (code != ERROR_NONE)
+		return code;
+	messages_install();
+	messages_reset(LOG_LINES);
+	code = create_engine(library, config, err);
+	for (i = 0; i < database->count && code == ERROR_NONE; i++)
+		code = load_path(library, database->items[i],
+		    &library->signatures, err);
+	if (code != ERROR_NONE)
+		library_fini(library);
+	return code;
+}
+
+/* All that a verdict depends on but the message. */
+static void
+set_fingerprint(struct library *library)
+{
+	static const enum cl_engine_field limits[] = {
+		CL_ENGINE_MAX_SCANSIZE, CL_ENGINE_MAX_FILESIZE,
+		CL_ENGINE_MAX_FILES, CL_ENGINE_MAX_RECURSION
+	};
+	const char *version = cl_retver();
+	unsigned char digest[crypto_generichash_BYTES_MIN];
+	crypto_generichash_state state;
+	size_t i;
+
+	crypto_generichash_init(&state, NULL, 0, sizeof digest);
+	crypto_generichash_update(&state,
+	    (const unsigned char *)&library->sigset.fingerprint,
+	    sizeof library->sigset.fingerprint);
+	crypto_generichash_update(&state, (const unsigned char *)version,
+	    strlen(version) + 1);
+	crypto_generichash_update(&state,
+	    (const unsigned char *)&library->options,
+	    sizeof library->options);
+	crypto_generichash_update(&state,
+	    (const unsigned char *)&library->db_options,
+	    sizeof library->db_options);
+	for (i = 0; i < sizeof limits / sizeof *limits; i++) {
+		long long value = cl_engine_get_num(library->engine,
+		    limits[i], NULL);
+
+		crypto_generichash_update(&state,
+		    (const unsigned char *)&value, sizeof value);
+	}
+	crypto_generichash_final(&state, digest, sizeof digest);
+	sodium_bin2hex(library->fingerprint, sizeof library->fingerprint,
+	    digest, (sizeof library->fingerprint - 1) / 2);
+}
+
+static enum error_code
+load_canary(struct library *library, const struct canary *canary,
+    const char *scratch, struct error *err)
+{
+	unsigned signatures = 0;
+	enum error_code code;
+	char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof path, "%s/canary.ndb", scratch);
+	code = canary_write(canary, path, err);
+	if (code == ERROR_NONE)
+		code = load_path(library, path, &signatures, err);
+	unlink(path);
+	return code;
+}
+
+enum error_code
+library_compile(struct library *library, const struct canary *canary,
+    const char *scratch, struct error *err)
+{
+	enum error_code code;
+	cl_error_t result;
+
+	code = library_set_scratch(library, scratch, err);
+	if (code == ERROR_NONE)
+		code = load_canary(library, canary, scratch, err);
+	if (code != ERROR_NONE)
+		return code;
+	result = cl_engine_compile(library->engine);
+	if (result == CL_SUCCESS && messages_get()->allocation_failed)
+		result = CL_EMEM;
+	if (result != CL_SUCCESS)
+		return refused(result, "compiling the signatures", err);
+	set_fingerprint(library);
+	return ERROR_NONE;
+}
+
+enum error_code
+library_set_scratch(struct library *library, const char *path,
+    struct error *err)
+{
+	cl_error_t code = cl_engine_set_str(library->engine,
+	    CL_ENGINE_TMPDIR, path);
+
+	if (code != CL_SUCCESS)
+		return refused(code, "setting the scratch directory", err);
+	return ERROR_NONE;
+}
+
+void
+library_fini(struct library *library)
+{
+	if (library->engine != NULL)
+		cl_engine_free(library->engine);
+	library->engine = NULL;
+}
+
+const char *
+library_version(void)
+{
+	return cl_retver();
+}

@@ -1,0 +1,98 @@
+/* vscan-engine - holds the signatures, and forks the workers that scan
+ *
+ *   vscan-engine contained   process 1 of namespaces of its own
+ *   vscan-engine plain       where there are none to be had
+ *   vscan-engine --version   says which libclamav it runs with
+ *
+ * Started by the supervisor, with descriptor 3 its socket to the supervisor
+ * (wire.h) and descriptor 4 the effective configuration.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "config/config.h"
+#include "engine/engine.h"
+#include "engine/library.h"
+
+#define SUPERVISOR 3
+#define CONFIGURATION 4
+
+static int
+usage(void)
+{
+	fputs("vscan-engine is started by vscan-milter; by hand only "
+	    "--version is of use\n", stderr);
+	return EX_USAGE;
+}
+
+static bool
+is_socket(int fd)
+{
+	socklen_t len = sizeof(int);
+	int type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	    type == SOCK_SEQPACKET;
+}
+
+/* The score before the rest: a process that isn't dumpable can't open its
+ * own file in /proc. */
+static void
+settle(void)
+{
+	process_set_oom_score(300);
+	process_set_nondumpable();
+	process_die_with_parent();
+	fd_close_from(CONFIGURATION + 1);
+}
+
+static int
+serve(enum scratch_kind kind)
+{
+	struct config *config;
+	struct error err;
+	int status;
+
+	settle();
+	if (config_load_fd(CONFIGURATION, "configuration", &config, &err) !=
+	    ERROR_NONE) {
+		log_error(LOG_LEVEL_ERROR, "engine", &err);
+		return EX_CONFIG;
+	}
+	log_open("vscan-milter/engine", (enum log_target)config->log_target,
+	    config->log_facility, (enum log_level)config->log_level);
+	status = engine_run(config, kind, SUPERVISOR);
+	config_destroy(&config);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc != 2)
+		return usage();
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("libclamav %s\n", library_version());
+		return EX_OK;
+	}
+	if (!is_socket(SUPERVISOR))
+		return usage();
+	if (sodium_init() < 0) {
+		fputs("vscan-engine: libsodium does not start\n", stderr);
+		return EX_SOFTWARE;
+	}
+	if (strcmp(argv[1], "contained") == 0)
+		return serve(SCRATCH_TMPFS);
+	if (strcmp(argv[1], "plain") == 0)
+		return serve(SCRATCH_DIRECTORY);
+	return usage();
+}

@@ -1,0 +1,313 @@
+/* worker - the process that scans one message at a time
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "engine/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/ns.h"
+#include "base/priv.h"
+#include "base/process.h"
+#include "base/seqpacket.h"
+#include "config/config.h"
+#include "engine/canary.h"
+#include "engine/inspect.h"
+#include "engine/library.h"
+#include "engine/limits.h"
+#include "scan/wire.h"
+
+#define SOCKET 3
+
+struct worker {
+	const struct worker_plan *plan;
+	int64_t born;
+	unsigned jobs;
+	bool odd;		/* must show its canary, and retire */
+};
+
+/* What the engine has blocked for itself. */
+static enum error_code
+unblock_signals(struct error *err)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return error_sys(err, errno, "sigprocmask");
+	return ERROR_NONE;
+}
+
+/* The first to go when memory is short.  The engine is not dumpable, and its
+ * children's files in /proc belong to root for as long as they aren't. */
+static void
+go_first(void)
+{
+	prctl(PR_SET_DUMPABLE, 1);
+	process_set_oom_score(1000);
+	process_set_nondumpable();
+}
+
+static enum error_code
+enter_scratch(const struct worker_plan *plan, struct error *err)
+{
+	const struct scratch *scratch = &plan->scratch;
+	enum error_code code;
+
+	code = scratch_make(scratch, err);
+	if (code == ERROR_NONE && chdir(scratch->path) < 0)
+		code = error_sys(err, errno, "%s", scratch->path);
+	if (code == ERROR_NONE && plan->blind)
+		code = scratch_break(scratch, err);
+	if (code == ERROR_NONE)
+		code = library_set_scratch(plan->library, scratch->path, err);
+	return code;
+}
+
+/* The host's /proc shows every process to whoever is in a new namespace. */
+static enum error_code
+hide_processes(const struct worker_plan *plan, struct error *err)
+{
+	if (plan->scratch.kind != SCRATCH_TMPFS)
+		return ERROR_NONE;
+	return ns_mount_scratch("/proc", 4096, 1, err);
+}
+
+static enum error_code
+keep_socket_only(int sock, struct error *err)
+{
+	enum error_code code;
+	int null, fd;
+
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return error_sys(err, errno, "/dev/null");
+	code = fd_move_to(sock, SOCKET, err);
+	for (fd = 0; fd < SOCKET && code == ERROR_NONE; fd++)
+		code = fd_move_to(null, fd, err);
+	fd_close_from(SOCKET + 1);
+	return code;
+}
+
+/* In an order that leaves each step what it needs: /proc for the limits,
+ * capabilities for the mounts, the log until the last step. */
+static enum error_code
+give_up(const struct worker_plan *plan, int sock, struct error *err)
+{
+	enum error_code code;
+
+	process_die_with_parent();
+	go_first();
+	code = unblock_signals(err);
+	if (code == ERROR_NONE)
+		code = limits_set(plan->config, err);
+	if (code == ERROR_NONE)
+		code = limits_catch_signals(err);
+	if (code == ERROR_NONE)
+		code = enter_scratch(plan, err);
+	if (code == ERROR_NONE)
+		code = hide_processes(plan, err);
+	if (code == ERROR_NONE)
+		code = priv_drop_capabilities(err);
+	if (code == ERROR_NONE)
+		code = keep_socket_only(sock, err);
+	return code;
+}
+
+static void
+require_canary(const struct worker_plan *plan)
+{
+	struct finding finding;
+
+	inspect(plan->library, &plan->scratch, plan->canary->mail,
+	    plan->canary->size, &finding);
+	if (finding.code != CL_VIRUS ||
+	    !canary_is(plan->canary, finding.name))
+		_exit(WIRE_EXIT_CANARY);
+}
+
+/* A message whose descriptor and size don't agree would be read past its end,
+ * or in part. */
+static bool
+job_is_sound(const struct wire_message *job, int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size >= 0 && (uint64_t)st.st_size == job->value;
+}
+
+/* Whether files were left behind; they would fill the scratch in time. */
+static bool
+left_over(const struct worker *worker)
+{
+	struct error err;
+	bool found;
+
+	return scratch_clean(&worker->plan->scratch, &found, &err) !=
+	    ERROR_NONE || found;
+}
+
+static struct verdict
+scan_mapped(struct worker *worker, const void *data, size_t size)
+{
+	struct finding finding;
+
+	inspect(worker->plan->library, &worker->plan->scratch, data, size,
+	    &finding);
+	if (left_over(worker) || classify_is_odd(&finding))
+		worker->odd = true;
+	return classify(&finding);
+}
+
+static struct verdict
+scan(struct worker *worker, int fd, size_t size)
+{
+	struct verdict verdict;
+	void *data;
+
+	if (!scratch_has_room(&worker->plan->scratch)) {
+		worker->odd = true;
+		return verdict_make(VERDICT_ERROR, "scratch-full");
+	}
+	/* The filter has always something to show: a header of its own. */
+	if (size == 0)
+		return verdict_make(VERDICT_INCOMPLETE, "empty");
+	data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return verdict_make(VERDICT_INCOMPLETE, "memory");
+	verdict = scan_mapped(worker, data, size);
+	munmap(data, size);
+	return verdict;
+}
+
+static bool
+is_due_to_retire(const struct worker *worker)
+{
+	return worker->odd || worker->jobs >= WORKER_JOBS ||
+	    monotime_now() - worker->born >= WORKER_AGE;
+}
+
+/* Takes one job; leaves the process if the filter has gone or if it breaks
+ * the protocol.  The CPU limit begins with the job, not with the wait. */
+static void
+receive_job(const struct worker *worker, struct wire_message *job, int *fd_r)
+{
+	enum error_code code;
+	struct error err;
+
+	do
+		code = wire_recv(SOCKET, WIRE_ACCEPT(WIRE_JOB), job, fd_r,
+		    MONOTIME_NEVER, &err);
+	while (code == ERROR_TIMEOUT);
+	if (code == ERROR_GONE)
+		_exit(0);
+	if (code != ERROR_NONE || !job_is_sound(job, *fd_r))
+		_exit(WIRE_EXIT_PROTOCOL);
+	if (limits_allow_cpu(worker->plan->config->deadline_scan_cpu, &err) !=
+	    ERROR_NONE)
+		_exit(WIRE_EXIT_SETUP);
+}
+
+static void
+send_result(const struct worker *worker, const struct wire_message *job,
+    const struct verdict *verdict, int64_t cpu_time)
+{
+	struct wire_message result = wire_make(WIRE_RESULT);
+	struct error err;
+
+	result.id = job->id;
+	result.status = (int32_t)verdict->kind;
+	result.value = (uint64_t)cpu_time;
+	if (is_due_to_retire(worker))
+		result.flags = WIRE_RETIRING;
+	wire_set_text(&result, verdict->name);
+	if (wire_send(SOCKET, &result, -1, &err) != ERROR_NONE)
+		_exit(0);
+}
+
+static void
+serve(struct worker *worker)
+{
+	struct wire_message job;
+	struct verdict verdict;
+	int64_t cpu_before;
+	int fd;
+
+	do {
+		receive_job(worker, &job, &fd);
+		cpu_before = limits_cpu_used();
+		verdict = scan(worker, fd, (size_t)job.value);
+		fd_close(&fd);
+		worker->jobs++;
+		/* A fault may have left it blind: then its verdict is none. */
+		if (worker->odd && verdict.kind != VERDICT_ERROR)
+			require_canary(worker->plan);
+		send_result(worker, &job, &verdict,
+		    limits_cpu_used() - cpu_before);
+	} while (!is_due_to_retire(worker));
+}
+
+static void __attribute__((noreturn))
+run(const struct worker_plan *plan, int sock)
+{
+	struct worker worker = { .plan = plan, .born = monotime_now() };
+	struct wire_message hello = wire_make(WIRE_HELLO);
+	struct error err;
+
+	if (give_up(plan, sock, &err) != ERROR_NONE) {
+		log_error(LOG_LEVEL_ERROR, "worker", &err);
+		_exit(WIRE_EXIT_SETUP);
+	}
+	/* libclamav names its files by rand(), whose state siblings share. */
+	srand(randombytes_random());
+	if (limits_allow_cpu(plan->config->deadline_scan_cpu, &err) !=
+	    ERROR_NONE)
+		_exit(WIRE_EXIT_SETUP);
+	require_canary(plan);
+	if (wire_send(SOCKET, &hello, -1, &err) == ERROR_NONE)
+		serve(&worker);
+	_exit(0);
+}
+
+static enum error_code
+fork_plain(pid_t *pid_r, struct error *err)
+{
+	*pid_r = fork();
+	if (*pid_r < 0)
+		return error_sys(err, errno, "forking a worker");
+	return ERROR_NONE;
+}
+
+enum error_code
+worker_fork(const struct worker_plan *plan, pid_t *pid_r, int *sock_r,
+    struct error *err)
+{
+	enum error_code code;
+	int pair[2];
+
+	code = seqpacket_pair(pair, err);
+	if (code != ERROR_NONE)
+		return code;
+	if (plan->scratch.kind == SCRATCH_TMPFS)
+		code = ns_fork_worker(pid_r, err);
+	else
+		code = fork_plain(pid_r, err);
+	if (code == ERROR_NONE && *pid_r == 0)
+		run(plan, pair[1]);
+	fd_close(&pair[1]);
+	*sock_r = pair[0];
+	if (code != ERROR_NONE)
+		fd_close(sock_r);
+	return code;
+}
