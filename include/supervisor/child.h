@@ -1,0 +1,54 @@
+/* child - starts the filter and engine processes
+ *
+ * What a child inherits, written down: descriptors 0 (/dev/null), 1 and 2
+ * (the supervisor's), 3 (a SOCK_SEQPACKET pair's other end) and 4 (the
+ * effective configuration, to be read from its beginning); an empty signal
+ * mask; a session of its own, so that a terminal's signals reach the
+ * supervisor alone.  Nothing else.
+ *
+ * Single-threaded; the supervisor's only.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef SUPERVISOR_CHILD_H
+#define SUPERVISOR_CHILD_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/priv.h"
+
+struct config;
+
+/* The programs, and what they are given. */
+struct child_kit {
+	int filter_program;	/* open for fexecve(3) */
+	int engine_program;
+	int config;		/* a sealed memory file */
+	struct priv_account account;
+	const char *no_namespaces;	/* why the kernel gives none, or NULL */
+	char reason[256];
+};
+
+/* Finds the programs at ../libexec/vscan-milter from this one, and looks the
+ * account up (as root: config->user; else our own). */
+CHECK_RESULT enum error_code child_kit_open(struct child_kit *kit,
+    const struct config *config, struct error *err);
+void child_kit_close(struct child_kit *kit);
+
+/* Starts the filter, as root where we are root: it opens its socket and then
+ * drops to the account.  *sock_r is our end of its socket. */
+CHECK_RESULT enum error_code child_start_filter(struct child_kit *kit,
+    pid_t *pid_r, int *sock_r, struct error *err);
+
+/* Starts an engine as the account, in namespaces of its own; where the kernel
+ * refuses those, without, which is noted in kit->no_namespaces and logged
+ * once. */
+CHECK_RESULT enum error_code child_start_engine(struct child_kit *kit,
+    pid_t *pid_r, int *sock_r, struct error *err);
+
+/* Runs a program with --version, its output on ours, and waits for it. */
+CHECK_RESULT enum error_code child_show_version(int program,
+    struct error *err);
+
+#endif

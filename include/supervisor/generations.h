@@ -1,0 +1,89 @@
+/* generations - the engine processes, old and new
+ *
+ * At most two live: one that loads or serves, and one beside it.  A new one
+ * is started when the signature set has changed, on request, and when the
+ * one in service has died; it is handed to the filter when it says READY,
+ * and the one before it told to RETIRE.  One that fails to load changes
+ * nothing.  Requests while two live coalesce into one.
+ *
+ *   LOADING -> SERVING -> RETIRING -> gone
+ *
+ * The supervisor's only; single-threaded; nothing here blocks for longer
+ * than a stat(2) of the signature files.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef SUPERVISOR_GENERATIONS_H
+#define SUPERVISOR_GENERATIONS_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct child_kit;
+struct config;
+
+enum generation_state {
+	GENERATION_NONE,	/* the place is free */
+	GENERATION_LOADING,
+	GENERATION_SERVING,
+	GENERATION_RETIRING
+};
+
+#define GENERATIONS_MAX 2
+
+struct generation {
+	enum generation_state state;
+	pid_t pid;
+	int sock;		/* -1: said something wrong, or closed */
+	char name[17];		/* from READY on */
+	uint64_t sigset;	/* from READY on */
+	int64_t started_at;
+};
+
+struct generations {
+	const struct config *config;
+	struct child_kit *kit;
+	struct generation place[GENERATIONS_MAX];
+	int filter;		/* socket to the filter, or -1 */
+	bool wanted;		/* a new one is to be started */
+	int64_t start_at;	/* but not before */
+	int64_t pause;		/* grows while engines die young */
+	uint64_t tried;		/* the sigset of the last start */
+	uint64_t seen;		/* the last reading, not yet settled */
+	int64_t check_at;	/* the next look at the signature files */
+};
+
+void generations_init(struct generations *generations,
+    const struct config *config, struct child_kit *kit);
+
+/* The filter can take engines now (its socket), or has gone (-1). */
+void generations_set_filter(struct generations *generations, int filter);
+
+/* Asks for a new generation, if the set has changed or force. */
+void generations_reload(struct generations *generations, bool force);
+
+/* Adds a pollfd for each live engine; returns how many.  fds has room for
+ * GENERATIONS_MAX. */
+int generations_poll_set(const struct generations *generations,
+    struct pollfd *fds);
+
+/* After poll(2), with the same fds. */
+void generations_handle(struct generations *generations,
+    const struct pollfd *fds, int count);
+
+/* Does what is due by now: starts, looks at files; returns when something
+ * will be due next (monotime.h). */
+int64_t generations_run(struct generations *generations);
+
+/* True if pid was an engine; status as wait(2) gave it. */
+bool generations_reaped(struct generations *generations, pid_t pid,
+    int status);
+
+/* Tells all to end, by closing their sockets; kill_now: with SIGKILL. */
+void generations_stop(struct generations *generations, bool kill_now);
+
+bool generations_any(const struct generations *generations);
+
+#endif

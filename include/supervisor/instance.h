@@ -1,0 +1,33 @@
+/* instance - the one running instance: its directories, lock and PID file
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef SUPERVISOR_INSTANCE_H
+#define SUPERVISOR_INSTANCE_H
+
+#include "base/error.h"
+#include "base/priv.h"
+
+struct config;
+
+struct instance {
+	const struct config *config;
+	int lock;
+};
+
+/* Makes state_directory and the milter socket's directory where they are
+ * missing (as root, for the account), checks that they are the account's or
+ * root's, and takes the lock in state_directory; ERROR_LIMIT if another
+ * instance has it. */
+CHECK_RESULT enum error_code instance_open(struct instance *instance,
+    const struct config *config, const struct priv_account *account,
+    struct error *err);
+
+/* Writes our PID to pid_file. */
+CHECK_RESULT enum error_code instance_write_pid(
+    const struct instance *instance, struct error *err);
+
+/* Removes PID file and milter socket, gives the lock back. */
+void instance_close(struct instance *instance);
+
+#endif

@@ -1,0 +1,27 @@
+/* supervisor - owns the process tree and the signals; sees no mail
+ *
+ * SIGHUP: a new engine generation if the signature set has changed.
+ * SIGTERM, SIGINT: drain the filter, then end; once more: end now.
+ * A filter or engine that dies is started again, at once the first time, with
+ * a growing pause if it keeps dying.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+#include "base/error.h"
+
+struct child_kit;
+struct config;
+
+/* Called once, when the filter first listens. */
+typedef void supervisor_ready_function(void *context);
+
+/* Runs until a signal ends it (ERROR_NONE) or the filter can't even start
+ * (ERROR_GONE; it has said why).  The signals it handles must be blocked. */
+CHECK_RESULT enum error_code supervisor_run(const struct config *config,
+    struct child_kit *kit, supervisor_ready_function *ready, void *context,
+    struct error *err);
+
+#endif

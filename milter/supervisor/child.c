@@ -1,0 +1,265 @@
+/* child - starts the filter and engine processes
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "supervisor/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/ns.h"
+#include "base/seqpacket.h"
+#include "config/config.h"
+
+#define SOCKET_FD 3
+#define CONFIG_FD 4
+
+/* Opened now, so that the account needs no access to the path. */
+static enum error_code
+open_program(const char *name, int *fd_r, struct error *err)
+{
+	char self[PATH_MAX], path[PATH_MAX + 64];
+	ssize_t len;
+
+	*fd_r = -1;
+	len = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (len < 0)
+		return error_sys(err, errno, "/proc/self/exe");
+	self[len] = '\0';
+	snprintf(path, sizeof path, "%s/../libexec/vscan-milter/%s",
+	    dirname(self), name);
+	*fd_r = open(path, O_PATH | O_CLOEXEC);
+	if (*fd_r < 0)
+		return error_sys(err, errno, "%s", path);
+	return ERROR_NONE;
+}
+
+static enum error_code
+find_account(const struct config *config, struct priv_account *account,
+    struct error *err)
+{
+	if (geteuid() == 0)
+		return priv_lookup(config->user, account, err);
+	account->uid = geteuid();
+	account->gid = getegid();
+	snprintf(account->name, sizeof account->name, "uid %u",
+	    (unsigned)account->uid);
+	return ERROR_NONE;
+}
+
+/* The effective configuration as a file that a child can read. */
+static enum error_code
+write_config(const struct config *config, int *fd_r, struct error *err)
+{
+	enum error_code code;
+	FILE *out;
+	int copy;
+
+	code = fd_memory("configuration", fd_r, err);
+	if (code != ERROR_NONE)
+		return code;
+	copy = fcntl(*fd_r, F_DUPFD_CLOEXEC, 0);
+	out = copy < 0 ? NULL : fdopen(copy, "w");
+	if (out == NULL) {
+		code = error_sys(err, errno, "copying the configuration");
+		fd_close(&copy);
+		return code;
+	}
+	config_print(config, out, 0);
+	if (fclose(out) != 0)
+		return error_sys(err, errno, "copying the configuration");
+	return fd_seal(*fd_r, err);
+}
+
+enum error_code
+child_kit_open(struct child_kit *kit, const struct config *config,
+    struct error *err)
+{
+	enum error_code code;
+
+	memset(kit, 0, sizeof *kit);
+	kit->filter_program = kit->engine_program = kit->config = -1;
+	code = open_program("vscan-filter", &kit->filter_program, err);
+	if (code == ERROR_NONE)
+		code = open_program("vscan-engine", &kit->engine_program, err);
+	if (code == ERROR_NONE && config != NULL)
+		code = find_account(config, &kit->account, err);
+	if (code == ERROR_NONE && config != NULL)
+		code = write_config(config, &kit->config, err);
+	if (code != ERROR_NONE)
+		child_kit_close(kit);
+	return code;
+}
+
+void
+child_kit_close(struct child_kit *kit)
+{
+	fd_close(&kit->filter_program);
+	fd_close(&kit->engine_program);
+	fd_close(&kit->config);
+}
+
+/* In the child: descriptors as child.h says, out of each other's way first. */
+static enum error_code
+arrange_descriptors(int program, int sock, int config, int *program_r,
+    struct error *err)
+{
+	enum error_code code;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	*program_r = fcntl(program, F_DUPFD_CLOEXEC, 10);
+	sock = fcntl(sock, F_DUPFD_CLOEXEC, 10);
+	config = fcntl(config, F_DUPFD_CLOEXEC, 10);
+	if (null < 0 || *program_r < 0 || sock < 0 || config < 0)
+		return error_sys(err, errno, "arranging descriptors");
+	code = fd_move_to(null, STDIN_FILENO, err);
+	if (code == ERROR_NONE)
+		code = fd_move_to(sock, SOCKET_FD, err);
+	if (code == ERROR_NONE)
+		code = fd_move_to(config, CONFIG_FD, err);
+	if (code == ERROR_NONE && lseek(CONFIG_FD, 0, SEEK_SET) < 0)
+		code = error_sys(err, errno, "rewinding the configuration");
+	return code;
+}
+
+/* In the child: never returns. */
+static void
+become(int program, int sock, int config, const char *name, const char *mode)
+{
+	char *arguments[] = { (char *)(uintptr_t)name,
+		(char *)(uintptr_t)mode, NULL };
+	sigset_t none;
+	struct error err;
+	int program_copy;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (chdir("/") < 0 || arrange_descriptors(program, sock, config,
+	    &program_copy, &err) != ERROR_NONE) {
+		log_error(LOG_LEVEL_ERROR, name, &err);
+		_exit(EX_OSERR);
+	}
+	fexecve(program_copy, arguments, environ);
+	log_msg(LOG_LEVEL_ERROR, "starting %s: error %d", name, errno);
+	_exit(EX_OSERR);
+}
+
+enum error_code
+child_start_filter(struct child_kit *kit, pid_t *pid_r, int *sock_r,
+    struct error *err)
+{
+	enum error_code code;
+	int pair[2];
+
+	code = seqpacket_pair(pair, err);
+	if (code != ERROR_NONE)
+		return code;
+	*pid_r = fork();
+	if (*pid_r == 0)
+		become(kit->filter_program, pair[1], kit->config,
+		    "vscan-filter", NULL);
+	if (*pid_r < 0)
+		code = error_sys(err, errno, "forking the filter");
+	fd_close(&pair[1]);
+	*sock_r = pair[0];
+	if (code != ERROR_NONE)
+		fd_close(sock_r);
+	return code;
+}
+
+/* Without namespaces: as the account, but otherwise an ordinary process. */
+static enum error_code
+fork_plain(const struct priv_account *account, pid_t *pid_r,
+    struct error *err)
+{
+	struct error dropped;
+
+	*pid_r = fork();
+	if (*pid_r < 0)
+		return error_sys(err, errno, "forking an engine");
+	if (*pid_r == 0 && priv_drop(account, &dropped) != ERROR_NONE) {
+		log_error(LOG_LEVEL_ERROR, "vscan-engine", &dropped);
+		_exit(EX_NOPERM);
+	}
+	return ERROR_NONE;
+}
+
+/* What is missing is said once, for the administrator to decide. */
+static void
+note_missing(struct child_kit *kit, const struct error *why)
+{
+	snprintf(kit->reason, sizeof kit->reason, "%.250s", why->text);
+	kit->no_namespaces = kit->reason;
+	log_msg(LOG_LEVEL_WARNING, "the kernel gives no namespaces (%s): "
+	    "engine and workers run without, and scratch is a directory "
+	    "instead of a file system of its own; allow user namespaces "
+	    "(user.max_user_namespaces, AppArmor, the container's seccomp "
+	    "profile) to change that", why->text);
+}
+
+static enum error_code
+fork_engine(struct child_kit *kit, pid_t *pid_r, struct error *err)
+{
+	if (kit->no_namespaces == NULL) {
+		if (ns_fork_contained(&kit->account, pid_r, err) ==
+		    ERROR_NONE)
+			return ERROR_NONE;
+		note_missing(kit, err);
+	}
+	return fork_plain(&kit->account, pid_r, err);
+}
+
+enum error_code
+child_start_engine(struct child_kit *kit, pid_t *pid_r, int *sock_r,
+    struct error *err)
+{
+	enum error_code code;
+	int pair[2];
+
+	code = seqpacket_pair(pair, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = fork_engine(kit, pid_r, err);
+	if (code == ERROR_NONE && *pid_r == 0)
+		become(kit->engine_program, pair[1], kit->config,
+		    "vscan-engine",
+		    kit->no_namespaces == NULL ? "contained" : "plain");
+	fd_close(&pair[1]);
+	*sock_r = pair[0];
+	if (code != ERROR_NONE)
+		fd_close(sock_r);
+	return code;
+}
+
+enum error_code
+child_show_version(int program, struct error *err)
+{
+	char name[] = "vscan-milter", version[] = "--version";
+	char *arguments[] = { name, version, NULL };
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		fexecve(program, arguments, environ);
+		_exit(EX_OSERR);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return error_sys(err, errno, "running a program");
+	if (status != 0)
+		return error_set(err, ERROR_GONE,
+		    "a program did not tell its version");
+	return ERROR_NONE;
+}

@@ -1,0 +1,372 @@
+/* generations - the engine processes, old and new
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "supervisor/generations.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/monotime.h"
+#include "base/seqpacket.h"
+#include "config/config.h"
+#include "engine/sigset.h"
+#include "scan/wire.h"
+#include "supervisor/child.h"
+
+/* Files that change are left to settle for this long. */
+#define SETTLE_TIME MONOTIME_S
+/* Between the starts of engines that die young. */
+#define PAUSE_FIRST MONOTIME_S
+#define PAUSE_MAX (60 * MONOTIME_S)
+/* An engine that lived this long did not die young. */
+#define YOUNG (60 * MONOTIME_S)
+
+void
+generations_init(struct generations *generations,
+    const struct config *config, struct child_kit *kit)
+{
+	memset(generations, 0, sizeof *generations);
+	generations->config = config;
+	generations->kit = kit;
+	generations->filter = -1;
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		generations->place[i].sock = -1;
+	generations->wanted = true;
+	generations->check_at = monotime_after(config->engine_check_interval);
+}
+
+static struct generation *
+find_state(struct generations *generations, enum generation_state state)
+{
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		if (generations->place[i].state == state)
+			return &generations->place[i];
+	return NULL;
+}
+
+/* The one place where a state changes. */
+static void
+set_state(struct generation *generation, enum generation_state state)
+{
+	generation->state = state;
+	if (state != GENERATION_NONE)
+		return;
+	fd_close(&generation->sock);
+	memset(generation, 0, sizeof *generation);
+	generation->sock = -1;
+}
+
+/* Not started, or not any more: a later look at the files tries again. */
+static void
+start_later(struct generations *generations)
+{
+	generations->pause = generations->pause == 0 ? PAUSE_FIRST
+	    : generations->pause * 2;
+	if (generations->pause > PAUSE_MAX)
+		generations->pause = PAUSE_MAX;
+	generations->wanted = true;
+	generations->start_at = monotime_after(generations->pause);
+}
+
+static void
+start(struct generations *generations, struct generation *generation)
+{
+	struct sigset sigset;
+	enum error_code code;
+	struct error err;
+
+	generations->wanted = false;
+	if (sigset_read(&generations->config->engine_database, &sigset,
+	    &err) == ERROR_NONE)
+		generations->tried = generations->seen = sigset.fingerprint;
+	code = child_start_engine(generations->kit, &generation->pid,
+	    &generation->sock, &err);
+	if (code != ERROR_NONE) {
+		log_error(LOG_LEVEL_ERROR, "starting an engine", &err);
+		start_later(generations);
+		return;
+	}
+	generation->started_at = monotime_now();
+	set_state(generation, GENERATION_LOADING);
+}
+
+/* Gives the filter its own connection to the engine. */
+static enum error_code
+hand_over(struct generations *generations,
+    const struct generation *generation, struct error *err)
+{
+	struct wire_message adopt = wire_make(WIRE_ADOPT);
+	struct wire_message engine = wire_make(WIRE_ENGINE);
+	enum error_code code;
+	int pair[2];
+
+	code = seqpacket_pair(pair, err);
+	if (code != ERROR_NONE)
+		return code;
+	wire_set_text(&engine, generation->name);
+	code = wire_send(generation->sock, &adopt, pair[0], err);
+	if (code == ERROR_NONE)
+		code = wire_send(generations->filter, &engine, pair[1], err);
+	fd_close(&pair[0]);
+	fd_close(&pair[1]);
+	return code;
+}
+
+/* Puts what serves to the filter, if both are there. */
+static void
+offer(struct generations *generations)
+{
+	struct generation *serving = find_state(generations,
+	    GENERATION_SERVING);
+	struct error err;
+
+	if (serving == NULL || generations->filter < 0)
+		return;
+	if (hand_over(generations, serving, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR, "handing over an engine", &err);
+}
+
+void
+generations_set_filter(struct generations *generations, int filter)
+{
+	generations->filter = filter;
+	offer(generations);
+}
+
+static void
+retire(struct generation *generation)
+{
+	struct wire_message message = wire_make(WIRE_RETIRE);
+	struct error err;
+
+	set_state(generation, GENERATION_RETIRING);
+	if (wire_send(generation->sock, &message, -1, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_WARNING, "retiring an engine", &err);
+}
+
+static void
+became_ready(struct generations *generations, struct generation *generation,
+    const struct wire_message *message)
+{
+	struct generation *old = find_state(generations, GENERATION_SERVING);
+
+	snprintf(generation->name, sizeof generation->name, "%.16s",
+	    message->text);
+	generation->sigset = message->id;
+	log_msg(LOG_LEVEL_NOTICE, "engine %s is ready: %llu signatures, "
+	    "loaded in %.1f s", generation->name,
+	    (unsigned long long)message->value,
+	    (double)(monotime_now() - generation->started_at) / MONOTIME_S);
+	set_state(generation, GENERATION_SERVING);
+	generations->pause = 0;
+	/* First the new one to the filter, then the old one off. */
+	offer(generations);
+	if (old != NULL)
+		retire(old);
+}
+
+static void
+refused(struct generations *generations, const struct wire_message *message)
+{
+	struct generation *serving = find_state(generations,
+	    GENERATION_SERVING);
+
+	if (serving != NULL)
+		log_msg(LOG_LEVEL_ERROR, "the new signature set is not used: "
+		    "%s; engine %s stays in service", message->text,
+		    serving->name);
+	else
+		log_msg(LOG_LEVEL_ERROR, "no engine in service, mail is "
+		    "deferred: %s", message->text);
+}
+
+static void
+hear(struct generations *generations, struct generation *generation)
+{
+	struct wire_message message;
+	enum error_code code;
+	struct error err;
+
+	code = wire_recv(generation->sock,
+	    WIRE_ACCEPT(WIRE_READY) | WIRE_ACCEPT(WIRE_FAILED), &message,
+	    NULL, 0, &err);
+	if (code == ERROR_TIMEOUT)
+		return;
+	if (code == ERROR_NONE && message.type == WIRE_FAILED) {
+		refused(generations, &message);
+	} else if (code == ERROR_NONE &&
+	    generation->state == GENERATION_LOADING) {
+		became_ready(generations, generation, &message);
+	} else {
+		/* Dead, as SIGCHLD is about to tell, or out of its mind. */
+		if (code != ERROR_GONE)
+			kill(generation->pid, SIGKILL);
+		fd_close(&generation->sock);
+	}
+}
+
+int
+generations_poll_set(const struct generations *generations,
+    struct pollfd *fds)
+{
+	int count = 0;
+
+	for (int i = 0; i < GENERATIONS_MAX; i++) {
+		if (generations->place[i].sock < 0)
+			continue;
+		fds[count].fd = generations->place[i].sock;
+		fds[count].events = POLLIN;
+		fds[count++].revents = 0;
+	}
+	return count;
+}
+
+void
+generations_handle(struct generations *generations,
+    const struct pollfd *fds, int count)
+{
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		for (int k = 0; k < count; k++)
+			if (fds[k].revents != 0 && fds[k].fd >= 0 &&
+			    generations->place[i].sock == fds[k].fd)
+				hear(generations, &generations->place[i]);
+}
+
+void
+generations_reload(struct generations *generations, bool force)
+{
+	struct generation *serving = find_state(generations,
+	    GENERATION_SERVING);
+	struct sigset sigset;
+	struct error err;
+
+	if (!force && serving != NULL &&
+	    sigset_read(&generations->config->engine_database, &sigset,
+	    &err) == ERROR_NONE && sigset.fingerprint == serving->sigset) {
+		log_msg(LOG_LEVEL_NOTICE, "reload: the signature set has not "
+		    "changed, engine %s stays in service", serving->name);
+		return;
+	}
+	generations->wanted = true;
+	generations->start_at = 0;
+}
+
+/* Looks whether the files have changed and come to rest.  With no engine in
+ * service the same files are tried again, too: what was missing may have been
+ * memory, not signatures. */
+static void
+look_at_files(struct generations *generations)
+{
+	bool serving = find_state(generations, GENERATION_SERVING) != NULL ||
+	    find_state(generations, GENERATION_LOADING) != NULL;
+	int64_t interval = generations->config->engine_check_interval;
+	struct sigset sigset;
+	struct error err;
+
+	generations->check_at = monotime_after(interval);
+	if (sigset_read(&generations->config->engine_database, &sigset,
+	    &err) != ERROR_NONE)
+		return;		/* the engine will say so, when it is started */
+	if (sigset.fingerprint != generations->seen) {
+		generations->seen = sigset.fingerprint;
+		if (interval > SETTLE_TIME)
+			generations->check_at = monotime_after(SETTLE_TIME);
+		return;
+	}
+	if (!generations->wanted &&
+	    (sigset.fingerprint != generations->tried || !serving)) {
+		generations->wanted = true;
+		generations->start_at = 0;
+	}
+}
+
+int64_t
+generations_run(struct generations *generations)
+{
+	struct generation *place;
+
+	if (monotime_now() >= generations->check_at)
+		look_at_files(generations);
+	place = find_state(generations, GENERATION_NONE);
+	if (generations->wanted && place != NULL &&
+	    find_state(generations, GENERATION_LOADING) == NULL &&
+	    monotime_now() >= generations->start_at)
+		start(generations, place);
+	if (generations->wanted && place != NULL &&
+	    generations->start_at < generations->check_at)
+		return generations->start_at;
+	return generations->check_at;
+}
+
+static void
+log_end(const struct generation *generation, int status)
+{
+	const char *name = generation->name[0] != '\0' ? generation->name
+						       : "that was loading";
+
+	if (WIFSIGNALED(status))
+		log_msg(LOG_LEVEL_ERROR, "engine %s died of signal %d", name,
+		    WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		log_msg(LOG_LEVEL_ERROR, "engine %s ended with status %d",
+		    name, WEXITSTATUS(status));
+	else
+		log_msg(LOG_LEVEL_INFO, "engine %s has ended", name);
+}
+
+bool
+generations_reaped(struct generations *generations, pid_t pid, int status)
+{
+	struct generation *generation = NULL;
+	bool young, refused_set;
+
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		if (generations->place[i].state != GENERATION_NONE &&
+		    generations->place[i].pid == pid)
+			generation = &generations->place[i];
+	if (generation == NULL)
+		return false;
+	/* Its last words may still be in the socket. */
+	if (generation->sock >= 0)
+		hear(generations, generation);
+	log_end(generation, status);
+	young = monotime_now() - generation->started_at < YOUNG;
+	refused_set = WIFEXITED(status) &&
+	    generation->state == GENERATION_LOADING;
+	if (generation->state == GENERATION_SERVING && !young) {
+		generations->wanted = true;
+		generations->start_at = 0;
+	} else if (generation->state == GENERATION_SERVING ||
+	    (generation->state == GENERATION_LOADING && !refused_set)) {
+		start_later(generations);
+	}
+	set_state(generation, GENERATION_NONE);
+	return true;
+}
+
+void
+generations_stop(struct generations *generations, bool kill_now)
+{
+	generations->wanted = false;
+	for (int i = 0; i < GENERATIONS_MAX; i++) {
+		if (generations->place[i].state == GENERATION_NONE)
+			continue;
+		fd_close(&generations->place[i].sock);
+		if (kill_now)
+			kill(generations->place[i].pid, SIGKILL);
+	}
+}
+
+bool
+generations_any(const struct generations *generations)
+{
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		if (generations->place[i].state != GENERATION_NONE)
+			return true;
+	return false;
+}

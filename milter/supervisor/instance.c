@@ -1,0 +1,147 @@
+/* instance - the one running instance: its directories, lock and PID file
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "supervisor/instance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "config/config.h"
+
+/* Makes one directory for the account, as root only; elsewhere it has to be
+ * there. */
+static enum error_code
+make_directory(const char *path, const struct priv_account *account,
+    struct error *err)
+{
+	if (geteuid() != 0 || mkdir(path, 0755) < 0) {
+		if (geteuid() != 0 || errno == EEXIST)
+			return ERROR_NONE;
+		return error_sys(err, errno, "making the directory %s", path);
+	}
+	if (chown(path, account->uid, account->gid) < 0)
+		return error_sys(err, errno, "giving %s to %s", path,
+		    account->name);
+	return ERROR_NONE;
+}
+
+/* The service writes here, and so must nobody else. */
+static enum error_code
+check_state_directory(const char *path, const struct priv_account *account,
+    struct error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return error_sys(err, errno, "state_directory %s", path);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, ERROR_INPUT,
+		    "state_directory %s is not a directory", path);
+	if (st.st_uid != account->uid || (st.st_mode & 022) != 0)
+		return error_set(err, ERROR_INPUT,
+		    "state_directory %s must belong to %s and be writable by "
+		    "no one else", path, account->name);
+	return ERROR_NONE;
+}
+
+static enum error_code
+take_lock(struct instance *instance, struct error *err)
+{
+	const char *directory = instance->config->state_directory;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/lock", directory);
+	instance->lock = open(path,
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (instance->lock < 0)
+		return error_sys(err, errno, "%s", path);
+	if (flock(instance->lock, LOCK_EX | LOCK_NB) == 0)
+		return ERROR_NONE;
+	if (errno == EWOULDBLOCK)
+		return error_set(err, ERROR_LIMIT, "another instance runs "
+		    "with state_directory %s", directory);
+	return error_sys(err, errno, "locking %s", path);
+}
+
+/* The path of a Unix milter socket, or NULL. */
+static const char *
+socket_path(const struct config *config)
+{
+	if (strncmp(config->socket, "unix:", 5) == 0)
+		return config->socket + 5;
+	return NULL;
+}
+
+static enum error_code
+make_socket_directory(const struct config *config,
+    const struct priv_account *account, struct error *err)
+{
+	const char *path = socket_path(config);
+	char copy[PATH_MAX];
+
+	if (path == NULL)
+		return ERROR_NONE;
+	snprintf(copy, sizeof copy, "%s", path);
+	return make_directory(dirname(copy), account, err);
+}
+
+enum error_code
+instance_open(struct instance *instance, const struct config *config,
+    const struct priv_account *account, struct error *err)
+{
+	enum error_code code;
+
+	instance->config = config;
+	instance->lock = -1;
+	code = make_directory(config->state_directory, account, err);
+	if (code == ERROR_NONE)
+		code = check_state_directory(config->state_directory, account,
+		    err);
+	if (code == ERROR_NONE)
+		code = make_socket_directory(config, account, err);
+	if (code == ERROR_NONE)
+		code = take_lock(instance, err);
+	if (code != ERROR_NONE)
+		fd_close(&instance->lock);
+	return code;
+}
+
+enum error_code
+instance_write_pid(const struct instance *instance, struct error *err)
+{
+	const char *path = instance->config->pid_file;
+	enum error_code code = ERROR_NONE;
+	int fd;
+
+	if (path[0] == '\0')
+		return ERROR_NONE;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	    0644);
+	if (fd < 0)
+		return error_sys(err, errno, "pid_file %s", path);
+	if (dprintf(fd, "%ld\n", (long)getpid()) < 0)
+		code = error_sys(err, errno, "pid_file %s", path);
+	close(fd);
+	return code;
+}
+
+void
+instance_close(struct instance *instance)
+{
+	const char *path = socket_path(instance->config);
+
+	if (path != NULL)
+		unlink(path);
+	if (instance->config->pid_file[0] != '\0')
+		unlink(instance->config->pid_file);
+	fd_close(&instance->lock);
+}

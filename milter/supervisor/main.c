@@ -1,0 +1,196 @@
+/* main - vscan-milter's command line
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "supervisor/child.h"
+#include "supervisor/daemonize.h"
+#include "supervisor/instance.h"
+#include "supervisor/supervisor.h"
+
+struct options {
+	const char *path;
+	bool foreground;
+	bool test;
+	bool version;
+	bool print;
+};
+
+static const char usage[] =
+    "usage: vscan-milter [-c FILE] [-f] [-t] [-V] [--print-config]\n"
+    "  -c, --config FILE   configuration (" CONFIG_DEFAULT_PATH ")\n"
+    "  -f, --foreground    stay in the foreground\n"
+    "  -t, --test          check the configuration and exit\n"
+    "  -V, --version       print the versions and exit\n"
+    "  --print-config      print the effective configuration and exit\n";
+
+/* Returns 0, or the exit status for a wrong command line. */
+static int
+parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option names[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "test", no_argument, NULL, 't' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "print-config", no_argument, NULL, 'P' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:ftVh", names, NULL)) !=
+	    -1) {
+		if (option == 'c')
+			options->path = optarg;
+		else if (option == 'f')
+			options->foreground = true;
+		else if (option == 't')
+			options->test = true;
+		else if (option == 'V')
+			options->version = true;
+		else if (option == 'P')
+			options->print = true;
+		else {
+			fputs(usage, option == 'h' ? stdout : stderr);
+			return option == 'h' ? -1 : EX_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "vscan-milter: unexpected argument \"%s\"\n%s",
+		    argv[optind], usage);
+		return EX_USAGE;
+	}
+	return 0;
+}
+
+static int
+complain(const struct error *err, int status)
+{
+	fprintf(stderr, "vscan-milter: %s\n", err->text);
+	return status;
+}
+
+static int
+print_versions(void)
+{
+	struct child_kit kit;
+	struct error err;
+	enum error_code code;
+
+	printf("vscan-milter %s\n", VSCAN_VERSION);
+	code = child_kit_open(&kit, NULL, &err);
+	if (code != ERROR_NONE)
+		return complain(&err, EX_OSFILE);
+	code = child_show_version(kit.filter_program, &err);
+	if (code == ERROR_NONE)
+		code = child_show_version(kit.engine_program, &err);
+	child_kit_close(&kit);
+	return code == ERROR_NONE ? EX_OK : complain(&err, EX_SOFTWARE);
+}
+
+/* In every thread and child to come, until the supervisor's signalfd. */
+static void
+block_signals(void)
+{
+	sigset_t handled;
+
+	sigemptyset(&handled);
+	sigaddset(&handled, SIGHUP);
+	sigaddset(&handled, SIGTERM);
+	sigaddset(&handled, SIGINT);
+	sigaddset(&handled, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &handled, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+on_ready(void *context)
+{
+	daemonize_ready(context);
+}
+
+static enum error_code
+serve(const struct config *config, bool foreground, struct error *err)
+{
+	struct instance instance;
+	struct child_kit kit;
+	enum error_code code;
+	int ready = -1;
+
+	code = child_kit_open(&kit, config, err);
+	if (code != ERROR_NONE)
+		return code;
+	block_signals();
+	if (!foreground)
+		code = daemonize(&ready, err);
+	if (code == ERROR_NONE)
+		code = instance_open(&instance, config, &kit.account, err);
+	if (code != ERROR_NONE)
+		goto out;
+	log_open("vscan-milter", (enum log_target)config->log_target,
+	    config->log_facility, (enum log_level)config->log_level);
+	if (!foreground)
+		code = instance_write_pid(&instance, err);
+	if (code == ERROR_NONE)
+		code = supervisor_run(config, &kit, on_ready, &ready, err);
+	instance_close(&instance);
+out:
+	child_kit_close(&kit);
+	return code;
+}
+
+static int
+run(const struct config *config, const struct options *options)
+{
+	enum error_code code;
+	struct error err;
+
+	if (options->print) {
+		config_print(config, stdout, 1);
+		return EX_OK;
+	}
+	if (options->test) {
+		printf("%s: no mistakes found\n", options->path);
+		return EX_OK;
+	}
+	if (!options->foreground && config->log_target == LOG_TARGET_STDERR) {
+		fprintf(stderr, "vscan-milter: log.target = \"stderr\" needs "
+		    "-f: in the background nobody reads it\n");
+		return EX_CONFIG;
+	}
+	code = serve(config, options->foreground, &err);
+	if (code == ERROR_NONE)
+		return EX_OK;
+	return complain(&err, code == ERROR_INPUT ? EX_CONFIG : EX_OSERR);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { .path = CONFIG_DEFAULT_PATH };
+	struct config *config;
+	struct error err;
+	int status;
+
+	status = parse_options(argc, argv, &options);
+	if (status != 0)
+		return status < 0 ? EX_OK : status;
+	if (options.version)
+		return print_versions();
+	if (config_load(options.path, &config, &err) != ERROR_NONE)
+		return complain(&err, EX_CONFIG);
+	status = run(config, &options);
+	config_destroy(&config);
+	return status;
+}
