@@ -1,15 +1,22 @@
 /* log - syslog or standard error, one line a call
  *
  * Opened once, before the first thread; log_msg() may then be called from
- * any thread.  A value that a sender controls goes through text_field()
- * (text.h) first, so that it can't forge a line or a field.
+ * any thread.  A process that must not wait for its log (a syslog daemon that
+ * hangs, a pipe nobody reads) hands the writing to a thread of its own by
+ * log_start_thread(); then log_msg() never blocks, and what can't be kept
+ * until it is written is dropped and counted.
+ *
+ * A value that a sender controls goes through text_field() (text.h) first, so
+ * that it can't forge a line or a field.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-struct error;
+#include <stdint.h>
+
+#include "base/error.h"
 
 enum log_target { LOG_TARGET_SYSLOG, LOG_TARGET_STDERR };
 
@@ -29,6 +36,14 @@ void log_open(const char *ident, enum log_target target, int facility,
 
 void log_msg(enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Starts the thread that writes from now on, for as long as the process
+ * lives.  At most 4096 lines wait for it. */
+CHECK_RESULT enum error_code log_start_thread(struct error *err);
+
+/* Waits until all lines are written, or until (monotime.h).  Without the
+ * thread there is nothing to wait for. */
+void log_flush(int64_t until);
 
 /* Logs "what: err->text". */
 void log_error(enum log_level level, const char *what,

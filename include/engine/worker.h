@@ -3,8 +3,9 @@
  * Forked from the engine with the signatures in memory.  It gives up all
  * that it doesn't need, shows that it sees (canary), says HELLO and takes
  * one JOB after another over its socket, each answered by a RESULT.  It
- * retires after WORKER_JOBS messages, after WORKER_AGE, and after anything
- * odd, since one that a message has taken over could lie about later ones.
+ * retires after WORKER_JOBS messages, after WORKER_AGE, after it was niced
+ * down, and after anything odd, since one that a message has taken over could
+ * lie about later ones.
  *
  * What a worker inherits and keeps: the signatures, read-only in effect
  * (copy-on-write), its socket as descriptor 3, /dev/null as 0 to 2, no

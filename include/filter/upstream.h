@@ -19,6 +19,10 @@ struct upstream {
 	struct engines *engines;
 };
 
+/* For engines_create(): tells the supervisor; context is the struct
+ * upstream. */
+void upstream_engine_lost(void *context, const char *name);
+
 /* Says LISTENING and starts the thread, which runs until the process ends.
  * upstream must live as long. */
 CHECK_RESULT enum error_code upstream_start(struct upstream *upstream,

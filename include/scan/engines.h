@@ -20,7 +20,12 @@ struct engines;
 
 #define ENGINE_NAME_SIZE 17	/* 16 hexadecimal digits and the NUL */
 
-struct engines *engines_create(void);
+/* Called when an engine is lost while current, from the thread that found it
+ * out, without a lock; must not block. */
+typedef void engines_lost_function(void *context, const char *name);
+
+/* lost may be NULL. */
+struct engines *engines_create(engines_lost_function *lost, void *context);
 
 /* All engines must have been put. */
 void engines_destroy(struct engines **engines);
@@ -34,7 +39,8 @@ struct engine *engines_get(struct engines *engines);
 /* Gives back what engines_get() returned and sets it to NULL. */
 void engines_put(struct engines *engines, struct engine **engine);
 
-/* Says that this engine has died: if it is still current, none is. */
+/* Says that this engine has died or can't be talked to: if it is still
+ * current, none is, and the supervisor is told. */
 void engines_lost(struct engines *engines, struct engine *engine);
 
 /* True if it is the current one. */

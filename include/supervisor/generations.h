@@ -77,6 +77,10 @@ void generations_handle(struct generations *generations,
  * will be due next (monotime.h). */
 int64_t generations_run(struct generations *generations);
 
+/* The filter can't use the engine of this name: if it serves, it is killed,
+ * and generations_reaped() sees to another. */
+void generations_lost(struct generations *generations, const char *name);
+
 /* True if pid was an engine; status as wait(2) gave it. */
 bool generations_reaped(struct generations *generations, pid_t pid,
     int status);

@@ -4,15 +4,22 @@
  */
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cond.h"
 #include "base/error.h"
+#include "base/monotime.h"
+
+#define QUEUE_LINES 4096
 
 /* Written before the first thread starts, read by all afterwards. */
 static struct {
@@ -20,6 +27,24 @@ static struct {
 	enum log_target target;
 	enum log_level level;
 } log_state = { "vscan-milter", LOG_TARGET_STDERR, LOG_LEVEL_INFO };
+
+/* One line on its way to the writing thread. */
+struct line {
+	enum log_level level;
+	char *text;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t filled;
+	pthread_cond_t written;
+	struct line lines[QUEUE_LINES];	/* a ring */
+	size_t first;
+	size_t count;
+	size_t dropped;		/* since the last line that was queued */
+	bool busy;		/* a line is being written */
+	bool running;
+} queue = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void
 log_open(const char *ident, enum log_target target, int facility,
@@ -83,6 +108,108 @@ write_stderr(const char *text)
 		return;		/* nowhere left to say so */
 }
 
+static void
+write_line(enum log_level level, const char *text)
+{
+	if (log_state.target == LOG_TARGET_SYSLOG)
+		syslog(syslog_priority(level), "%s", text);
+	else
+		write_stderr(text);
+}
+
+static void
+report_dropped(size_t dropped)
+{
+	char text[64];
+
+	if (dropped == 0)
+		return;
+	snprintf(text, sizeof text, "warning: %zu log lines were dropped",
+	    dropped);
+	write_line(LOG_LEVEL_WARNING, text);
+}
+
+/* Writes the first line of the queue; lock held, given up meanwhile. */
+static void
+write_first(void)
+{
+	struct line line = queue.lines[queue.first];
+	size_t dropped = queue.dropped;
+
+	queue.first = (queue.first + 1) % QUEUE_LINES;
+	queue.count--;
+	queue.dropped = 0;
+	queue.busy = true;
+	pthread_mutex_unlock(&queue.lock);
+	write_line(line.level, line.text);
+	report_dropped(dropped);
+	free(line.text);
+	pthread_mutex_lock(&queue.lock);
+	queue.busy = false;
+	if (queue.count == 0)
+		pthread_cond_broadcast(&queue.written);
+}
+
+static void *
+log_thread(void *unused)
+{
+	(void)unused;
+	pthread_mutex_lock(&queue.lock);
+	for (;;) {
+		if (queue.count > 0)
+			write_first();
+		else
+			pthread_cond_wait(&queue.filled, &queue.lock);
+	}
+	return NULL;
+}
+
+enum error_code
+log_start_thread(struct error *err)
+{
+	pthread_t thread;
+	int failed;
+
+	cond_init(&queue.filled);
+	cond_init(&queue.written);
+	failed = pthread_create(&thread, NULL, log_thread, NULL);
+	if (failed)
+		return error_sys(err, failed, "starting the log thread");
+	pthread_detach(thread);
+	queue.running = true;
+	return ERROR_NONE;
+}
+
+void
+log_flush(int64_t until)
+{
+	if (!queue.running)
+		return;
+	pthread_mutex_lock(&queue.lock);
+	while ((queue.count > 0 || queue.busy) &&
+	    cond_wait_until(&queue.written, &queue.lock, until))
+		continue;
+	pthread_mutex_unlock(&queue.lock);
+}
+
+static void
+enqueue(enum log_level level, const char *text)
+{
+	char *copy = strdup(text);
+
+	pthread_mutex_lock(&queue.lock);
+	if (copy != NULL && queue.count < QUEUE_LINES) {
+		queue.lines[(queue.first + queue.count++) % QUEUE_LINES] =
+		    (struct line){ .level = level, .text = copy };
+		copy = NULL;
+		pthread_cond_signal(&queue.filled);
+	} else {
+		queue.dropped++;
+	}
+	pthread_mutex_unlock(&queue.lock);
+	free(copy);
+}
+
 void
 log_msg(enum log_level level, const char *fmt, ...)
 {
@@ -97,10 +224,10 @@ log_msg(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text + used, sizeof text - used, fmt, ap);
 	va_end(ap);
-	if (log_state.target == LOG_TARGET_SYSLOG)
-		syslog(syslog_priority(level), "%s", text);
+	if (queue.running)
+		enqueue(level, text);
 	else
-		write_stderr(text);
+		write_line(level, text);
 }
 
 void

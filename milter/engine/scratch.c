@@ -24,7 +24,7 @@
 #define CLAIMS 8
 
 /* A write that finds no room leaves less than one buffer of it free. */
-#define TMPFS_RESERVE (1024 * 1024)
+#define TMPFS_RESERVE (UINT64_C(1024) * 1024)
 #define INODE_RESERVE 16
 
 /* Directories, in depth or in number, that a scratch is cleaned of before it
@@ -170,7 +170,7 @@ make_directory(const char *path, struct error *err)
 	return ERROR_NONE;
 }
 
-/* Takes the directory if no other engine has it. */
+/* Takes the directory if no other engine has it (else ERROR_LIMIT). */
 static enum error_code
 try_claim(struct scratch_base *base, const char *path, struct error *err)
 {
@@ -182,13 +182,12 @@ try_claim(struct scratch_base *base, const char *path, struct error *err)
 		code = open_directory(path, &base->lock, err);
 	if (code != ERROR_NONE)
 		return code;
-	if (flock(base->lock, LOCK_EX | LOCK_NB) < 0) {
-		code = error_sys(err, errno, "locking %s", path);
-		if (errno == EWOULDBLOCK)
-			code = ERROR_LIMIT;
-	} else {
+	if (flock(base->lock, LOCK_EX | LOCK_NB) == 0)
 		code = clean(base->lock, path, &found, err);
-	}
+	else if (errno == EWOULDBLOCK)
+		code = error_set(err, ERROR_LIMIT, "%s is in use", path);
+	else
+		code = error_sys(err, errno, "locking %s", path);
 	if (code != ERROR_NONE)
 		fd_close(&base->lock);
 	return code;

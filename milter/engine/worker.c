@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ struct worker {
 	const struct worker_plan *plan;
 	int64_t born;
 	unsigned jobs;
+	int nice;		/* at birth */
 	bool odd;		/* must show its canary, and retire */
 };
 
@@ -191,11 +193,14 @@ scan(struct worker *worker, int fd, size_t size)
 	return verdict;
 }
 
+/* One that was niced down can't come back up, and would be slow with the next
+ * message too. */
 static bool
 is_due_to_retire(const struct worker *worker)
 {
 	return worker->odd || worker->jobs >= WORKER_JOBS ||
-	    monotime_now() - worker->born >= WORKER_AGE;
+	    monotime_now() - worker->born >= WORKER_AGE ||
+	    getpriority(PRIO_PROCESS, 0) != worker->nice;
 }
 
 /* Takes one job; leaves the process if the filter has gone or if it breaks
@@ -220,8 +225,8 @@ receive_job(const struct worker *worker, struct wire_message *job, int *fd_r)
 }
 
 static void
-send_result(const struct worker *worker, const struct wire_message *job,
-    const struct verdict *verdict, int64_t cpu_time)
+send_result(const struct wire_message *job, const struct verdict *verdict,
+    int64_t cpu_time, bool retiring)
 {
 	struct wire_message result = wire_make(WIRE_RESULT);
 	struct error err;
@@ -229,8 +234,7 @@ send_result(const struct worker *worker, const struct wire_message *job,
 	result.id = job->id;
 	result.status = (int32_t)verdict->kind;
 	result.value = (uint64_t)cpu_time;
-	if (is_due_to_retire(worker))
-		result.flags = WIRE_RETIRING;
+	result.flags = retiring ? WIRE_RETIRING : 0;
 	wire_set_text(&result, verdict->name);
 	if (wire_send(SOCKET, &result, -1, &err) != ERROR_NONE)
 		_exit(0);
@@ -242,6 +246,7 @@ serve(struct worker *worker)
 	struct wire_message job;
 	struct verdict verdict;
 	int64_t cpu_before;
+	bool retiring;
 	int fd;
 
 	do {
@@ -253,15 +258,18 @@ serve(struct worker *worker)
 		/* A fault may have left it blind: then its verdict is none. */
 		if (worker->odd && verdict.kind != VERDICT_ERROR)
 			require_canary(worker->plan);
-		send_result(worker, &job, &verdict,
-		    limits_cpu_used() - cpu_before);
-	} while (!is_due_to_retire(worker));
+		/* Asked once: the filter must know what will be done. */
+		retiring = is_due_to_retire(worker);
+		send_result(&job, &verdict, limits_cpu_used() - cpu_before,
+		    retiring);
+	} while (!retiring);
 }
 
 static void __attribute__((noreturn))
 run(const struct worker_plan *plan, int sock)
 {
-	struct worker worker = { .plan = plan, .born = monotime_now() };
+	struct worker worker = { .plan = plan, .born = monotime_now(),
+		.nice = getpriority(PRIO_PROCESS, 0) };
 	struct wire_message hello = wire_make(WIRE_HELLO);
 	struct error err;
 

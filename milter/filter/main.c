@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/monotime.h"
 #include "base/priv.h"
 #include "base/process.h"
 #include "config/config.h"
@@ -121,9 +122,11 @@ start_parts(struct filter *filter, struct upstream *upstream,
 
 	upstream->sock = SUPERVISOR_FD;
 	upstream->filter = filter;
-	upstream->engines = engines_create();
-	code = netlist_create(&config->headers_keep_from, &filter->keep_from,
-	    err);
+	upstream->engines = engines_create(upstream_engine_lost, upstream);
+	code = log_start_thread(err);
+	if (code == ERROR_NONE)
+		code = netlist_create(&config->headers_keep_from,
+		    &filter->keep_from, err);
 	if (code == ERROR_NONE)
 		code = msgpool_create(config, &filter->pool, err);
 	if (code == ERROR_NONE)
@@ -181,8 +184,10 @@ main(int argc, char **argv)
 	}
 	if (code == ERROR_NONE)
 		code = run(config, &err);
+	if (code != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR, "the filter can't run", &err);
+	log_flush(monotime_after(MONOTIME_S));
 	if (code == ERROR_NONE)
 		return EX_OK;
-	log_error(LOG_LEVEL_ERROR, "the filter can't run", &err);
 	return code == ERROR_INPUT ? EX_CONFIG : EX_OSERR;
 }

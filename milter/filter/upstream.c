@@ -4,8 +4,9 @@
  */
 #include "filter/upstream.h"
 
-#include <libmilter/mfapi.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,7 +17,7 @@
 #include "scan/scanner.h"
 #include "scan/wire.h"
 
-/* libmilter writes a reply after its callback has returned. */
+/* libmilter writes a reply after its callback has returned */
 #define REPLY_GRACE_US 100000
 
 static void
@@ -28,6 +29,9 @@ take_engine(struct upstream *upstream, const struct wire_message *message,
 	log_msg(LOG_LEVEL_NOTICE, "engine %s in service", message->text);
 }
 
+/* smfi_stop() would take up to 5 s, in which nobody serves the socket, and
+ * would not wait for its threads either: with every message answered there
+ * is nothing left that could be cut short. */
 static void
 drain(struct upstream *upstream)
 {
@@ -36,9 +40,22 @@ drain(struct upstream *upstream)
 	log_msg(LOG_LEVEL_NOTICE, "draining");
 	filter_drain(filter, monotime_after(filter->config->drain_timeout));
 	usleep(REPLY_GRACE_US);
-	smfi_stop();
-	/* The listener looks up from its poll. */
-	wakeup_connect(&filter->wakeup);
+	log_flush(monotime_after(MONOTIME_S));
+	exit(EX_OK);
+}
+
+/* From any scan thread; see engines.h. */
+void
+upstream_engine_lost(void *context, const char *name)
+{
+	struct upstream *upstream = context;
+	struct wire_message message = wire_make(WIRE_LOST);
+	struct error err;
+
+	log_msg(LOG_LEVEL_ERROR, "engine %s is lost", name);
+	wire_set_text(&message, name);
+	if (wire_send(upstream->sock, &message, -1, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
 }
 
 static void *

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fd.h"
 #include "base/seqpacket.h"
@@ -22,16 +23,20 @@ struct engine {
 struct engines {
 	pthread_mutex_t lock;
 	struct engine *current;	/* one count is ours */
+	engines_lost_function *lost;
+	void *context;
 };
 
 struct engines *
-engines_create(void)
+engines_create(engines_lost_function *lost, void *context)
 {
 	struct engines *engines = calloc(1, sizeof *engines);
 
 	if (engines == NULL)
 		abort();
 	pthread_mutex_init(&engines->lock, NULL);
+	engines->lost = lost;
+	engines->context = context;
 	return engines;
 }
 
@@ -98,12 +103,17 @@ engines_put(struct engines *engines, struct engine **engine)
 void
 engines_lost(struct engines *engines, struct engine *engine)
 {
+	char name[ENGINE_NAME_SIZE] = "";
+
 	pthread_mutex_lock(&engines->lock);
 	if (engines->current == engine) {
+		memcpy(name, engine->name, sizeof name);
 		engines->current = NULL;
 		put_locked(engine);
 	}
 	pthread_mutex_unlock(&engines->lock);
+	if (name[0] != '\0' && engines->lost != NULL)
+		engines->lost(engines->context, name);
 }
 
 bool

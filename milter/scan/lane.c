@@ -83,8 +83,16 @@ lane_engine(const struct lane *lane)
 	return lane->engine;
 }
 
+/* An engine that is dead, or whose answers make no sense, serves nobody. */
+static void
+check_engine(struct lane *lane, enum error_code code)
+{
+	if (code == ERROR_GONE || code == ERROR_PEER)
+		engines_lost(lane->engines, lane->engine);
+}
+
 /* Receives the report of the worker's end, killing it if it is not there in
- * time.  False if the engine has gone, too. */
+ * time.  False if there is none to be had: the lane is of no more use. */
 static bool
 reap(struct lane *lane, int64_t patience, struct wire_message *ended)
 {
@@ -102,10 +110,8 @@ reap(struct lane *lane, int64_t patience, struct wire_message *ended)
 		code = wire_recv(lane->slot, WIRE_ACCEPT(WIRE_ENDED), ended,
 		    NULL, monotime_after(REAP_TIME), &err);
 	lane->alive = false;
-	if (code == ERROR_NONE)
-		return true;
-	engines_lost(lane->engines, lane->engine);
-	return false;
+	check_engine(lane, code);
+	return code == ERROR_NONE;
 }
 
 /* Neither the worker nor the engine has said anything: all is as it was. */
@@ -131,10 +137,12 @@ spawn(struct lane *lane, struct error *err)
 		code = wire_recv(lane->slot,
 		    WIRE_ACCEPT(WIRE_SPAWNED) | WIRE_ACCEPT(WIRE_FAILED),
 		    &message, &lane->worker, monotime_after(WARM_TIME), err);
-	if (code != ERROR_NONE) {
+	/* Its loop does nothing that takes long: silence is death, too. */
+	if (code == ERROR_TIMEOUT)
 		engines_lost(lane->engines, lane->engine);
+	check_engine(lane, code);
+	if (code != ERROR_NONE)
 		return code;
-	}
 	if (message.type == WIRE_FAILED)
 		return error_set(err, ERROR_ENGINE, "%s", message.text);
 	lane->alive = true;
@@ -150,7 +158,7 @@ lane_warm(struct lane *lane, struct error *err)
 	if (lane_is_ready(lane))
 		return ERROR_NONE;
 	if (!reap(lane, REAP_TIME, &message))
-		return error_set(err, ERROR_GONE, "the engine has died");
+		return error_set(err, ERROR_GONE, "the engine does not answer");
 	code = spawn(lane, err);
 	if (code != ERROR_NONE)
 		return code;
@@ -159,7 +167,7 @@ lane_warm(struct lane *lane, struct error *err)
 	if (code == ERROR_NONE)
 		return ERROR_NONE;
 	if (!reap(lane, code == ERROR_GONE ? REAP_TIME : 0, &message))
-		return error_set(err, ERROR_GONE, "the engine has died");
+		return error_set(err, ERROR_GONE, "the engine does not answer");
 	return error_set(err, ERROR_ENGINE,
 	    "a worker ended before its first mail, wait status 0x%x%s",
 	    (unsigned)message.status,

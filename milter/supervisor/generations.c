@@ -25,6 +25,8 @@
 #define PAUSE_MAX (60 * MONOTIME_S)
 /* An engine that lived this long did not die young. */
 #define YOUNG (60 * MONOTIME_S)
+/* Loading takes seconds; what takes longer than this hangs. */
+#define LOAD_MAX (900 * MONOTIME_S)
 
 void
 generations_init(struct generations *generations,
@@ -61,16 +63,16 @@ set_state(struct generation *generation, enum generation_state state)
 	generation->sock = -1;
 }
 
-/* Not started, or not any more: a later look at the files tries again. */
+/* At once the first time, then with a growing pause. */
 static void
 start_later(struct generations *generations)
 {
+	generations->wanted = true;
+	generations->start_at = monotime_after(generations->pause);
 	generations->pause = generations->pause == 0 ? PAUSE_FIRST
 	    : generations->pause * 2;
 	if (generations->pause > PAUSE_MAX)
 		generations->pause = PAUSE_MAX;
-	generations->wanted = true;
-	generations->start_at = monotime_after(generations->pause);
 }
 
 static void
@@ -163,7 +165,6 @@ became_ready(struct generations *generations, struct generation *generation,
 	    (unsigned long long)message->value,
 	    (double)(monotime_now() - generation->started_at) / MONOTIME_S);
 	set_state(generation, GENERATION_SERVING);
-	generations->pause = 0;
 	/* First the new one to the filter, then the old one off. */
 	offer(generations);
 	if (old != NULL)
@@ -285,11 +286,27 @@ look_at_files(struct generations *generations)
 	}
 }
 
+static void
+end_hung_load(struct generations *generations)
+{
+	struct generation *loading = find_state(generations,
+	    GENERATION_LOADING);
+
+	if (loading == NULL ||
+	    monotime_now() < loading->started_at + LOAD_MAX)
+		return;
+	log_msg(LOG_LEVEL_ERROR, "an engine did not get ready in %d s",
+	    (int)(LOAD_MAX / MONOTIME_S));
+	loading->started_at = monotime_now();
+	kill(loading->pid, SIGKILL);
+}
+
 int64_t
 generations_run(struct generations *generations)
 {
 	struct generation *place;
 
+	end_hung_load(generations);
 	if (monotime_now() >= generations->check_at)
 		look_at_files(generations);
 	place = find_state(generations, GENERATION_NONE);
@@ -301,6 +318,16 @@ generations_run(struct generations *generations)
 	    generations->start_at < generations->check_at)
 		return generations->start_at;
 	return generations->check_at;
+}
+
+void
+generations_lost(struct generations *generations, const char *name)
+{
+	struct generation *serving = find_state(generations,
+	    GENERATION_SERVING);
+
+	if (serving != NULL && strcmp(serving->name, name) == 0)
+		kill(serving->pid, SIGKILL);
 }
 
 static void
@@ -338,13 +365,11 @@ generations_reaped(struct generations *generations, pid_t pid, int status)
 	young = monotime_now() - generation->started_at < YOUNG;
 	refused_set = WIFEXITED(status) &&
 	    generation->state == GENERATION_LOADING;
-	if (generation->state == GENERATION_SERVING && !young) {
-		generations->wanted = true;
-		generations->start_at = 0;
-	} else if (generation->state == GENERATION_SERVING ||
-	    (generation->state == GENERATION_LOADING && !refused_set)) {
+	if (!young)
+		generations->pause = 0;
+	if (generation->state == GENERATION_SERVING ||
+	    (generation->state == GENERATION_LOADING && !refused_set))
 		start_later(generations);
-	}
 	set_state(generation, GENERATION_NONE);
 	return true;
 }

@@ -39,7 +39,6 @@ struct supervisor {
 	int64_t phase_ends;	/* then what is left is killed */
 	pid_t filter;		/* 0: none */
 	int filter_sock;
-	bool filter_listens;
 	int64_t filter_started;
 	int64_t filter_start_at;
 	bool was_ready;		/* a filter has listened at least once */
@@ -55,7 +54,6 @@ start_filter(struct supervisor *sup)
 	struct error err;
 
 	sup->filter_started = monotime_now();
-	sup->filter_listens = false;
 	if (child_start_filter(sup->kit, &sup->filter, &sup->filter_sock,
 	    &err) == ERROR_NONE)
 		return;
@@ -93,12 +91,16 @@ hear_filter(struct supervisor *sup)
 	enum error_code code;
 	struct error err;
 
-	code = wire_recv(sup->filter_sock, WIRE_ACCEPT(WIRE_LISTENING),
-	    &message, NULL, 0, &err);
+	code = wire_recv(sup->filter_sock,
+	    WIRE_ACCEPT(WIRE_LISTENING) | WIRE_ACCEPT(WIRE_LOST), &message,
+	    NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return;
+	if (code == ERROR_NONE && message.type == WIRE_LOST) {
+		generations_lost(&sup->generations, message.text);
+		return;
+	}
 	if (code == ERROR_NONE) {
-		sup->filter_listens = true;
 		generations_set_filter(&sup->generations, sup->filter_sock);
 		if (!sup->was_ready)
 			sup->ready(sup->context);
