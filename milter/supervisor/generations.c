@@ -301,6 +301,17 @@ end_hung_load(struct generations *generations)
 	kill(loading->pid, SIGKILL);
 }
 
+/* The place for a new generation, if one is wanted and may load now: one
+ * loads at a time. */
+static struct generation *
+place_to_start(struct generations *generations)
+{
+	if (!generations->wanted ||
+	    find_state(generations, GENERATION_LOADING) != NULL)
+		return NULL;
+	return find_state(generations, GENERATION_NONE);
+}
+
 int64_t
 generations_run(struct generations *generations)
 {
@@ -309,12 +320,10 @@ generations_run(struct generations *generations)
 	end_hung_load(generations);
 	if (monotime_now() >= generations->check_at)
 		look_at_files(generations);
-	place = find_state(generations, GENERATION_NONE);
-	if (generations->wanted && place != NULL &&
-	    find_state(generations, GENERATION_LOADING) == NULL &&
-	    monotime_now() >= generations->start_at)
+	place = place_to_start(generations);
+	if (place != NULL && monotime_now() >= generations->start_at)
 		start(generations, place);
-	if (generations->wanted && place != NULL &&
+	if (place_to_start(generations) != NULL &&
 	    generations->start_at < generations->check_at)
 		return generations->start_at;
 	return generations->check_at;
