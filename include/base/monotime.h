@@ -25,7 +25,7 @@ int64_t monotime_after(int64_t duration);
  * it has passed, -1 for MONOTIME_NEVER. */
 int monotime_poll_ms(int64_t until);
 
-/* For pthread_cond_timedwait() on a condition made by monotime_cond_init(). */
+/* For pthread_cond_timedwait() on a condition made by cond_init() (cond.h). */
 struct timespec monotime_timespec(int64_t t);
 
 #endif

@@ -43,7 +43,8 @@ struct msgpool_usage {
 	uint64_t disk;
 };
 
-/* Starts the spill thread.  config must outlive it. */
+/* Checks that buffer.directory can be written to, and starts the spill
+ * thread.  config must outlive it. */
 CHECK_RESULT enum error_code msgpool_create(const struct config *config,
     struct msgpool **pool_r, struct error *err);
 

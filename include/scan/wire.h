@@ -15,7 +15,8 @@
  *   engine -> filter, slot SPAWNED (fd: worker socket), FAILED (text),
  *                          ENDED (status: as wait(2); value: CPU time, ns)
  *   worker -> filter       HELLO, RESULT (id: of the job; status: enum
- *                          verdict_kind; text: name; value: CPU time, ns;
+ *                          verdict_kind, ERROR for a scratch without room;
+ *                          text: name; value: CPU time, ns;
  *                          flags: WIRE_RETIRING)
  *   filter -> worker       JOB (id; value: size in bytes; fd: the message)
  *   supervisor -> filter   ENGINE (fd: link; text: fingerprint), DRAIN

@@ -1,10 +1,10 @@
 /* child - starts the filter and engine processes
  *
  * What a child inherits, written down: descriptors 0 (/dev/null), 1 and 2
- * (the supervisor's), 3 (a SOCK_SEQPACKET pair's other end) and 4 (the
- * effective configuration, to be read from its beginning); an empty signal
- * mask; a session of its own, so that a terminal's signals reach the
- * supervisor alone.  Nothing else.
+ * (the supervisor's; in the background /dev/null), 3 (a SOCK_SEQPACKET pair's
+ * other end) and 4 (the effective configuration, to be read from its
+ * beginning); an empty signal mask; a session of its own, so that a
+ * terminal's signals reach the supervisor alone.  Nothing else.
  *
  * Single-threaded; the supervisor's only.
  *
@@ -13,6 +13,7 @@
 #ifndef SUPERVISOR_CHILD_H
 #define SUPERVISOR_CHILD_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -26,6 +27,7 @@ struct child_kit {
 	int engine_program;
 	int config;		/* a sealed memory file */
 	struct priv_account account;
+	bool in_background;	/* 1 and 2 are /dev/null, too */
 	const char *no_namespaces;	/* why the kernel gives none, or NULL */
 	char reason[256];
 };

@@ -21,10 +21,17 @@ enum error_code
 msgpool_create(const struct config *config, struct msgpool **pool_r,
     struct error *err)
 {
-	struct msgpool *pool = calloc(1, sizeof *pool);
-	int failed;
+	struct msgpool *pool;
+	enum error_code code;
+	int failed, probe;
 
 	*pool_r = NULL;
+	/* Better now than at the first large message. */
+	code = fd_spill(config->buffer_directory, &probe, err);
+	if (code != ERROR_NONE)
+		return code;
+	fd_close(&probe);
+	pool = calloc(1, sizeof *pool);
 	if (pool == NULL)
 		abort();
 	pool->config = config;

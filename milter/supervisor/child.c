@@ -111,18 +111,22 @@ child_kit_close(struct child_kit *kit)
 
 /* In the child: descriptors as child.h says, out of each other's way first. */
 static enum error_code
-arrange_descriptors(int program, int sock, int config, int *program_r,
-    struct error *err)
+arrange_descriptors(const struct child_kit *kit, int program, int sock,
+    int *program_r, struct error *err)
 {
 	enum error_code code;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int config, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	*program_r = fcntl(program, F_DUPFD_CLOEXEC, 10);
 	sock = fcntl(sock, F_DUPFD_CLOEXEC, 10);
-	config = fcntl(config, F_DUPFD_CLOEXEC, 10);
+	config = fcntl(kit->config, F_DUPFD_CLOEXEC, 10);
 	if (null < 0 || *program_r < 0 || sock < 0 || config < 0)
 		return error_sys(err, errno, "arranging descriptors");
 	code = fd_move_to(null, STDIN_FILENO, err);
+	if (code == ERROR_NONE && kit->in_background)
+		code = fd_move_to(null, STDOUT_FILENO, err);
+	if (code == ERROR_NONE && kit->in_background)
+		code = fd_move_to(null, STDERR_FILENO, err);
 	if (code == ERROR_NONE)
 		code = fd_move_to(sock, SOCKET_FD, err);
 	if (code == ERROR_NONE)
@@ -134,7 +138,8 @@ arrange_descriptors(int program, int sock, int config, int *program_r,
 
 /* In the child: never returns. */
 static void
-become(int program, int sock, int config, const char *name, const char *mode)
+become(const struct child_kit *kit, int program, int sock, const char *name,
+    const char *mode)
 {
 	char *arguments[] = { (char *)(uintptr_t)name,
 		(char *)(uintptr_t)mode, NULL };
@@ -145,7 +150,7 @@ become(int program, int sock, int config, const char *name, const char *mode)
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (chdir("/") < 0 || arrange_descriptors(program, sock, config,
+	if (chdir("/") < 0 || arrange_descriptors(kit, program, sock,
 	    &program_copy, &err) != ERROR_NONE) {
 		log_error(LOG_LEVEL_ERROR, name, &err);
 		_exit(EX_OSERR);
@@ -167,8 +172,8 @@ child_start_filter(struct child_kit *kit, pid_t *pid_r, int *sock_r,
 		return code;
 	*pid_r = fork();
 	if (*pid_r == 0)
-		become(kit->filter_program, pair[1], kit->config,
-		    "vscan-filter", NULL);
+		become(kit, kit->filter_program, pair[1], "vscan-filter",
+		    NULL);
 	if (*pid_r < 0)
 		code = error_sys(err, errno, "forking the filter");
 	fd_close(&pair[1]);
@@ -232,8 +237,7 @@ child_start_engine(struct child_kit *kit, pid_t *pid_r, int *sock_r,
 		return code;
 	code = fork_engine(kit, pid_r, err);
 	if (code == ERROR_NONE && *pid_r == 0)
-		become(kit->engine_program, pair[1], kit->config,
-		    "vscan-engine",
+		become(kit, kit->engine_program, pair[1], "vscan-engine",
 		    kit->no_namespaces == NULL ? "contained" : "plain");
 	fd_close(&pair[1]);
 	*sock_r = pair[0];

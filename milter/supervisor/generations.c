@@ -164,11 +164,11 @@ became_ready(struct generations *generations, struct generation *generation,
 	    "loaded in %.1f s", generation->name,
 	    (unsigned long long)message->value,
 	    (double)(monotime_now() - generation->started_at) / MONOTIME_S);
-	set_state(generation, GENERATION_SERVING);
-	/* First the new one to the filter, then the old one off. */
-	offer(generations);
+	/* The old one stays until the filter has let go of it. */
 	if (old != NULL)
 		retire(old);
+	set_state(generation, GENERATION_SERVING);
+	offer(generations);
 }
 
 static void

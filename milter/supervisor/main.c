@@ -131,6 +131,7 @@ serve(const struct config *config, bool foreground, struct error *err)
 	code = child_kit_open(&kit, config, err);
 	if (code != ERROR_NONE)
 		return code;
+	kit.in_background = !foreground;
 	block_signals();
 	if (!foreground)
 		code = daemonize(&ready, err);
