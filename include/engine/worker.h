@@ -3,7 +3,7 @@
  * Forked from the engine with the signatures in memory.  It gives up all
  * that it doesn't need, shows that it sees (canary), says HELLO and takes
  * one JOB after another over its socket, each answered by a RESULT.  It
- * retires after WORKER_JOBS messages, after WORKER_AGE, after it was niced
+ * retires after so many messages or seconds (wire.h), after it was niced
  * down, and after anything odd, since one that a message has taken over could
  * lie about later ones.
  *
@@ -27,9 +27,6 @@
 struct canary;
 struct config;
 struct library;
-
-#define WORKER_JOBS 100
-#define WORKER_AGE (300 * MONOTIME_S)
 
 struct worker_plan {
 	const struct config *config;

@@ -90,6 +90,10 @@ CHECK_RESULT enum error_code scanner_submit(struct scanner *scanner,
 bool ticket_wait(struct ticket *ticket, int64_t until,
     struct scan_outcome *outcome_r);
 
+/* What the ticket waits for or has: a scan of its own, one it joined, or a
+ * verdict that was known. */
+enum scan_source ticket_source(const struct ticket *ticket);
+
 /* Remembers that this try was answered "later", so that the verdict, when
  * it comes, answers a retry with the same envelope for cache.late_ttl. */
 void ticket_defer(struct ticket *ticket);

@@ -61,6 +61,12 @@ enum wire_type {
 
 #define WIRE_RETIRING 1u	/* the worker exits after this result */
 
+/* A worker retires after so many messages, or at the first one after so long
+ * (ns): what a message may have planted in it ends with it.  The worker does
+ * so by itself, and the filter sees to it. */
+#define WIRE_WORKER_JOBS 100
+#define WIRE_WORKER_AGE ((int64_t)300 * 1000000000)
+
 struct wire_message {
 	uint32_t type;		/* enum wire_type */
 	uint32_t flags;

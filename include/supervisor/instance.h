@@ -15,9 +15,9 @@ struct instance {
 	int lock;
 };
 
-/* Makes state_directory and the milter socket's directory where they are
- * missing (as root, for the account), checks that they are the account's or
- * root's, and takes the lock in state_directory; ERROR_LIMIT if another
+/* As root makes what is missing: state_directory, for the account, and the
+ * milter socket's directory, which stays root's.  Checks that state_directory
+ * is the account's, and takes the lock in state_directory; ERROR_LIMIT if another
  * instance has it. */
 CHECK_RESULT enum error_code instance_open(struct instance *instance,
     const struct config *config, const struct priv_account *account,

@@ -198,8 +198,8 @@ scan(struct worker *worker, int fd, size_t size)
 static bool
 is_due_to_retire(const struct worker *worker)
 {
-	return worker->odd || worker->jobs >= WORKER_JOBS ||
-	    monotime_now() - worker->born >= WORKER_AGE ||
+	return worker->odd || worker->jobs >= WIRE_WORKER_JOBS ||
+	    monotime_now() - worker->born >= WIRE_WORKER_AGE ||
 	    getpriority(PRIO_PROCESS, 0) != worker->nice;
 }
 

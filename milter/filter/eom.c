@@ -180,6 +180,7 @@ await(struct eom *eom)
 	eom->record.wait_time = monotime_now() - began;
 	if (known)
 		return;
+	outcome->source = ticket_source(eom->ticket);
 	if (filter_is_draining(eom->filter))
 		set_verdict(eom, VERDICT_ERROR, "shutting-down");
 	else

@@ -31,6 +31,8 @@ struct lane {
 	int worker;		/* -1: none that can be given a message */
 	bool alive;		/* spawned, and not yet reported as ended */
 	uint64_t job;		/* number of the last one sent */
+	unsigned worker_jobs;	/* of the worker that is there now */
+	int64_t worker_born;
 };
 
 /* One scan under way. */
@@ -146,6 +148,8 @@ spawn(struct lane *lane, struct error *err)
 	if (message.type == WIRE_FAILED)
 		return error_set(err, ERROR_ENGINE, "%s", message.text);
 	lane->alive = true;
+	lane->worker_jobs = 0;
+	lane->worker_born = monotime_now();
 	return ERROR_NONE;
 }
 
@@ -294,6 +298,13 @@ result_is_sound(const struct lane *lane, const struct wire_message *message)
 	}
 }
 
+static bool
+has_served(struct lane *lane)
+{
+	return ++lane->worker_jobs >= WIRE_WORKER_JOBS ||
+	    monotime_now() - lane->worker_born >= WIRE_WORKER_AGE;
+}
+
 /* True when the scan has ended one way or the other. */
 static bool
 take_result(struct run *run)
@@ -318,7 +329,8 @@ take_result(struct run *run)
 	run->result->verdict = verdict_make(
 	    (enum verdict_kind)message.status, message.text);
 	run->result->cpu_time = (int64_t)message.value;
-	if (message.flags & WIRE_RETIRING)
+	/* One that should retire and stays is killed by reap(). */
+	if ((message.flags & WIRE_RETIRING) != 0 || has_served(lane))
 		fd_close(&lane->worker);
 	return true;
 }

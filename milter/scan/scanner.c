@@ -537,6 +537,12 @@ ticket_wait(struct ticket *ticket, int64_t until,
 	return done;
 }
 
+enum scan_source
+ticket_source(const struct ticket *ticket)
+{
+	return ticket->source;
+}
+
 void
 ticket_defer(struct ticket *ticket)
 {

@@ -17,20 +17,20 @@
 #include "base/fd.h"
 #include "config/config.h"
 
-/* Makes one directory for the account, as root only; elsewhere it has to be
- * there. */
+/* Makes one directory and gives it to the owner, as root only; elsewhere it
+ * has to be there. */
 static enum error_code
-make_directory(const char *path, const struct priv_account *account,
-    struct error *err)
+make_directory(const char *path, uid_t uid, gid_t gid, struct error *err)
 {
-	if (geteuid() != 0 || mkdir(path, 0755) < 0) {
-		if (geteuid() != 0 || errno == EEXIST)
+	if (geteuid() != 0)
+		return ERROR_NONE;
+	if (mkdir(path, 0755) < 0) {
+		if (errno == EEXIST)
 			return ERROR_NONE;
 		return error_sys(err, errno, "making the directory %s", path);
 	}
-	if (chown(path, account->uid, account->gid) < 0)
-		return error_sys(err, errno, "giving %s to %s", path,
-		    account->name);
+	if (chown(path, uid, gid) < 0)
+		return error_sys(err, errno, "giving %s to its owner", path);
 	return ERROR_NONE;
 }
 
@@ -81,9 +81,10 @@ socket_path(const struct config *config)
 	return NULL;
 }
 
+/* It stays root's: a worker that was taken over has the account's rights, and
+ * must not put a socket of its own in the place of ours. */
 static enum error_code
-make_socket_directory(const struct config *config,
-    const struct priv_account *account, struct error *err)
+make_socket_directory(const struct config *config, struct error *err)
 {
 	const char *path = socket_path(config);
 	char copy[PATH_MAX];
@@ -91,7 +92,7 @@ make_socket_directory(const struct config *config,
 	if (path == NULL)
 		return ERROR_NONE;
 	snprintf(copy, sizeof copy, "%s", path);
-	return make_directory(dirname(copy), account, err);
+	return make_directory(dirname(copy), geteuid(), getegid(), err);
 }
 
 enum error_code
@@ -102,12 +103,13 @@ instance_open(struct instance *instance, const struct config *config,
 
 	instance->config = config;
 	instance->lock = -1;
-	code = make_directory(config->state_directory, account, err);
+	code = make_directory(config->state_directory, account->uid,
+	    account->gid, err);
 	if (code == ERROR_NONE)
 		code = check_state_directory(config->state_directory, account,
 		    err);
 	if (code == ERROR_NONE)
-		code = make_socket_directory(config, account, err);
+		code = make_socket_directory(config, err);
 	if (code == ERROR_NONE)
 		code = take_lock(instance, err);
 	if (code != ERROR_NONE)

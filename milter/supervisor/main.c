@@ -179,7 +179,7 @@ run(const struct config *config, const struct options *options)
 int
 main(int argc, char **argv)
 {
-	struct options options = { .path = CONFIG_DEFAULT_PATH };
+	struct options options = { .path = NULL };
 	struct config *config;
 	struct error err;
 	int status;
@@ -189,6 +189,11 @@ main(int argc, char **argv)
 		return status < 0 ? EX_OK : status;
 	if (options.version)
 		return print_versions();
+	/* Somebody who has no file yet may want to see what could be in it. */
+	if (options.path == NULL)
+		options.path = options.print &&
+		    access(CONFIG_DEFAULT_PATH, F_OK) < 0 ? "/dev/null"
+							  : CONFIG_DEFAULT_PATH;
 	if (config_load(options.path, &config, &err) != ERROR_NONE)
 		return complain(&err, EX_CONFIG);
 	status = run(config, &options);
