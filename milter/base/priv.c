@@ -70,12 +70,11 @@ priv_drop(const struct priv_account *account, struct error *err)
 {
 	enum error_code code;
 
-	if (geteuid() != 0) {
-		if (geteuid() == account->uid)
-			return ERROR_NONE;
+	if (geteuid() != 0 && geteuid() != account->uid)
 		return error_set(err, ERROR_SYSTEM,
 		    "only root can change to the account %s", account->name);
-	}
+	if (geteuid() != 0)
+		return check_gone(account, err);
 	if (account->uid == 0)
 		return error_set(err, ERROR_INPUT, "user must not be root");
 	capng_clear(CAPNG_SELECT_BOUNDS);

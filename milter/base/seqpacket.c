@@ -115,15 +115,24 @@ wait_readable(int sock, int64_t until, struct error *err)
 	return ERROR_NONE;
 }
 
+/* An end that closed with something unread makes ECONNRESET, once, of which
+ * what it sent before comes afterwards.  End of file is an empty message
+ * without a descriptor; with one it is a message, and too short. */
 static enum error_code
 receive(int sock, struct msghdr *msg, size_t *n_r, struct error *err)
 {
+	bool reset = false;
 	ssize_t n;
 
-	do
+	for (;;) {
 		n = recvmsg(sock, msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		if (n >= 0 || reset ||
+		    (errno != EINTR && errno != ECONNRESET))
+			break;
+		reset = errno == ECONNRESET;
+	}
+	if ((n == 0 && msg->msg_controllen == 0) ||
+	    (n < 0 && (reset || errno == ECONNRESET)))
 		return error_set(err, ERROR_GONE, "the other end is closed");
 	if (n < 0 && errno == EAGAIN)
 		return error_set(err, ERROR_TIMEOUT, "no message yet");
