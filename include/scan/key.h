@@ -1,8 +1,10 @@
 /* key - the identity of a message's content
  *
  * A BLAKE2b-256 digest (libsodium crypto_generichash) of exactly the bytes
- * that the engine is shown, begun with the scan options: equal keys mean
- * that the engine would do the same work.  Computed as the bytes arrive.
+ * that the engine is shown, begun with the scan options and ended by whether
+ * they are the whole message: equal keys mean that the engine would do the
+ * same work, and that its verdict means the same.  Computed as the bytes
+ * arrive.
  *
  * A struct key_digest belongs to one message and is used by one thread at a
  * time.  sodium_init() must have been called.
@@ -13,6 +15,7 @@
 #define SCAN_KEY_H
 
 #include <sodium.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define KEY_BYTES 32
@@ -34,7 +37,8 @@ void key_digest_init(struct key_digest *digest, const struct config *config);
 void key_digest_update(struct key_digest *digest, const void *data,
     size_t len);
 
-struct key key_digest_final(struct key_digest *digest);
+/* whole: false if the bytes are only the beginning of the message. */
+struct key key_digest_final(struct key_digest *digest, bool whole);
 
 /* The digest of sender and recipients, as they were given: a late verdict
  * holds for tries of the same envelope only.  Recipients may be in any

@@ -145,14 +145,15 @@ should_spill(const struct msgbuf *buf, size_t len)
 }
 
 /* Takes len bytes of the pool's memory, waiting for the spill thread if need
- * be.  Returns false when the message has failed. */
+ * be, until then and as long as patience lasts.  False: not by then, or the
+ * message has failed. */
 static bool
-reserve(struct msgbuf *buf, size_t len)
+reserve(struct msgbuf *buf, size_t len, int64_t until)
 {
 	struct msgpool *pool = buf->pool;
 	int64_t started = monotime_now();
-	int64_t until = started + buf->patience;
-	bool full;
+	int64_t end = started + buf->patience;
+	bool full, taken;
 
 	pthread_mutex_lock(&pool->lock);
 	if (!buf->spilling && should_spill(buf, len))
@@ -161,16 +162,17 @@ reserve(struct msgbuf *buf, size_t len)
 		spill_enqueue(buf);
 	while ((full = pool->memory + len > pool->config->buffer_memory) &&
 	    buf->failed == NULL &&
-	    cond_wait_until(&pool->moved, &pool->lock, until))
+	    cond_wait_until(&pool->moved, &pool->lock,
+	    end < until ? end : until))
 		continue;
-	if (full && buf->failed == NULL)
+	if (full && monotime_now() >= end && buf->failed == NULL)
 		buf->failed = "buffer-memory";
-	if (buf->failed == NULL)
+	taken = !full && buf->failed == NULL;
+	if (taken)
 		pool->memory += len;
-	buf->patience -= monotime_now() - started;
-	full = buf->failed != NULL;
+	buf->patience = end - monotime_now();
 	pthread_mutex_unlock(&pool->lock);
-	return !full;
+	return taken;
 }
 
 /* The bytes are in the memory file now, or were not to be. */
@@ -191,27 +193,34 @@ commit(struct msgbuf *buf, size_t len, bool ok)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-static void
-write_memory(struct msgbuf *buf, const void *data, size_t len)
+/* False: there was no memory by then, or the message has failed. */
+static bool
+write_memory(struct msgbuf *buf, const void *data, size_t len, int64_t until)
 {
 	bool ok = true;
 	struct error err;
 
-	if (len == 0 || !reserve(buf, len))
-		return;
+	if (len == 0)
+		return true;
+	if (!reserve(buf, len, until))
+		return false;
 	if (buf->memory_fd < 0)
 		ok = fd_memory("message", &buf->memory_fd, &err) == ERROR_NONE;
 	if (ok)
 		ok = fd_write_at(buf->memory_fd, data, len, buf->written,
 		    &err) == ERROR_NONE;
 	commit(buf, len, ok);
+	return ok;
 }
 
-static void
-flush_stage(struct msgbuf *buf)
+/* What can't be flushed by then stays. */
+static bool
+flush_stage(struct msgbuf *buf, int64_t until)
 {
-	write_memory(buf, buf->stage, buf->staged);
+	if (!write_memory(buf, buf->stage, buf->staged, until))
+		return false;
 	buf->staged = 0;
+	return true;
 }
 
 void
@@ -226,10 +235,13 @@ msgbuf_append(struct msgbuf *buf, const void *data, size_t len)
 	}
 	buf->size += len;
 	key_digest_update(&buf->digest, data, len);
-	if (buf->staged + len > STAGE_SIZE)
-		flush_stage(buf);
+	/* Without a limit of its own only a failure can stop a write: then
+	 * the rest is dropped. */
+	if (buf->staged + len > STAGE_SIZE &&
+	    !flush_stage(buf, MONOTIME_NEVER))
+		return;
 	if (len > STAGE_SIZE) {
-		write_memory(buf, data, len);
+		write_memory(buf, data, len, MONOTIME_NEVER);
 		return;
 	}
 	if (buf->stage == NULL && (buf->stage = malloc(STAGE_SIZE)) == NULL)
@@ -238,14 +250,17 @@ msgbuf_append(struct msgbuf *buf, const void *data, size_t len)
 	buf->staged += len;
 }
 
-/* Waits until the spill thread has moved all of it. */
+/* Waits until nothing is left to flush and the spill thread has moved what it
+ * has to. */
 static enum error_code
-wait_spilled(struct msgbuf *buf, int64_t until, bool *spilled_r,
+wait_in_place(struct msgbuf *buf, int64_t until, bool *spilled_r,
     struct error *err)
 {
 	struct msgpool *pool = buf->pool;
 	enum error_code code = ERROR_NONE;
 
+	if (!flush_stage(buf, until))
+		code = error_set(err, ERROR_TIMEOUT, "spill-slow");
 	pthread_mutex_lock(&pool->lock);
 	while (buf->spilling && buf->spilled < buf->written &&
 	    buf->failed == NULL && code == ERROR_NONE)
@@ -266,8 +281,7 @@ msgbuf_seal(struct msgbuf *buf, int64_t until, struct error *err)
 
 	if (buf->sealed)
 		return ERROR_NONE;
-	flush_stage(buf);
-	code = wait_spilled(buf, until, &spilled, err);
+	code = wait_in_place(buf, until, &spilled, err);
 	if (code != ERROR_NONE)
 		return code;
 	if (spilled)
@@ -278,7 +292,7 @@ msgbuf_seal(struct msgbuf *buf, int64_t until, struct error *err)
 		code = error_set(err, ERROR_INPUT, "empty");
 	if (code != ERROR_NONE)
 		return code;
-	buf->key = key_digest_final(&buf->digest);
+	buf->key = key_digest_final(&buf->digest, !buf->cut);
 	buf->sealed = true;
 	free(buf->stage);
 	buf->stage = NULL;

@@ -37,10 +37,12 @@ key_digest_update(struct key_digest *digest, const void *data, size_t len)
 }
 
 struct key
-key_digest_final(struct key_digest *digest)
+key_digest_final(struct key_digest *digest, bool whole)
 {
+	unsigned char end = whole;
 	struct key key;
 
+	key_digest_update(digest, &end, sizeof end);
 	crypto_generichash_final(&digest->state, key.bytes, sizeof key.bytes);
 	return key;
 }
