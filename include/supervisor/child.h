@@ -28,8 +28,8 @@ struct child_kit {
 	int config;		/* a sealed memory file */
 	struct priv_account account;
 	bool in_background;	/* 1 and 2 are /dev/null, too */
-	const char *no_namespaces;	/* why the kernel gives none, or NULL */
-	char reason[256];
+	bool plain;		/* the kernel gives no namespaces */
+	bool contained;		/* it has given some */
 };
 
 /* Finds the programs at ../libexec/vscan-milter from this one, and looks the
@@ -44,8 +44,7 @@ CHECK_RESULT enum error_code child_start_filter(struct child_kit *kit,
     pid_t *pid_r, int *sock_r, struct error *err);
 
 /* Starts an engine as the account, in namespaces of its own; where the kernel
- * refuses those, without, which is noted in kit->no_namespaces and logged
- * once. */
+ * refuses those from the first, without, which is logged once. */
 CHECK_RESULT enum error_code child_start_engine(struct child_kit *kit,
     pid_t *pid_r, int *sock_r, struct error *err);
 

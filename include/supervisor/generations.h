@@ -40,6 +40,7 @@ struct generation {
 	char name[17];		/* from READY on */
 	uint64_t sigset;	/* from READY on */
 	int64_t started_at;
+	bool offered;		/* the filter that is there has it */
 };
 
 struct generations {

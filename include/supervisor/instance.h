@@ -5,6 +5,8 @@
 #ifndef SUPERVISOR_INSTANCE_H
 #define SUPERVISOR_INSTANCE_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/priv.h"
 
@@ -13,6 +15,8 @@ struct config;
 struct instance {
 	const struct config *config;
 	int lock;
+	bool has_socket;	/* our filter has listened on it */
+	bool has_pid_file;
 };
 
 /* As root makes what is missing: state_directory, for the account, and the
@@ -24,10 +28,11 @@ CHECK_RESULT enum error_code instance_open(struct instance *instance,
     struct error *err);
 
 /* Writes our PID to pid_file. */
-CHECK_RESULT enum error_code instance_write_pid(
-    const struct instance *instance, struct error *err);
+CHECK_RESULT enum error_code instance_write_pid(struct instance *instance,
+    struct error *err);
 
-/* Removes PID file and milter socket, gives the lock back. */
+/* Removes the PID file and the milter socket, if they are ours, and gives the
+ * lock back. */
 void instance_close(struct instance *instance);
 
 #endif

@@ -200,12 +200,10 @@ fork_plain(const struct priv_account *account, pid_t *pid_r,
 	return ERROR_NONE;
 }
 
-/* What is missing is said once, for the administrator to decide. */
+/* Said once, for the administrator to decide. */
 static void
-note_missing(struct child_kit *kit, const struct error *why)
+note_missing(const struct error *why)
 {
-	snprintf(kit->reason, sizeof kit->reason, "%.250s", why->text);
-	kit->no_namespaces = kit->reason;
 	log_msg(LOG_LEVEL_WARNING, "the kernel gives no namespaces (%s): "
 	    "engine and workers run without, and scratch is a directory "
 	    "instead of a file system of its own; allow user namespaces "
@@ -213,15 +211,40 @@ note_missing(struct child_kit *kit, const struct error *why)
 	    "profile) to change that", why->text);
 }
 
+/* Only a kernel that has never given namespaces, and says that it won't, is
+ * believed: a shortage that passes must not cost the containment. */
+static bool
+refuses_for_good(const struct child_kit *kit, const struct error *err)
+{
+	switch (err->sys_errno) {
+	case EPERM:
+	case EACCES:
+	case ENOSYS:
+	case EINVAL:
+	case ENOSPC:
+	case EUSERS:
+		return !kit->contained;
+	default:
+		return false;
+	}
+}
+
 static enum error_code
 fork_engine(struct child_kit *kit, pid_t *pid_r, struct error *err)
 {
-	if (kit->no_namespaces == NULL) {
-		if (ns_fork_contained(&kit->account, pid_r, err) ==
-		    ERROR_NONE)
-			return ERROR_NONE;
-		note_missing(kit, err);
+	enum error_code code;
+
+	if (kit->plain)
+		return fork_plain(&kit->account, pid_r, err);
+	code = ns_fork_contained(&kit->account, pid_r, err);
+	if (code == ERROR_NONE) {
+		kit->contained = true;
+		return ERROR_NONE;
 	}
+	if (!refuses_for_good(kit, err))
+		return code;
+	note_missing(err);
+	kit->plain = true;
 	return fork_plain(&kit->account, pid_r, err);
 }
 
@@ -238,7 +261,7 @@ child_start_engine(struct child_kit *kit, pid_t *pid_r, int *sock_r,
 	code = fork_engine(kit, pid_r, err);
 	if (code == ERROR_NONE && *pid_r == 0)
 		become(kit, kit->engine_program, pair[1], "vscan-engine",
-		    kit->no_namespaces == NULL ? "contained" : "plain");
+		    kit->plain ? "plain" : "contained");
 	fd_close(&pair[1]);
 	*sock_r = pair[0];
 	if (code != ERROR_NONE)

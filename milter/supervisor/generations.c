@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -127,16 +128,34 @@ offer(struct generations *generations)
 	    GENERATION_SERVING);
 	struct error err;
 
-	if (serving == NULL || generations->filter < 0)
+	if (serving == NULL || generations->filter < 0 || serving->offered)
 		return;
-	if (hand_over(generations, serving, &err) != ERROR_NONE)
+	serving->offered = hand_over(generations, serving, &err) ==
+	    ERROR_NONE;
+	if (!serving->offered)
 		log_error(LOG_LEVEL_ERROR, "handing over an engine", &err);
+}
+
+/* Once a second, if it didn't work the first time. */
+static bool
+must_offer_again(struct generations *generations)
+{
+	struct generation *serving = find_state(generations,
+	    GENERATION_SERVING);
+
+	return serving != NULL && generations->filter >= 0 &&
+	    !serving->offered;
 }
 
 void
 generations_set_filter(struct generations *generations, int filter)
 {
+	struct generation *serving = find_state(generations,
+	    GENERATION_SERVING);
+
 	generations->filter = filter;
+	if (serving != NULL)
+		serving->offered = false;
 	offer(generations);
 }
 
@@ -320,12 +339,15 @@ generations_run(struct generations *generations)
 	end_hung_load(generations);
 	if (monotime_now() >= generations->check_at)
 		look_at_files(generations);
+	offer(generations);
 	place = place_to_start(generations);
 	if (place != NULL && monotime_now() >= generations->start_at)
 		start(generations, place);
 	if (place_to_start(generations) != NULL &&
 	    generations->start_at < generations->check_at)
 		return generations->start_at;
+	if (must_offer_again(generations))
+		return monotime_after(MONOTIME_S);
 	return generations->check_at;
 }
 
@@ -372,8 +394,9 @@ generations_reaped(struct generations *generations, pid_t pid, int status)
 		hear(generations, generation);
 	log_end(generation, status);
 	young = monotime_now() - generation->started_at < YOUNG;
-	refused_set = WIFEXITED(status) &&
-	    generation->state == GENERATION_LOADING;
+	/* The set itself was refused; anything else may pass. */
+	refused_set = WIFEXITED(status) && (WEXITSTATUS(status) ==
+	    EX_DATAERR || WEXITSTATUS(status) == EX_NOINPUT);
 	if (!young)
 		generations->pause = 0;
 	if (generation->state == GENERATION_SERVING ||

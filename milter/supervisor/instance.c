@@ -101,6 +101,7 @@ instance_open(struct instance *instance, const struct config *config,
 {
 	enum error_code code;
 
+	memset(instance, 0, sizeof *instance);
 	instance->config = config;
 	instance->lock = -1;
 	code = make_directory(config->state_directory, account->uid,
@@ -118,7 +119,7 @@ instance_open(struct instance *instance, const struct config *config,
 }
 
 enum error_code
-instance_write_pid(const struct instance *instance, struct error *err)
+instance_write_pid(struct instance *instance, struct error *err)
 {
 	const char *path = instance->config->pid_file;
 	enum error_code code = ERROR_NONE;
@@ -130,6 +131,7 @@ instance_write_pid(const struct instance *instance, struct error *err)
 	    0644);
 	if (fd < 0)
 		return error_sys(err, errno, "pid_file %s", path);
+	instance->has_pid_file = true;
 	if (dprintf(fd, "%ld\n", (long)getpid()) < 0)
 		code = error_sys(err, errno, "pid_file %s", path);
 	close(fd);
@@ -140,10 +142,12 @@ void
 instance_close(struct instance *instance)
 {
 	const char *path = socket_path(instance->config);
+	struct stat st;
 
-	if (path != NULL)
+	if (path != NULL && instance->has_socket && lstat(path, &st) == 0 &&
+	    S_ISSOCK(st.st_mode))
 		unlink(path);
-	if (instance->config->pid_file[0] != '\0')
+	if (instance->has_pid_file)
 		unlink(instance->config->pid_file);
 	fd_close(&instance->lock);
 }

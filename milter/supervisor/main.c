@@ -2,11 +2,13 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -17,6 +19,9 @@
 #include "supervisor/daemonize.h"
 #include "supervisor/instance.h"
 #include "supervisor/supervisor.h"
+
+/* Above what this process and its children use themselves. */
+#define SOCKET_FROM 20
 
 struct options {
 	const char *path;
@@ -114,45 +119,76 @@ block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+struct start {
+	struct instance instance;
+	int ready;		/* see daemonize.h */
+};
+
+/* The filter listens. */
 static void
 on_ready(void *context)
 {
-	daemonize_ready(context);
+	struct start *start = context;
+
+	start->instance.has_socket = true;
+	daemonize_ready(&start->ready);
+}
+
+/* A socket that was handed over as descriptor N (systemd begins with 3) goes
+ * where it is out of the way of what children inherit (child.h). */
+static enum error_code
+move_socket(struct config *config, struct error *err)
+{
+	int fd, moved;
+
+	if (sscanf(config->socket, "fd:%d", &fd) != 1)
+		return ERROR_NONE;
+	moved = fcntl(fd, F_DUPFD, SOCKET_FROM);
+	if (moved < 0)
+		return error_sys(err, errno, "socket = \"%s\"",
+		    config->socket);
+	close(fd);
+	free(config->socket);
+	if (asprintf(&config->socket, "fd:%d", moved) < 0)
+		abort();
+	return ERROR_NONE;
 }
 
 static enum error_code
-serve(const struct config *config, bool foreground, struct error *err)
+serve(struct config *config, bool foreground, struct error *err)
 {
-	struct instance instance;
+	struct start start = { .ready = -1 };
 	struct child_kit kit;
 	enum error_code code;
-	int ready = -1;
 
-	code = child_kit_open(&kit, config, err);
+	code = move_socket(config, err);
+	if (code == ERROR_NONE)
+		code = child_kit_open(&kit, config, err);
 	if (code != ERROR_NONE)
 		return code;
 	kit.in_background = !foreground;
 	block_signals();
 	if (!foreground)
-		code = daemonize(&ready, err);
+		code = daemonize(&start.ready, err);
 	if (code == ERROR_NONE)
-		code = instance_open(&instance, config, &kit.account, err);
+		code = instance_open(&start.instance, config, &kit.account,
+		    err);
 	if (code != ERROR_NONE)
 		goto out;
 	log_open("vscan-milter", (enum log_target)config->log_target,
 	    config->log_facility, (enum log_level)config->log_level);
 	if (!foreground)
-		code = instance_write_pid(&instance, err);
+		code = instance_write_pid(&start.instance, err);
 	if (code == ERROR_NONE)
-		code = supervisor_run(config, &kit, on_ready, &ready, err);
-	instance_close(&instance);
+		code = supervisor_run(config, &kit, on_ready, &start, err);
+	instance_close(&start.instance);
 out:
 	child_kit_close(&kit);
 	return code;
 }
 
 static int
-run(const struct config *config, const struct options *options)
+run(struct config *config, const struct options *options)
 {
 	enum error_code code;
 	struct error err;
