@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "filter/wakeup.h"
 
 struct config;
@@ -39,8 +40,11 @@ struct filter {
 void filter_init(struct filter *filter, const struct config *config);
 void filter_fini(struct filter *filter);
 
-/* True if the session is within limits.sessions; it is counted anyway. */
-bool filter_session_begin(struct filter *filter);
+/* Counts the session.  Over limits.sessions it is to be told so at MAIL; the
+ * few over that which an MTA keeps open nevertheless end at FULL, which is
+ * not counted. */
+enum filter_room { FILTER_ROOM, FILTER_OVER, FILTER_FULL };
+CHECK_RESULT enum filter_room filter_session_begin(struct filter *filter);
 void filter_session_end(struct filter *filter);
 
 void filter_message_begin(struct filter *filter);

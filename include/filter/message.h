@@ -17,11 +17,18 @@
 #include "filter/msgbuf.h"
 #include "scan/key.h"
 
+/* More recipients than any MTA gives one message; and an address is cut at
+ * twice what RFC 5321 4.5.3.1.3 allows, so that a message's envelope is
+ * bounded. */
+#define MESSAGE_RECIPIENTS 20000
+#define MESSAGE_ADDRESS 512
+
 struct message {
 	char *sender;
 	char **recipients;
 	size_t recipient_count;
 	size_t recipient_room;
+	bool too_many;		/* over MESSAGE_RECIPIENTS: not all are kept */
 	char message_id[256];	/* cut; as it came */
 	/* How often each of our headers came with the message. */
 	unsigned own_headers[HEADER_OWN_COUNT];

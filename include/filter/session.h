@@ -30,7 +30,8 @@ struct session {
 	struct message *message;
 };
 
-/* Counts the session; aborts if memory is short. */
+/* Counts the session; NULL if there is no room even to say so.  Aborts if
+ * memory is short. */
 struct session *session_create(struct filter *filter, unsigned long steps);
 
 /* What CONNECT told; address may be NULL. */

@@ -23,6 +23,9 @@ struct upstream {
  * upstream. */
 void upstream_engine_lost(void *context, const char *name);
 
+/* Answers what is under way, within drain_timeout, and ends the process. */
+void upstream_drain(struct upstream *upstream) __attribute__((noreturn));
+
 /* Says LISTENING and starts the thread, which runs until the process ends.
  * upstream must live as long. */
 CHECK_RESULT enum error_code upstream_start(struct upstream *upstream,

@@ -50,6 +50,7 @@ enum scan_source {
  * when the scanner no longer reads fd; also when submitting fails. */
 struct scan_content {
 	int fd;			/* sealed, or read-only */
+	bool on_disk;		/* reading it may fail by no fault of its own */
 	uint64_t size;		/* bytes */
 	void (*release)(void *owner);
 	void *owner;

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/monotime.h"
+#include "base/process.h"
 #include "config/config.h"
 #include "engine/slot.h"
 #include "scan/wire.h"
@@ -45,6 +46,7 @@ make_slots(struct server *server, const struct worker_plan *plan,
 	 * has its successor already. */
 	server->count = 2 * ((size_t)config->engine_workers +
 	    config->engine_background);
+	process_raise_nofile(2 * server->count + 64);
 	server->slots = calloc(server->count, sizeof *server->slots);
 	server->poll = calloc(FIRST_SLOT + server->count,
 	    sizeof *server->poll);

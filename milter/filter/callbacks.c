@@ -73,6 +73,11 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 		    "the MTA lets no milter change headers");
 	session_destroy(&session);
 	session = session_create(the_filter, *steps_r);
+	if (session == NULL) {
+		log_msg(LOG_LEVEL_WARNING, "a session is refused: far more "
+		    "than limits.sessions");
+		return SMFIS_TEMPFAIL;	/* libmilter closes it */
+	}
 	if (smfi_setpriv(ctx, session) != MI_SUCCESS)
 		session_destroy(&session);
 	return SMFIS_CONTINUE;

@@ -17,6 +17,10 @@
 #include "filter/reply.h"
 #include "filter/session.h"
 
+/* An MTA edits headers one by one, Postfix in quadratic time, and the reply
+ * waits for it.  Honest mail has a handful. */
+#define FOREIGN_MAX 50
+
 /* One end of message under way. */
 struct eom {
 	SMFICTX *ctx;
@@ -124,6 +128,10 @@ seal(struct eom *eom)
 	enum error_code code;
 	struct error err;
 
+	if (eom->session->message->too_many) {
+		set_verdict(eom, VERDICT_ERROR, "too-many-recipients");
+		return false;
+	}
 	message_complete(eom->session->message);
 	code = msgbuf_seal(buf, 0, &err);
 	while (code == ERROR_TIMEOUT) {
@@ -272,6 +280,16 @@ refuse(struct eom *eom)
 						   : SMFIS_TEMPFAIL;
 }
 
+static bool
+has_too_many_foreign(const struct eom *eom)
+{
+	const unsigned *count = eom->session->message->own_headers;
+
+	return !eom->session->keep_own &&
+	    (count[HEADER_SCANNED] > FOREIGN_MAX ||
+	    count[HEADER_STATUS] > FOREIGN_MAX);
+}
+
 /* A message that can't be labelled is not let through: it might carry
  * somebody else's label. */
 static sfsistat
@@ -279,6 +297,11 @@ let_pass(struct eom *eom)
 {
 	char reason[192];
 
+	if (has_too_many_foreign(eom)) {
+		set_verdict(eom, VERDICT_UNSCANNABLE, "foreign-virus-headers");
+		eom->record.action = ACTION_REJECT;
+		return refuse(eom);
+	}
 	if (label(eom)) {
 		if (eom->record.action != ACTION_QUARANTINE)
 			return SMFIS_CONTINUE;
@@ -317,6 +340,16 @@ act(struct eom *eom)
 	return let_pass(eom);
 }
 
+static void
+log_gone(const struct eom *eom)
+{
+	char id[64];
+
+	text_field(id, sizeof id, eom->record.queue_id);
+	log_msg(LOG_LEVEL_NOTICE, "%s: the MTA left before its reply",
+	    id[0] != '\0' ? id : "NOQUEUE");
+}
+
 sfsistat
 eom_answer(SMFICTX *ctx, struct session *session)
 {
@@ -330,9 +363,7 @@ eom_answer(SMFICTX *ctx, struct session *session)
 	if (eom.waiting)
 		filter_wait_end(eom.filter);
 	if (eom.mta_gone)
-		log_msg(LOG_LEVEL_NOTICE, "%s: the MTA left before its reply",
-		    eom.record.queue_id != NULL ? eom.record.queue_id
-						: "NOQUEUE");
+		log_gone(&eom);
 	reply = act(&eom);
 	eom.record.total_time = monotime_now() - eom.started;
 	record_log(&eom.record);

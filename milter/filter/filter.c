@@ -11,6 +11,10 @@
 #include "config/config.h"
 #include "scan/scanner.h"
 
+/* Sessions over the limit that live long enough to be told so. */
+#define SPARE_SHARE 8
+#define SPARE 16
+
 void
 filter_init(struct filter *filter, const struct config *config)
 {
@@ -29,15 +33,19 @@ filter_fini(struct filter *filter)
 	pthread_mutex_destroy(&filter->lock);
 }
 
-bool
+enum filter_room
 filter_session_begin(struct filter *filter)
 {
-	bool within;
+	unsigned limit = filter->config->limits_sessions;
+	enum filter_room room = FILTER_ROOM;
 
 	pthread_mutex_lock(&filter->lock);
-	within = filter->sessions++ < filter->config->limits_sessions;
+	if (filter->sessions >= limit + limit / SPARE_SHARE + SPARE)
+		room = FILTER_FULL;
+	else if (filter->sessions++ >= limit)
+		room = FILTER_OVER;
 	pthread_mutex_unlock(&filter->lock);
-	return within;
+	return room;
 }
 
 void

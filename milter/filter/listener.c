@@ -91,9 +91,10 @@ give_away(const char *path, const struct config *config,
 			    config->socket_group);
 		gid = group->gr_gid;
 	}
-	if (chmod(path, config->socket_mode) < 0 ||
-	    chown(path, uid, gid) < 0)
-		return error_sys(err, errno, "mode and owner of %s", path);
+	/* Not by chown(2) or chmod(2), which follow a link that somebody may
+	 * have put there meanwhile; the umask has set the mode. */
+	if (lchown(path, uid, gid) < 0)
+		return error_sys(err, errno, "owner of %s", path);
 	return ERROR_NONE;
 }
 

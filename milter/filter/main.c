@@ -35,6 +35,10 @@
  * word. */
 #define COMMAND_MAX (1024 * 1024)
 
+/* Seconds for an MTA to send its next command, or to read a reply: a little
+ * more than the hour that Sendmail gives its own clients. */
+#define MTA_TIMEOUT 3700
+
 static int
 print_version(void)
 {
@@ -149,11 +153,16 @@ run(struct config *config, struct error *err)
 	filter_init(&filter, config);
 	set_signals();
 	smfi_setmaxdatasize(COMMAND_MAX);
+	smfi_settimeout(MTA_TIMEOUT);
 	code = open_as_root(&filter, err);
 	if (code == ERROR_NONE)
 		code = start_parts(&filter, &upstream, err);
 	if (code == ERROR_NONE && smfi_main() != MI_SUCCESS)
 		code = error_set(err, ERROR_SYSTEM, "libmilter gave up");
+	/* A signal meant for the supervisor came here, too, and libmilter has
+	 * stopped listening: what is under way still gets its reply. */
+	if (code == ERROR_NONE)
+		upstream_drain(&upstream);
 	return code;
 }
 

@@ -10,9 +10,9 @@
 #include <strings.h>
 
 static char *
-copy_string(const char *s)
+copy_address(const char *s)
 {
-	char *copy = strdup(s);
+	char *copy = strndup(s, MESSAGE_ADDRESS);
 
 	if (copy == NULL)
 		abort();
@@ -26,7 +26,7 @@ message_create(struct msgpool *pool, const char *sender)
 
 	if (message == NULL)
 		abort();
-	message->sender = copy_string(sender);
+	message->sender = copy_address(sender);
 	message->buf = msgbuf_create(pool);
 	return message;
 }
@@ -34,6 +34,9 @@ message_create(struct msgpool *pool, const char *sender)
 void
 message_add_recipient(struct message *message, const char *recipient)
 {
+	message->too_many |= message->recipient_count == MESSAGE_RECIPIENTS;
+	if (message->too_many)
+		return;
 	if (message->recipient_count == message->recipient_room) {
 		message->recipient_room = message->recipient_room * 2 + 4;
 		message->recipients = reallocarray(message->recipients,
@@ -42,7 +45,7 @@ message_add_recipient(struct message *message, const char *recipient)
 			abort();
 	}
 	message->recipients[message->recipient_count++] =
-	    copy_string(recipient);
+	    copy_address(recipient);
 }
 
 static void

@@ -27,10 +27,12 @@ msgpool_create(const struct config *config, struct msgpool **pool_r,
 
 	*pool_r = NULL;
 	/* Better now than at the first large message. */
-	code = fd_spill(config->buffer_directory, &probe, err);
-	if (code != ERROR_NONE)
-		return code;
-	fd_close(&probe);
+	if (config->buffer_disk > 0) {
+		code = fd_spill(config->buffer_directory, &probe, err);
+		if (code != ERROR_NONE)
+			return code;
+		fd_close(&probe);
+	}
 	pool = calloc(1, sizeof *pool);
 	if (pool == NULL)
 		abort();
@@ -80,10 +82,13 @@ msgpool_usage(struct msgpool *pool)
 struct msgbuf *
 msgbuf_create(struct msgpool *pool)
 {
-	struct msgbuf *buf = calloc(1, sizeof *buf);
+	struct msgbuf *buf;
 
+	/* libsodium's digest state wants more alignment than malloc gives. */
+	buf = aligned_alloc(_Alignof(struct msgbuf), sizeof *buf);
 	if (buf == NULL)
 		abort();
+	memset(buf, 0, sizeof *buf);
 	buf->pool = pool;
 	atomic_init(&buf->references, 1);
 	buf->patience = MSGBUF_PATIENCE;
@@ -112,7 +117,7 @@ msgbuf_free(struct msgbuf *buf)
 }
 
 /* Closing a spill file frees its blocks, which takes a disk its time: the
- * spill thread does it. */
+ * spill thread does it, and what it has in hand it keeps. */
 void
 msgbuf_unref(struct msgbuf **buf_p)
 {
@@ -122,8 +127,10 @@ msgbuf_unref(struct msgbuf **buf_p)
 	*buf_p = NULL;
 	if (buf == NULL || atomic_fetch_sub(&buf->references, 1) > 1)
 		return;
+	free(buf->stage);
+	buf->stage = NULL;
 	pthread_mutex_lock(&buf->pool->lock);
-	spilled = buf->spilling;
+	spilled = buf->queued || buf->spill_fd >= 0 || buf->moving;
 	if (spilled) {
 		buf->dead = true;
 		spill_enqueue(buf);
@@ -140,8 +147,9 @@ should_spill(const struct msgbuf *buf, size_t len)
 	const struct msgpool *pool = buf->pool;
 	const struct config *config = pool->config;
 
-	return buf->written + len > config->buffer_message_memory ||
-	    pool->memory + len > config->buffer_memory / 4 * 3;
+	return config->buffer_disk > 0 &&
+	    (buf->written + len > config->buffer_message_memory ||
+	    pool->memory + len > config->buffer_memory / 4 * 3);
 }
 
 /* Takes len bytes of the pool's memory, waiting for the spill thread if need
@@ -319,6 +327,7 @@ msgbuf_content(struct msgbuf *buf)
 {
 	struct scan_content content = {
 		.fd = buf->read_fd >= 0 ? buf->read_fd : buf->memory_fd,
+		.on_disk = buf->read_fd >= 0,
 		.size = buf->size,
 		.release = release_content,
 		.owner = buf,

@@ -41,6 +41,7 @@ struct msgbuf {
 	/* Under pool->lock: */
 	bool spilling;		/* goes to disk from now on */
 	bool queued;
+	bool moving;		/* the spill thread works on it, unlocked */
 	bool dead;		/* the spill thread is to free it */
 	uint64_t written;	/* bytes in the memory file */
 	uint64_t spilled;	/* of these, moved to the spill file */

@@ -37,6 +37,15 @@ map_ipv4(unsigned char address[16], const void *ipv4)
 }
 
 static bool
+is_mapped(const unsigned char address[16])
+{
+	unsigned char mapped[16];
+
+	map_ipv4(mapped, address + 12);
+	return memcmp(mapped, address, sizeof mapped) == 0;
+}
+
+static bool
 parse_network(const char *text, struct network *network)
 {
 	char address[64];
@@ -104,6 +113,9 @@ network_contains(const struct network *network,
 	unsigned whole = network->bits / 8, rest = network->bits % 8;
 	unsigned char mask = (unsigned char)(0xff00u >> rest);
 
+	/* No IPv6 network is meant to have the IPv4 addresses in it. */
+	if (network->bits < MAPPED_BITS && is_mapped(address))
+		return false;
 	if (memcmp(network->address, address, whole) != 0)
 		return false;
 	return rest == 0 ||

@@ -16,14 +16,18 @@
 struct session *
 session_create(struct filter *filter, unsigned long steps)
 {
-	struct session *session = calloc(1, sizeof *session);
+	enum filter_room room = filter_session_begin(filter);
+	struct session *session;
 
+	if (room == FILTER_FULL)
+		return NULL;
+	session = calloc(1, sizeof *session);
 	if (session == NULL)
 		abort();
 	session->filter = filter;
 	session->steps = steps;
 	session->no_address = true;
-	session->over_limit = !filter_session_begin(filter);
+	session->over_limit = room == FILTER_OVER;
 	snprintf(session->client, sizeof session->client, "unknown");
 	return session;
 }

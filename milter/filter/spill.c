@@ -79,6 +79,7 @@ move_step(struct msgpool *pool, struct msgbuf *buf)
 
 	if (len == 0)
 		return;
+	buf->moving = true;
 	pthread_mutex_unlock(&pool->lock);
 	n = copy_step(buf, offset, len);
 	why = errno;
@@ -87,6 +88,7 @@ move_step(struct msgpool *pool, struct msgbuf *buf)
 		log_msg(LOG_LEVEL_ERROR, "spilling a message into %s: error "
 		    "%d", pool->config->buffer_directory, n < 0 ? why : 0);
 	pthread_mutex_lock(&pool->lock);
+	buf->moving = false;
 	pool->disk -= len - done;
 	pool->memory -= done;
 	buf->spilled += done;

@@ -32,8 +32,8 @@ take_engine(struct upstream *upstream, const struct wire_message *message,
 /* smfi_stop() would take up to 5 s, in which nobody serves the socket, and
  * would not wait for its threads either: with every message answered there
  * is nothing left that could be cut short. */
-static void
-drain(struct upstream *upstream)
+void
+upstream_drain(struct upstream *upstream)
 {
 	struct filter *filter = upstream->filter;
 
@@ -79,8 +79,7 @@ upstream_thread(void *context)
 			log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
 		break;
 	}
-	drain(upstream);
-	return NULL;
+	upstream_drain(upstream);
 }
 
 enum error_code

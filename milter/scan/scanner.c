@@ -179,8 +179,12 @@ static void
 judge(struct scanner *scanner, const struct job *job,
     const struct lane_result *result, struct scan_outcome *outcome)
 {
+	/* A disk that can't be read raises SIGBUS, too. */
+	bool counts = result->counts && !(job->content.on_disk &&
+	    strcmp(result->ended, "SIGBUS") == 0);
+
 	outcome->verdict = result->verdict;
-	if (result->counts && cache_count_failure(scanner->cache, &job->key,
+	if (counts && cache_count_failure(scanner->cache, &job->key,
 	    outcome->generation) >= scanner->config->deadline_failures)
 		outcome->verdict = verdict_make(VERDICT_UNSCANNABLE,
 		    result->verdict.name);
