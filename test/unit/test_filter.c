@@ -1,0 +1,189 @@
+/* test_filter - what all sessions share: limits, and the drain
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/monotime.h"
+#include "config/config.h"
+#include "filter/filter.h"
+#include "scan/engines.h"
+#include "scan/scanner.h"
+#include "support.h"
+
+static struct config *config;
+static struct engines *engines;
+static struct filter filter;
+
+static int
+open_filter(void **state)
+{
+	(void)state;
+	config = support_config("limits { sessions = 2 waiting = 3 } "
+	    "engine { workers = 1 background = 1 }");
+	engines = engines_create(NULL, NULL);
+	filter_init(&filter, config);
+	return scanner_create(config, engines, &filter.scanner, NULL) ==
+	    ERROR_NONE ? 0 : -1;
+}
+
+static int
+close_filter(void **state)
+{
+	(void)state;
+	scanner_destroy(&filter.scanner);
+	filter_fini(&filter);
+	engines_destroy(&engines);
+	config_destroy(&config);
+	return 0;
+}
+
+static void
+test_filter_knows_the_name_of_its_host(void **state)
+{
+	(void)state;
+	assert_true(strlen(filter.host) > 0);
+}
+
+static void
+test_filter_counts_sessions_and_says_which_are_too_many(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(filter_session_begin(&filter), FILTER_ROOM);
+	assert_int_equal(filter_session_begin(&filter), FILTER_OVER);
+	filter_session_end(&filter);
+	filter_session_end(&filter);
+	assert_int_equal(filter_session_begin(&filter), FILTER_ROOM);
+	assert_int_equal(filter_session_begin(&filter), FILTER_OVER);
+	assert_int_equal(filter.sessions, 3);
+	while (filter.sessions > 0)
+		filter_session_end(&filter);
+}
+
+static void
+test_filter_takes_no_session_far_over_the_limit(void **state)
+{
+	unsigned taken = 0;
+
+	(void)state;
+	while (filter_session_begin(&filter) != FILTER_FULL)
+		taken++;
+	assert_int_equal(filter.sessions, taken);
+	assert_in_range(taken, 3, 100);
+	filter_session_end(&filter);
+	assert_int_equal(filter_session_begin(&filter), FILTER_OVER);
+	while (filter.sessions > 0)
+		filter_session_end(&filter);
+}
+
+static void
+test_filter_lets_only_so_many_wait(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 3; i++)
+			assert_true(filter_wait_begin(&filter));
+		assert_false(filter_wait_begin(&filter));
+		assert_false(filter_wait_begin(&filter));
+		assert_int_equal(filter.waiting, 3);
+		filter_wait_end(&filter);
+		assert_true(filter_wait_begin(&filter));
+		for (int i = 0; i < 3; i++)
+			filter_wait_end(&filter);
+		assert_int_equal(filter.waiting, 0);
+	}
+}
+
+static void
+test_filter_drain_of_a_quiet_one_is_over_at_once(void **state)
+{
+	int64_t began = monotime_now();
+
+	(void)state;
+	assert_false(filter_is_draining(&filter));
+	filter_drain(&filter, monotime_after(50 * MONOTIME_S));
+	assert_true(filter_is_draining(&filter));
+	assert_true(monotime_now() - began < 10 * MONOTIME_S);
+}
+
+static void
+test_filter_drain_gives_up_when_its_time_is_over(void **state)
+{
+	int64_t until = monotime_after(30 * MONOTIME_MS);
+
+	(void)state;
+	filter_message_begin(&filter);
+	filter_drain(&filter, until);
+	assert_true(monotime_now() >= until);
+	assert_true(filter_is_draining(&filter));
+	filter_message_end(&filter);
+}
+
+/* Two messages that end once the drain has begun. */
+static void *
+end_messages(void *unused)
+{
+	while (!filter_is_draining(&filter))
+		poll(NULL, 0, 1);
+	filter_message_end(&filter);
+	poll(NULL, 0, 20);
+	filter_message_end(&filter);
+	return unused;
+}
+
+static void
+test_filter_drain_waits_for_the_last_message(void **state)
+{
+	int64_t until = monotime_after(50 * MONOTIME_S);
+	pthread_t thread;
+
+	(void)state;
+	filter_message_begin(&filter);
+	filter_message_begin(&filter);
+	assert_int_equal(pthread_create(&thread, NULL, end_messages, NULL),
+	    0);
+	filter_drain(&filter, until);
+	assert_true(monotime_now() < until);
+	pthread_join(thread, NULL);
+	assert_int_equal(filter.messages, 0);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_filter_knows_the_name_of_its_host,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_filter_counts_sessions_and_says_which_are_too_many,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_filter_takes_no_session_far_over_the_limit,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_filter_lets_only_so_many_wait,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_filter_drain_of_a_quiet_one_is_over_at_once,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_filter_drain_gives_up_when_its_time_is_over,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_filter_drain_waits_for_the_last_message,
+		    open_filter, close_filter),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,301 @@
+/* test_msgbuf_limits - no bound is passed, and each failure says which
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "content_helper.h"
+#include "filter/msgbuf.h"
+#include "support.h"
+
+#define K 1024
+
+static char directory[32];
+static struct config *config;
+static struct msgpool *pool;
+static unsigned fds_before;
+
+static void
+open_pool(const char *settings)
+{
+	char text[256];
+
+	fds_before = support_open_fds();
+	support_make_directory(directory);
+	snprintf(text, sizeof text, "buffer { memory = 1M %s "
+	    "directory = '%s' }", settings, directory);
+	config = support_config(text);
+	assert_int_equal(msgpool_create(config, &pool, NULL), ERROR_NONE);
+}
+
+/* The disk goes while the pool is in use. */
+static void
+lose_directory(void)
+{
+	support_remove_directory(directory);
+	directory[0] = '\0';
+}
+
+static void
+close_pool(void)
+{
+	content_expect_usage(pool, 0, 0);
+	assert_int_equal(support_open_fds(), fds_before);
+	msgpool_destroy(&pool);
+	config_destroy(&config);
+	if (directory[0] != '\0')
+		support_remove_directory(directory);
+}
+
+static struct msgbuf *
+filled(size_t size)
+{
+	struct msgbuf *buf = msgbuf_create(pool);
+
+	content_append_pattern(buf, 0, size, 16 * K);
+	return buf;
+}
+
+/* Sealing fails for this reason, now and ever. */
+static void
+expect_failed(struct msgbuf *buf, const char *reason)
+{
+	struct error err;
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(msgbuf_seal(buf,
+		    monotime_after(20 * MONOTIME_S), &err), ERROR_LIMIT);
+		assert_string_equal(err.text, reason);
+	}
+}
+
+static void
+test_msgpool_memory_is_never_more_than_its_bound(void **state)
+{
+	struct msgbuf *bufs[8];
+
+	(void)state;
+	open_pool("message_memory = 1M message_max = 2M disk = 16M");
+	for (size_t i = 0; i < LENGTH(bufs); i++) {
+		bufs[i] = msgbuf_create(pool);
+		for (size_t at = 0; at < 400 * K; at += 16 * K) {
+			content_append_pattern(bufs[i], at, 16 * K, 16 * K);
+			assert_true(msgpool_usage(pool).memory <= 1024 * K);
+		}
+	}
+	for (size_t i = 0; i < LENGTH(bufs); i++) {
+		struct scan_content content;
+
+		content_seal(bufs[i]);
+		assert_true(msgpool_usage(pool).memory <= 1024 * K);
+		content = msgbuf_content(bufs[i]);
+		content_expect_pattern(&content, 400 * K);
+		content.release(content.owner);
+	}
+	assert_true(msgpool_usage(pool).memory <= 768 * K);
+	assert_true(msgpool_usage(pool).disk >= 8 * 400 * K - 768 * K);
+	for (size_t i = 0; i < LENGTH(bufs); i++)
+		msgbuf_unref(&bufs[i]);
+	close_pool();
+}
+
+static void
+test_msgpool_disk_that_is_full_fails_the_next_message_only(void **state)
+{
+	struct msgbuf *first, *second, *small, *third;
+	struct scan_content content;
+
+	(void)state;
+	open_pool("message_memory = 64K message_max = 2M disk = 2M");
+	first = filled(1500 * K);
+	content_seal(first);
+	second = filled(600 * K);
+	expect_failed(second, "buffer-disk");
+	assert_true(msgpool_usage(pool).disk <= 2048 * K);
+	small = filled(40 * K);
+	content_seal(small);
+	content = msgbuf_content(first);
+	content_expect_pattern(&content, 1500 * K);
+	content.release(content.owner);
+	msgbuf_unref(&first);
+	msgbuf_unref(&second);
+	content_expect_usage(pool, 40 * K, 0);
+	third = filled(600 * K);
+	content_seal(third);
+	msgbuf_unref(&small);
+	msgbuf_unref(&third);
+	close_pool();
+}
+
+static void
+test_msgbuf_that_failed_takes_no_more_and_no_time(void **state)
+{
+	int64_t began = monotime_now();
+	struct msgbuf *buf;
+	uint64_t memory;
+
+	(void)state;
+	open_pool("message_memory = 64K message_max = 2M disk = 8M");
+	lose_directory();
+	buf = filled(100 * K);
+	expect_failed(buf, "buffer-disk");
+	memory = msgpool_usage(pool).memory;
+	for (int i = 0; i < 10; i++)
+		content_append_pattern(buf, 0, 100 * K, 16 * K);
+	assert_int_equal(msgpool_usage(pool).memory, memory);
+	expect_failed(buf, "buffer-disk");
+	assert_true(monotime_now() - began < 3 * MONOTIME_S);
+	msgbuf_unref(&buf);
+	close_pool();
+}
+
+static void
+test_msgbuf_that_cannot_be_spilled_harms_no_other(void **state)
+{
+	struct msgbuf *small, *large;
+
+	(void)state;
+	open_pool("message_memory = 64K message_max = 2M disk = 8M");
+	lose_directory();
+	small = filled(64 * K);
+	large = filled(200 * K);
+	content_seal(small);
+	expect_failed(large, "buffer-disk");
+	assert_int_equal(msgpool_usage(pool).disk, 0);
+	msgbuf_unref(&large);
+	content_expect_usage(pool, 64 * K, 0);
+	msgbuf_unref(&small);
+	close_pool();
+}
+
+static void
+test_msgpool_is_not_made_with_a_directory_it_cannot_use(void **state)
+{
+	static const char *const places[] = {
+		"/nonexistent/spill", "/dev/null", "/proc"
+	};
+	unsigned before = support_open_fds();
+	char text[128];
+	struct error err;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(places); i++) {
+		snprintf(text, sizeof text, "buffer { directory = '%s' }",
+		    places[i]);
+		config = support_config(text);
+		assert_int_equal(msgpool_create(config, &pool, &err),
+		    ERROR_SYSTEM);
+		assert_null(pool);
+		assert_non_null(strstr(err.text, places[i]));
+		assert_int_equal(support_open_fds(), before);
+		config_destroy(&config);
+	}
+}
+
+static void
+test_msgbuf_without_disk_is_not_spilled_when_memory_is_short(void **state)
+{
+	struct msgbuf *buf;
+
+	(void)state;
+	open_pool("message_memory = 1M message_max = 1M disk = 0");
+	buf = filled(900 * K);
+	content_seal(buf);
+	content_expect_usage(pool, 900 * K, 0);
+	msgbuf_unref(&buf);
+	close_pool();
+}
+
+static void
+test_msgbuf_without_disk_uses_its_memory(void **state)
+{
+	struct msgbuf *buf;
+
+	(void)state;
+	open_pool("message_memory = 512K message_max = 512K disk = 0");
+	buf = filled(512 * K);
+	content_seal(buf);
+	content_expect_usage(pool, 512 * K, 0);
+	msgbuf_unref(&buf);
+	close_pool();
+}
+
+static void
+test_msgbuf_that_is_empty_cannot_be_sealed(void **state)
+{
+	struct msgbuf *buf;
+	struct error err;
+
+	(void)state;
+	open_pool("message_memory = 64K message_max = 2M disk = 8M");
+	buf = msgbuf_create(pool);
+	assert_int_equal(msgbuf_seal(buf, MONOTIME_NEVER, &err), ERROR_INPUT);
+	assert_int_equal(msgbuf_size(buf), 0);
+	msgbuf_unref(&buf);
+	close_pool();
+}
+
+/* The last bytes of a message are still to go to memory, which others have
+ * used up: sealing must not wait for it longer than it was told to. */
+static void
+test_msgbuf_seal_keeps_its_time_when_memory_is_used_up(void **state)
+{
+	struct msgbuf *full[2], *last;
+	enum error_code code;
+	struct error err;
+	int64_t took;
+
+	(void)state;
+	open_pool("message_memory = 1M message_max = 2M disk = 8M");
+	lose_directory();
+	full[0] = filled(752 * K);
+	content_seal(full[0]);
+	full[1] = msgbuf_create(pool);
+	content_append_pattern(full[1], 0, 256 * K, 256 * K);
+	expect_failed(full[1], "buffer-disk");
+	assert_int_equal(msgpool_usage(pool).memory, (752 + 256) * K);
+	last = filled(30 * K);
+	took = monotime_now();
+	code = msgbuf_seal(last, 0, &err);
+	took = monotime_now() - took;
+	for (size_t i = 0; i < LENGTH(full); i++)
+		msgbuf_unref(&full[i]);
+	msgbuf_unref(&last);
+	close_pool();
+	assert_int_not_equal(code, ERROR_NONE);
+	assert_true(took < MONOTIME_S);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    test_msgpool_memory_is_never_more_than_its_bound),
+		cmocka_unit_test(
+		    test_msgpool_disk_that_is_full_fails_the_next_message_only),
+		cmocka_unit_test(
+		    test_msgbuf_that_failed_takes_no_more_and_no_time),
+		cmocka_unit_test(
+		    test_msgbuf_that_cannot_be_spilled_harms_no_other),
+		cmocka_unit_test(
+		    test_msgpool_is_not_made_with_a_directory_it_cannot_use),
+		cmocka_unit_test(test_msgbuf_without_disk_uses_its_memory),
+		cmocka_unit_test(
+		    test_msgbuf_without_disk_is_not_spilled_when_memory_is_short),
+		cmocka_unit_test(test_msgbuf_that_is_empty_cannot_be_sealed),
+		cmocka_unit_test(
+		    test_msgbuf_seal_keeps_its_time_when_memory_is_used_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,209 @@
+/* test_session - one connection of the MTA and its message
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "filter/filter.h"
+#include "filter/netlist.h"
+#include "filter/session.h"
+#include "support.h"
+
+static struct config *config;
+static struct filter filter;
+
+static int
+open_filter(void **state)
+{
+	(void)state;
+	config = support_config("limits { sessions = 1 } "
+	    "headers { keep_from = { 10.0.0.0/8 } }");
+	filter_init(&filter, config);
+	if (netlist_create(&config->headers_keep_from, &filter.keep_from,
+	    NULL) != ERROR_NONE)
+		return -1;
+	return msgpool_create(config, &filter.pool, NULL) == ERROR_NONE
+	    ? 0 : -1;
+}
+
+static int
+close_filter(void **state)
+{
+	(void)state;
+	assert_int_equal(filter.sessions, 0);
+	assert_int_equal(filter.messages, 0);
+	msgpool_destroy(&filter.pool);
+	netlist_destroy(&filter.keep_from);
+	filter_fini(&filter);
+	config_destroy(&config);
+	return 0;
+}
+
+/* A session that comes from this address, or from none. */
+static struct session *
+from(const char *name, const char *address)
+{
+	struct session *session = session_create(&filter, 0);
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	const void *given = NULL;
+
+	if (address != NULL &&
+	    inet_pton(AF_INET, address, &in.sin_addr) == 1)
+		given = &in;
+	else if (address != NULL &&
+	    inet_pton(AF_INET6, address, &in6.sin6_addr) == 1)
+		given = &in6;
+	session_connected(session, name, given);
+	return session;
+}
+
+static void
+test_session_client_is_name_and_address_made_safe(void **state)
+{
+	static const struct {
+		const char *name, *address, *client;
+	} cases[] = {
+		{ "mx.example.org", "192.0.2.1", "mx.example.org[192.0.2.1]" },
+		{ "mx.example.org", "2001:db8::1",
+		    "mx.example.org[2001:db8::1]" },
+		{ "localhost", NULL, "localhost[local]" },
+		{ "a, from=<x>\r\n", "192.0.2.1", "a??from=<x>??[192.0.2.1]" },
+		{ NULL, "192.0.2.1", "[192.0.2.1]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct session *session = from(cases[i].name,
+		    cases[i].address);
+
+		assert_string_equal(session->client, cases[i].client);
+		session_destroy(&session);
+		assert_null(session);
+		session_destroy(&session);
+	}
+}
+
+static void
+test_session_keeps_own_headers_from_listed_networks_only(void **state)
+{
+	static const struct {
+		const char *address;
+		bool keep;
+	} cases[] = {
+		{ "10.1.2.3", true }, { "::ffff:10.1.2.3", true },
+		{ "192.0.2.1", false }, { "::1", false }, { NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct session *session = from("x", cases[i].address);
+
+		assert_int_equal(session->keep_own, cases[i].keep);
+		session_destroy(&session);
+	}
+}
+
+static void
+test_session_kind_tells_who_waits(void **state)
+{
+	static const struct {
+		const char *address, *sender;
+		bool authenticated;
+		enum session_kind kind;
+	} cases[] = {
+		{ "192.0.2.1", "<a@x>", false, SESSION_MTA },
+		{ "192.0.2.1", "<>", false, SESSION_MTA },
+		{ "192.0.2.1", "<a@x>", true, SESSION_SUBMISSION },
+		{ "127.0.0.1", "<a@x>", false, SESSION_MTA },
+		{ "127.0.0.1", "a@x", false, SESSION_LOCAL },
+		{ "127.0.0.1", "", false, SESSION_LOCAL },
+		{ NULL, "<a@x>", false, SESSION_LOCAL },
+		{ NULL, "<a@x>", true, SESSION_LOCAL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct session *session = from("x", cases[i].address);
+
+		session_begin_message(session, cases[i].sender);
+		assert_int_equal(session_kind(session,
+		    cases[i].authenticated), cases[i].kind);
+		session_destroy(&session);
+	}
+}
+
+static void
+test_session_has_one_message_at_a_time(void **state)
+{
+	struct session *session = from("x", "192.0.2.1");
+
+	(void)state;
+	session_end_message(session);
+	session_begin_message(session, "<first>");
+	assert_int_equal(filter.messages, 1);
+	session_begin_message(session, "<second>");
+	assert_int_equal(filter.messages, 1);
+	assert_string_equal(session->message->sender, "<second>");
+	session_end_message(session);
+	assert_null(session->message);
+	assert_int_equal(filter.messages, 0);
+	session_end_message(session);
+	assert_int_equal(filter.messages, 0);
+	session_begin_message(session, "<third>");
+	session_destroy(&session);
+	assert_int_equal(filter.messages, 0);
+}
+
+static void
+test_session_beyond_the_limit_knows_it_and_is_counted(void **state)
+{
+	struct session *first = session_create(&filter, 0);
+	struct session *second = session_create(&filter, 7), *third;
+
+	(void)state;
+	assert_false(first->over_limit);
+	assert_true(second->over_limit);
+	assert_int_equal(second->steps, 7);
+	assert_string_equal(first->client, "unknown");
+	session_destroy(&second);
+	session_destroy(&first);
+	third = session_create(&filter, 0);
+	assert_false(third->over_limit);
+	session_destroy(&third);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_session_client_is_name_and_address_made_safe,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_session_keeps_own_headers_from_listed_networks_only,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_session_kind_tells_who_waits,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_session_has_one_message_at_a_time,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_session_beyond_the_limit_knows_it_and_is_counted,
+		    open_filter, close_filter),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
