@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,10 +13,14 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+
+/* A few system calls; a child that needs longer is stuck. */
+#define ENTER_SECONDS 10
 
 /* fork(2) with flags: no shared memory, so the stack needs no care. */
 static pid_t
@@ -75,11 +78,13 @@ enter_as_root(int sync, bool privileged)
 
 	if (read(sync, &go, 1) != 1)
 		return ECANCELED;
-	if (setresgid(0, 0, 0) < 0)
+	/* Not by glibc's calls: they have every thread of the process change,
+	 * and fork_with() leaves it the parent's list of threads. */
+	if (syscall(SYS_setresgid, 0, 0, 0) < 0)
 		return errno;
-	if (privileged && setgroups(0, NULL) < 0)
+	if (privileged && syscall(SYS_setgroups, 0, NULL) < 0)
 		return errno;
-	if (setresuid(0, 0, 0) < 0)
+	if (syscall(SYS_setresuid, 0, 0, 0) < 0)
 		return errno;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return errno;
@@ -104,13 +109,16 @@ start_child(int sync, pid_t child, const struct priv_account *account,
 	enum error_code code;
 	int failed;
 
+	struct timeval patience = { .tv_sec = ENTER_SECONDS };
+
 	code = map_account(child, account, err);
 	if (code != ERROR_NONE)
 		return code;
+	setsockopt(sync, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	if (write(sync, "g", 1) != 1 ||
 	    read(sync, &failed, sizeof failed) != sizeof failed)
 		return error_set(err, ERROR_GONE,
-		    "a process died while entering its namespaces");
+		    "a process did not enter its namespaces");
 	if (failed)
 		return error_sys(err, failed, "entering namespaces");
 	return ERROR_NONE;
