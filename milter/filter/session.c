@@ -49,17 +49,20 @@ address_text(const struct sockaddr *address, char *out, socklen_t size)
 	return out;
 }
 
+/* A client without a name has its address for one in Postfix, "[192.0.2.1]";
+ * in its log it is "unknown". */
 void
 session_connected(struct session *session, const char *name,
     const struct sockaddr *address)
 {
 	char text[INET6_ADDRSTRLEN], safe[256];
+	bool named = name != NULL && name[0] != '\0' && name[0] != '[';
 
 	session->no_address = address == NULL;
 	session->keep_own = netlist_contains(session->filter->keep_from,
 	    address);
 	snprintf(session->client, sizeof session->client, "%s[%s]",
-	    text_field(safe, sizeof safe, name),
+	    text_field(safe, sizeof safe, named ? name : "unknown"),
 	    address_text(address, text, sizeof text));
 }
 
