@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+"""New signatures come into service without the mail noticing."""
+
+import pathlib
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import mails
+import milterclient
+import needs
+import procs
+import signatures
+import testmain
+from daemoncase import DaemonCase, fresh_daemon
+from waiting import wait_until
+
+# No mail may wait longer, whatever is being loaded.
+LONGEST_DELAY = 0.5
+
+
+def add_signature(database, word):
+    """Adds a file to the set that finds word; returns what it finds."""
+    name = f"Vscan.Test.{mails.token()}"
+    text = signatures.body_signature(name, word.encode())
+    (database / f"{name}.ndb").write_text(text)
+    return f"{name}.UNOFFICIAL"
+
+
+def add_ballast(database, count):
+    """Adds so many signatures that match nothing, for a longer load."""
+    with (database / "ballast.hdb").open("w", encoding="ascii") as file:
+        for number in range(count):
+            file.write(f"{number:032x}:{number + 1000}:Ballast-{number}\n")
+
+
+class ReloadCase(DaemonCase):
+    """SIGHUP, on a daemon that would not look for an hour."""
+
+    def mail_with(self, word):
+        """A mail that holds the word."""
+        return mails.plain(f"{word}\r\n".encode())
+
+    def reload(self):
+        """Has new signatures loaded; returns the new generation's name."""
+        since = self.daemon.mark()
+        self.daemon.reload()
+        return self.daemon.wait_in_service(since)
+
+    def test_new_signature_is_in_service_after_a_hangup(self):
+        word = mails.token()
+        mail = self.mail_with(word)
+        self.assertEqual(self.deliver(mail).action, "accept")
+        old = self.daemon.messages()[-1].generation
+        found = add_signature(self.daemon.database, word)
+        self.assertNotEqual(self.reload(), old)
+        # The verdict of the old generation must not answer for the new one.
+        outcome = self.deliver(mail)
+        self.assertEqual(outcome.action, "reject")
+        self.assertIn(found, outcome.reply)
+        wait_until("the end of the old engine",
+                   lambda: len(self.daemon.engines()) == 1)
+
+    def test_broken_set_leaves_the_old_one_in_service(self):
+        engine = self.daemon.engine()
+        broken = self.daemon.database / "broken.ndb"
+        broken.write_text("this is no signature\n")
+        self.addCleanup(broken.unlink)
+        since = self.daemon.mark()
+        self.daemon.reload()
+        self.daemon.wait_log("the new signature set is not used: ", since)
+        self.assert_in_service()
+        wait_until("the end of the failed engine",
+                   lambda: self.daemon.engines() == [engine])
+
+    def test_scan_outlives_its_generation(self):
+        client = self.session()
+        client.envelope()
+        client.content(signatures.slow_mail(3))
+        client.send_end()
+        self.daemon.busy_worker()
+        add_signature(self.daemon.database, mails.token())
+        self.reload()
+        self.assertEqual(len(self.daemon.engines()), 2)
+        self.assert_in_service()
+        milterclient.collect([client], 20)
+        self.assertEqual(client.outcome.header("X-Virus-Status"), ["Clean"])
+        wait_until("the end of the old engine",
+                   lambda: len(self.daemon.engines()) == 1)
+
+    def test_no_mail_is_delayed_or_deferred_by_reloads(self):
+        outcomes, stop = [], threading.Event()
+
+        def send():
+            while not stop.is_set():
+                outcomes.append(self.deliver(mails.plain()))
+        thread = threading.Thread(target=send)
+        thread.start()
+        try:
+            for count in (100_000, 200_000, 300_000):
+                add_ballast(self.daemon.database, count)
+                self.reload()
+                self.daemon.reload()
+        finally:
+            time.sleep(0.5)
+            stop.set()
+            thread.join()
+        self.assertGreater(len(outcomes), 50)
+        self.assertEqual({outcome.action for outcome in outcomes},
+                         {"accept"})
+        self.assertLess(max(outcome.seconds for outcome in outcomes),
+                        LONGEST_DELAY)
+
+
+class WatchCase(DaemonCase):
+    """Without a signal: the directory is looked at now and then."""
+
+    settings = {"engine": {"check_interval": "1s"}}
+
+    def test_changed_directory_is_noticed(self):
+        word = mails.token()
+        since = self.daemon.mark()
+        add_signature(self.daemon.database, word)
+        self.daemon.wait_in_service(since)
+        self.assertEqual(self.deliver(
+            mails.plain(f"{word}\r\n".encode())).action, "reject")
+
+    def test_removed_signature_is_noticed(self):
+        word = mails.token()
+        since = self.daemon.mark()
+        add_signature(self.daemon.database, word)
+        self.daemon.wait_in_service(since)
+        since = self.daemon.mark()
+        for file in self.daemon.database.glob("Vscan.Test.*"):
+            file.unlink()
+        self.daemon.wait_in_service(since)
+        self.assertEqual(self.deliver(
+            mails.plain(f"{word}\r\n".encode())).action, "accept")
+
+
+class EndCase(unittest.TestCase):
+    """SIGTERM."""
+
+    def test_waiting_mail_is_answered_and_nothing_is_left(self):
+        with fresh_daemon() as daemon:
+            client = milterclient.MilterClient(daemon.socket)
+            client.connect()
+            client.envelope()
+            client.content(signatures.slow_mail(20))
+            client.send_end()
+            daemon.busy_worker()
+            family = procs.descendants(daemon.pid)
+            self.assertEqual(daemon.terminate(), 0)
+            milterclient.collect([client], 1)
+            client.close()
+            self.assertEqual(client.outcome.action, "tempfail")
+            procs.wait_gone(family, 1)
+            left = [path for name in ("socket", "control", "buffers")
+                    for path in (daemon.directory / name).iterdir()]
+            self.assertEqual(left, [])
+
+
+if __name__ == "__main__":
+    testmain.main(needs.daemon)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+"""What a test cannot do without; where it is missing, the test is skipped.
+
+A program that lacks something must not pass: Missing makes testmain.py end it
+with the exit code that CTest counts as skipped, and print the reason.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+
+class Missing(Exception):
+    """Something that the test needs is not to be had on this machine."""
+
+
+def root():
+    """The test starts an MTA, or changes accounts."""
+    if os.geteuid() != 0:
+        raise Missing("must be run as root")
+
+
+def namespaces():
+    """The engine runs its workers in namespaces of their own."""
+    done = subprocess.run(
+        ["unshare", "--user", "--pid", "--mount", "--net", "--ipc", "--fork",
+         "true"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Missing(f"no namespaces: {done.stderr.strip()}")
+
+
+def program(name):
+    """The path of a command; sbin directories are looked through too."""
+    path = shutil.which(name, path=os.environ.get("PATH", "") +
+                        ":/usr/local/sbin:/usr/sbin:/sbin")
+    if path is None:
+        raise Missing(f"no {name} on this machine")
+    return path
+
+
+def file(path):
+    """A file or directory of some package."""
+    if not os.path.exists(path):
+        raise Missing(f"no {path} on this machine")
+    return pathlib.Path(path)
+
+
+def build():
+    """The directory in which the daemon was built."""
+    if "VSCAN_BUILD" not in os.environ:
+        raise Missing("VSCAN_BUILD does not name the build directory")
+    return pathlib.Path(os.environ["VSCAN_BUILD"]).resolve()
+
+
+def daemon():
+    """The daemon, and what its engine asks of the kernel."""
+    root()
+    namespaces()
+    return file(build() / "sbin" / "vscan-milter")

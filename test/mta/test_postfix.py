@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+"""The daemon in a real Postfix, with smtpd in its chroot."""
+
+import pathlib
+import pwd
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import daemon
+import mails
+import mtacases
+import needs
+import postfix
+import signatures
+import smtpclient
+import testmain
+from daemoncase import MtaCase
+from waiting import wait_until
+
+TRUSTED = "198.51.100.7"
+
+
+class PostfixCase(mtacases.MtaTests, MtaCase):
+    """Every mail is asked about over SMTP and after local submission."""
+
+    REJECTED = (r"milter-reject: END-OF-MESSAGE .*: 5\.7\.1 100% a virus: "
+                r"Vscan\.Test\.Eicar")
+    DEFERRED = r"milter-reject: END-OF-MESSAGE .*: 4\.7\.1 "
+    DISCARDED = r"milter-discard: END-OF-MESSAGE "
+    QUARANTINED = r"milter-hold: END-OF-MESSAGE "
+    SLOW = 8
+
+    @classmethod
+    def enter_mta(cls):
+        mta = postfix.Postfix(
+            cls.scratch / "postfix", cls.sink.port,
+            "unix:vscan/milter.sock", milter_content_timeout="5s",
+            smtpd_authorized_xclient_hosts="127.0.0.0/8",
+            mynetworks=f"127.0.0.0/8 {TRUSTED}")
+        account = pwd.getpwnam(daemon.USER)
+        socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+        settings = daemon.merged(mtacases.SETTINGS, {
+            "socket": f"unix:{socket}/milter.sock",
+            "headers": {"keep_from": [f"{TRUSTED}/32"]}})
+        return (cls.enterClassContext(daemon.Daemon(
+            cls.scratch / "daemon", cls.database, **settings)),
+                cls.enterClassContext(mta))
+
+    def held(self):
+        return self.mta.waiting_in("hold")
+
+    def submit_until_known(self, mail):
+        """A slow local mail: deferred, joined, and then delivered."""
+        sender = f"{mails.token()}@local.example"
+        self.mta.submit(mail, sender, mails.RECIPIENT)
+        first = self.daemon.wait_message(sender)
+        self.assertEqual((first.verdict, first.action),
+                         ("late", "tempfail"))
+        self.assertLess(first.ms("total"),
+                        1000 * (mtacases.REPLY_DEADLINE + mtacases.LATENESS))
+        self.retry(sender, 2)
+        second = self.daemon.messages(sender)[1]
+        self.assertEqual((second.verdict, second.key), ("late", first.key))
+        self.daemon.wait_log(f"scan: key={first.key}", timeout=60)
+        self.retry(sender, 3)
+        known = self.daemon.messages(sender)[2]
+        self.assertEqual((known.verdict, known.source, known.key),
+                         ("clean", "cache", first.key))
+        self.assertLess(known.ms("total"), mtacases.KNOWN_VERDICT_MS)
+        self.assertEqual(len(self.daemon.scans(first.key)), 1)
+        got = self.sink.wait_for(self.own_word(mail))
+        self.assertEqual(got.sender, sender)
+        self.assertEqual(len(self.sink.holding(self.own_word(mail))), 1)
+
+    def retry(self, sender, tries):
+        """Has maildrop looked through until so many tries are logged."""
+        self.mta.kick_pickup()
+        wait_until(f"try {tries} of {sender}",
+                   lambda: len(self.daemon.messages(sender)) >= tries)
+
+    def test_infected_local_submission_is_not_delivered(self):
+        mail = mails.attached(signatures.EICAR, "eicar.com")
+        sender = f"{mails.token()}@local.example"
+        self.mta.submit(mail, sender, mails.RECIPIENT)
+        line = self.daemon.wait_message(sender)
+        self.assertEqual((line.verdict, line.action), ("infected", "reject"))
+        self.assert_not_delivered(mail)
+
+    def test_local_submission_is_delivered_byte_for_byte(self):
+        mail = mtacases.delicate()
+        self.mta.submit(mail, mails.SENDER, mails.RECIPIENT)
+        self.assert_delivered(mail)
+
+    def test_late_local_submission_is_scanned_once(self):
+        self.submit_until_known(signatures.slow_mail(8))
+
+    def test_late_local_submission_without_message_id_is_scanned_once(self):
+        self.submit_until_known(signatures.slow_mail(8, Message_ID=None))
+
+    def test_headers_from_a_trusted_network_are_kept(self):
+        mail = mtacases.delicate(X_Virus_Status="Clean (gateway)")
+        with smtpclient.Client(self.mta.port) as client:
+            code, _ = client.docmd("XCLIENT", f"ADDR={TRUSTED}")
+            self.assertEqual(code, 220)
+            client.ehlo()
+            self.assertEqual(client.deliver(mail).code, 250)
+        got = self.sink.wait_for(self.own_word(mail)).data
+        self.assertIn("Clean (gateway)",
+                      mails.fields_named(got, "X-Virus-Status"))
+
+    def test_held_mail_is_released_by_postfix(self):
+        mail = mtacases.locked()
+        before = set(self.held())
+        self.assertEqual(self.deliver(mail).code, 250)
+        queue_id, = set(self.held()) - before
+        self.mta.release(queue_id)
+        got = self.assert_delivered(mail)
+        self.assertRegex(mails.fields_named(got, "X-Virus-Status")[0],
+                         r"^Encrypted \(.+\)$")
+
+
+if __name__ == "__main__":
+    testmain.main(needs.daemon, postfix.needed)
