@@ -24,6 +24,7 @@ struct finding {
 	bool oversize;		/* a part is over engine.max_file_size */
 	bool unopened;		/* a RAR archive stayed shut: no module */
 	bool scratch_low;	/* the reserve of the scratch was touched */
+	const char *opaque;	/* kind of encrypted mail (opaque.h), or NULL */
 };
 
 /* The name satisfies text_is_signature_name(), or is "" for clean. */

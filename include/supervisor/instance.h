@@ -15,14 +15,14 @@ struct config;
 struct instance {
 	const struct config *config;
 	int lock;
-	bool has_socket;	/* our filter has listened on it */
+	bool has_socket;	/* our filter has listened there */
 	bool has_pid_file;
 };
 
 /* As root makes what is missing: state_directory, for the account, and the
  * milter socket's directory, which stays root's.  Checks that state_directory
- * is the account's, and takes the lock in state_directory; ERROR_LIMIT if another
- * instance has it. */
+ * is the account's, and takes the lock in state_directory; ERROR_LIMIT if
+ * another instance has it. */
 CHECK_RESULT enum error_code instance_open(struct instance *instance,
     const struct config *config, const struct priv_account *account,
     struct error *err);

@@ -96,6 +96,8 @@ classify_no_match(const struct finding *finding)
 		return verdict_make(VERDICT_INCOMPLETE, "RAR-not-opened");
 	if (finding->complaints > 0)
 		return verdict_make(VERDICT_INCOMPLETE, "engine-warning");
+	if (finding->opaque != NULL)
+		return verdict_make(VERDICT_ENCRYPTED, finding->opaque);
 	return verdict_make(VERDICT_CLEAN, "");
 }
 

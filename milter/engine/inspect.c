@@ -8,6 +8,7 @@
 
 #include "engine/library.h"
 #include "engine/messages.h"
+#include "engine/opaque.h"
 #include "engine/scratch.h"
 
 /* What the callbacks see of one scan. */
@@ -96,6 +97,8 @@ inspect(struct library *library, const struct scratch *scratch,
 		cl_fmap_close(map);
 	}
 	finding_r->unopened |= watch.rar_shut;
+	if (finding_r->code == CL_CLEAN)
+		finding_r->opaque = opaque_find(data, size);
 	finding_r->complaints = said->warnings + said->errors;
 	if (!scratch_has_room(scratch))
 		finding_r->scratch_low = true;

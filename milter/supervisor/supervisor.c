@@ -263,7 +263,7 @@ supervisor_run(const struct config *config, struct child_kit *kit,
 		one_round(&sup);
 	fd_close(&sup.signals);
 	if (sup.hopeless)
-		return error_set(err, ERROR_GONE, "the filter can't start; the log "
-		    "says why");
+		return error_set(err, ERROR_GONE,
+		    "the filter can't start; the log says why");
 	return ERROR_NONE;
 }

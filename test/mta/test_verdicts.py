@@ -48,6 +48,20 @@ FORMS = {
 ENCRYPTED = {
     "zip archive": lambda: mails.attached(
         mails.encrypted_zip(), "locked.zip"),
+    "inline PGP": lambda: mails.plain(
+        b"-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA9vWq5Dl\r\n=aBcD\r\n"
+        b"-----END PGP MESSAGE-----\r\n"),
+    "multipart/encrypted": lambda: _typed(
+        'multipart/encrypted; protocol="application/pgp-encrypted";'
+        ' boundary="b"',
+        b"--b\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1"
+        b"\r\n\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n"
+        b"-----BEGIN PGP MESSAGE-----\r\n\r\nhQEM\r\n=aBcD\r\n"
+        b"-----END PGP MESSAGE-----\r\n\r\n--b--\r\n"),
+    "PKCS#7 enveloped": lambda: _typed(
+        'application/pkcs7-mime; smime-type=enveloped-data; name="smime.p7m"'
+        "\r\nContent-Transfer-Encoding: base64",
+        b"MIAGCSqGSIb3DQEHA6CAMIACAQAxggE=\r\n"),
 }
 
 

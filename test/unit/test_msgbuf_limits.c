@@ -202,7 +202,7 @@ test_msgpool_is_not_made_with_a_directory_it_cannot_use(void **state)
 }
 
 static void
-test_msgbuf_without_disk_is_not_spilled_when_memory_is_short(void **state)
+test_msgbuf_without_disk_stays_in_memory_that_is_short(void **state)
 {
 	struct msgbuf *buf;
 
@@ -291,7 +291,7 @@ main(void)
 		    test_msgpool_is_not_made_with_a_directory_it_cannot_use),
 		cmocka_unit_test(test_msgbuf_without_disk_uses_its_memory),
 		cmocka_unit_test(
-		    test_msgbuf_without_disk_is_not_spilled_when_memory_is_short),
+		    test_msgbuf_without_disk_stays_in_memory_that_is_short),
 		cmocka_unit_test(test_msgbuf_that_is_empty_cannot_be_sealed),
 		cmocka_unit_test(
 		    test_msgbuf_seal_keeps_its_time_when_memory_is_used_up),

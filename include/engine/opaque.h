@@ -1,0 +1,28 @@
+/* opaque - recognises mail that is encrypted as such
+ *
+ * libclamav names encrypted archives and documents.  Mail that is itself
+ * encrypted it passes as the text or the attachment that it looks like:
+ * nothing is found where nobody could look.  Recognised here are
+ *
+ *   multipart/encrypted         RFC 1847, 2.2 (PGP/MIME: RFC 3156)
+ *   application/pkcs7-mime      RFC 8551, 3.2, but for signed-data,
+ *                               certs-only and compressed-data
+ *   -----BEGIN PGP MESSAGE----- RFC 4880, 6.2: at the beginning of a line of
+ *                               a body, also if that is base64
+ *
+ * in the message itself, in its parts, and in forwarded messages that are not
+ * encoded.  This reads what an attacker wrote, and belongs into a worker.
+ * Linear in size, no allocation, any thread.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef ENGINE_OPAQUE_H
+#define ENGINE_OPAQUE_H
+
+#include <stddef.h>
+
+/* The kind ("PGP-MIME", "S-MIME", "PGP"), a constant, or NULL if the message
+ * has no such part. */
+const char *opaque_find(const char *data, size_t size);
+
+#endif
