@@ -30,7 +30,7 @@ def scratch_files(pid):
             sum(len(names) for _, _, names in os.walk(
                 f"/proc/{pid}/root{row.split()[4]}"))
             for row in mounts.splitlines()
-            if " - tmpfs vscan" in row)
+            if " - tmpfs scratch" in row)
     except (FileNotFoundError, ProcessLookupError):
         return 0
 
@@ -56,10 +56,10 @@ class OddMailCase(DaemonCase):
 
     def holdings(self):
         """Descriptors, spill files and scratch files, and memory in KiB."""
+        targets = procs.fd_targets(self.filter)
         spilled = sum(
-            1 for fd in pathlib.Path(f"/proc/{self.filter}/fd").iterdir()
-            if str(self.daemon.buffers) in os.readlink(fd))
-        return (procs.fd_count(self.filter),
+            str(self.daemon.buffers) in target for target in targets)
+        return (len(targets),
                 spilled + len(list(self.daemon.buffers.iterdir())),
                 sum(map(scratch_files, self.daemon.workers())),
                 procs.pss_kib(self.filter))

@@ -5,6 +5,7 @@ Whatever a test starts is ended by its process id and dies with the test, also
 if that is killed: so nothing is left behind and nothing else is hit.
 """
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -123,9 +124,13 @@ def pss_kib(pid):
     raise AssertionError(f"no Pss for process {pid}")
 
 
-def fd_count(pid):
-    """How many descriptors it has open."""
-    return len(list((PROC / str(pid) / "fd").iterdir()))
+def fd_targets(pid):
+    """What its descriptors refer to; without those that close meanwhile."""
+    targets = []
+    for link in (PROC / str(pid) / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            targets.append(os.readlink(link))
+    return targets
 
 
 def signal_if_alive(pid, signum=signal.SIGTERM):
