@@ -48,6 +48,7 @@ struct config {
 	char *control_socket;
 	char *pid_file;		/* "" for none */
 	int64_t drain_timeout;
+	int64_t alarm_after;
 
 	int log_target;		/* enum log_target */
 	int log_facility;	/* syslog(3)'s LOG_MAIL, … */
@@ -82,6 +83,7 @@ struct config {
 	unsigned limits_sessions;
 	unsigned limits_waiting;
 	unsigned limits_queue;
+	unsigned limits_rows;
 
 	unsigned cache_entries;
 	int64_t cache_ttl;

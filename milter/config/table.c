@@ -116,6 +116,10 @@ const struct setting settings[] = {
 	  UNITS_SECOND, 10 * UNITS_MINUTE, NULL, NULL, "20s",
 	  "How long messages that are under way may take to finish when the "
 	  "filter is stopped." },
+	{ "", "alarm_after", SETTING_DURATION, FIELD(alarm_after),
+	  UNITS_MINUTE, 30 * UNITS_DAY, NULL, NULL, "4h",
+	  "A mail that is deferred for longer than this is logged as an "
+	  "error." },
 
 	{ "log", "target", SETTING_CHOICE, FIELD(log_target),
 	  0, 0, NULL, log_targets, "syslog",
@@ -230,6 +234,10 @@ const struct setting settings[] = {
 	{ "limits", "queue", SETTING_COUNT, FIELD(limits_queue),
 	  1, 1000000, "scans", NULL, "1000",
 	  "Scans that wait for a worker; beyond them mail is deferred." },
+	{ "limits", "rows", SETTING_COUNT, FIELD(limits_rows),
+	  100, 10000000, "rows", NULL, "200000",
+	  "Deferred mails that are remembered with their verdict or failures; "
+	  "beyond them those that were tried only once are forgotten." },
 
 	{ "cache", "entries", SETTING_COUNT, FIELD(cache_entries),
 	  1, 100000000, "verdicts", NULL, "100000",

@@ -51,6 +51,7 @@ test_config_empty_file_has_the_defaults(void **state)
 	    "/run/vscan-milter/control.sock");
 	assert_string_equal(c->pid_file, "");
 	assert_int_equal(c->drain_timeout, 20 * SECOND);
+	assert_int_equal(c->alarm_after, 4 * 3600 * SECOND);
 	assert_int_equal(c->log_target, LOG_TARGET_SYSLOG);
 	assert_int_equal(c->log_facility, LOG_MAIL);
 	assert_int_equal(c->log_level, LOG_LEVEL_INFO);
@@ -97,6 +98,7 @@ test_config_empty_file_has_the_default_numbers(void **state)
 	assert_int_equal(c->limits_sessions, 4000);
 	assert_int_equal(c->limits_waiting, 1000);
 	assert_int_equal(c->limits_queue, 1000);
+	assert_int_equal(c->limits_rows, 200000);
 	assert_int_equal(c->cache_entries, 100000);
 	assert_int_equal(c->cache_ttl, 3600 * SECOND);
 	assert_int_equal(c->cache_late_ttl, 5 * 86400 * SECOND);

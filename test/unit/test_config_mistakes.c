@@ -282,7 +282,8 @@ test_config_wrong_template_is_refused(void **state)
 }
 
 #define TOP_LEVEL "socket, socket_mode, socket_group, user, " \
-    "state_directory, control_socket, pid_file, drain_timeout, log, " \
+    "state_directory, control_socket, pid_file, drain_timeout, " \
+    "alarm_after, log, " \
     "deadline, engine, buffer, limits, cache, headers, action, reply"
 #define LOG_UNKNOWN(name) "unknown setting \"" name "\" in section \"log\"; " \
     "allowed are target, facility, level"
