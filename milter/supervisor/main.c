@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "supervisor/check_mta.h"
 #include "supervisor/child.h"
 #include "supervisor/daemonize.h"
 #include "supervisor/instance.h"
@@ -29,15 +30,21 @@ struct options {
 	bool test;
 	bool version;
 	bool print;
+	bool check_mta;
+	char **where;		/* for check_mta */
+	size_t where_count;
 };
 
 static const char usage[] =
     "usage: vscan-milter [-c FILE] [-f] [-t] [-V] [--print-config]\n"
+    "       vscan-milter [-c FILE] --check-mta [WHERE...]\n"
     "  -c, --config FILE   configuration (" CONFIG_DEFAULT_PATH ")\n"
     "  -f, --foreground    stay in the foreground\n"
     "  -t, --test          check the configuration and exit\n"
     "  -V, --version       print the versions and exit\n"
-    "  --print-config      print the effective configuration and exit\n";
+    "  --print-config      print the effective configuration and exit\n"
+    "  --check-mta         compare the MTA's settings with ours and exit;\n"
+    "                      WHERE is Postfix's directory or a sendmail.cf\n";
 
 /* Returns 0, or the exit status for a wrong command line. */
 static int
@@ -49,6 +56,7 @@ parse_options(int argc, char **argv, struct options *options)
 		{ "test", no_argument, NULL, 't' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "print-config", no_argument, NULL, 'P' },
+		{ "check-mta", no_argument, NULL, 'M' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -66,12 +74,16 @@ parse_options(int argc, char **argv, struct options *options)
 			options->version = true;
 		else if (option == 'P')
 			options->print = true;
+		else if (option == 'M')
+			options->check_mta = true;
 		else {
 			fputs(usage, option == 'h' ? stdout : stderr);
 			return option == 'h' ? -1 : EX_USAGE;
 		}
 	}
-	if (optind < argc) {
+	options->where = argv + optind;
+	options->where_count = (size_t)(argc - optind);
+	if (optind < argc && !options->check_mta) {
 		fprintf(stderr, "vscan-milter: unexpected argument \"%s\"\n%s",
 		    argv[optind], usage);
 		return EX_USAGE;
@@ -197,6 +209,9 @@ run(struct config *config, const struct options *options)
 		config_print(config, stdout, 1);
 		return EX_OK;
 	}
+	if (options->check_mta)
+		return check_mta_run(config, options->where,
+		    options->where_count);
 	if (options->test) {
 		printf("%s: no mistakes found\n", options->path);
 		return EX_OK;

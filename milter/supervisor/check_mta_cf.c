@@ -1,0 +1,126 @@
+/* check_mta_cf - takes apart the lines of sendmail.cf
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "check_mta_internal.h"
+
+#define BLANKS " \t\r\n"
+
+/* A comment begins the line, or follows a blank. */
+static void
+cut_comment(char *line)
+{
+	for (char *p = line; *p != '\0'; p++)
+		if (*p == '#' && (p == line || p[-1] == ' ' || p[-1] == '\t')) {
+			*p = '\0';
+			return;
+		}
+}
+
+char *
+check_mta_next_line(char **text)
+{
+	char *line = *text, *end = line;
+
+	if (*line == '\0')
+		return NULL;
+	while ((end = strchr(end, '\n')) != NULL &&
+	    (end[1] == ' ' || end[1] == '\t'))
+		*end = ' ';
+	if (end == NULL)
+		*text = line + strlen(line);
+	else {
+		*text = end + 1;
+		*end = '\0';
+	}
+	cut_comment(line);
+	return line;
+}
+
+/* "C:5m;S:10s": the last of each counts. */
+static void
+take_timeouts(char *list, struct check_mta_filter *filter)
+{
+	char *part, *value;
+
+	while ((part = strsep(&list, ";")) != NULL) {
+		part = check_mta_trim(part);
+		value = strchr(part, ':');
+		if (value == NULL)
+			continue;
+		value = check_mta_trim(value + 1);
+		switch (part[0]) {
+		case 'C':
+			filter->connect = value;
+			break;
+		case 'S':
+			filter->send = value;
+			break;
+		case 'R':
+			filter->receive = value;
+			break;
+		case 'E':
+			filter->end = value;
+			break;
+		}
+	}
+}
+
+bool
+check_mta_parse_filter(char *line, struct check_mta_filter *filter_r)
+{
+	size_t len = strcspn(line, "," BLANKS);
+	char *rest, *field, *value;
+
+	memset(filter_r, 0, sizeof *filter_r);
+	filter_r->name = line;
+	rest = line[len] == '\0' ? line + len : line + len + 1;
+	line[len] = '\0';
+	while ((field = strsep(&rest, ",")) != NULL) {
+		field = check_mta_trim(field);
+		value = strchr(field, '=');
+		if (value == NULL)
+			continue;
+		value = check_mta_trim(value + 1);
+		if (field[0] == 'S')
+			filter_r->socket = value;
+		else if (field[0] == 'F')
+			filter_r->flags = value;
+		else if (field[0] == 'T')
+			take_timeouts(value, filter_r);
+	}
+	return len > 0;
+}
+
+char *
+check_mta_option(char *line, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (line[0] != 'O' || (line[1] != ' ' && line[1] != '\t'))
+		return NULL;
+	line = check_mta_trim(line + 1);
+	if (strncasecmp(line, name, len) != 0)
+		return NULL;
+	line += len;
+	line += strspn(line, BLANKS);
+	return *line == '=' ? check_mta_trim(line + 1) : NULL;
+}
+
+bool
+check_mta_in_list(const char *list, const char *name)
+{
+	size_t len;
+
+	for (; *list != '\0'; list += len) {
+		list += strspn(list, ",;" BLANKS);
+		len = strcspn(list, ",;" BLANKS);
+		if (len > 0 && strlen(name) == len &&
+		    strncmp(list, name, len) == 0)
+			return true;
+	}
+	return false;
+}
