@@ -33,6 +33,9 @@ struct filter {
 	unsigned sessions;
 	unsigned messages;	/* between MAIL and its reply */
 	unsigned waiting;	/* callbacks that block */
+	unsigned local_late;	/* late replies to local mail in a row, */
+	int64_t local_late_at;	/* the last of them */
+	bool shortened;		/* deadlines are, as the log was told */
 	bool draining;
 };
 
@@ -54,6 +57,16 @@ void filter_message_end(struct filter *filter);
  * filter_wait_end(). */
 bool filter_wait_begin(struct filter *filter);
 void filter_wait_end(struct filter *filter);
+
+/* The time (ns) that a reply may take of which the setting is full.  While
+ * more than half of limits.waiting wait it is half of it, while more than
+ * three quarters a quarter; and with each local mail that was answered late,
+ * in a row and within a minute, it is half for the next one: Postfix's pickup
+ * is one process, for which all local mail waits.  Not under 500 ms. */
+int64_t filter_shorten(struct filter *filter, int64_t full, bool local);
+
+/* A local mail was answered late, or in time. */
+void filter_local_reply(struct filter *filter, bool late);
 
 bool filter_is_draining(struct filter *filter);
 

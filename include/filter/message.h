@@ -15,6 +15,7 @@
 
 #include "filter/header.h"
 #include "filter/msgbuf.h"
+#include "scan/cost.h"
 #include "scan/key.h"
 
 /* More recipients than any MTA gives one message; and an address is cut at
@@ -29,6 +30,7 @@ struct message {
 	size_t recipient_count;
 	size_t recipient_room;
 	bool too_many;		/* over MESSAGE_RECIPIENTS: not all are kept */
+	enum cost_structure structure;	/* of its top-level Content-Type */
 	char message_id[256];	/* cut; as it came */
 	/* How often each of our headers came with the message. */
 	unsigned own_headers[HEADER_OWN_COUNT];

@@ -1,9 +1,10 @@
 /* job - one scan that is queued or running, and the table of all of them
  *
- * Life: QUEUED -> RUNNING -> DONE.  A job is in the table from its making
- * until it is DONE, so that a second message of the same content finds and
- * joins it; it is freed when its last reference goes (one for each ticket,
- * one for the scanner until DONE).
+ * Life: QUEUED -> RUNNING -> DONE, and from RUNNING back to QUEUED when a scan
+ * was ended to be done again in the background.  A job is in the table from
+ * its making until it is DONE, so that a second message of the same content
+ * finds and joins it; it is freed when its last reference goes (one for each
+ * ticket, one for the scanner until DONE).
  *
  * Nothing here is locked: the scanner (scanner.h) owns the table and calls
  * with its lock held.  `done` is waited on with that lock.
@@ -21,6 +22,7 @@
 #include <uthash.h>
 
 #include "scan/key.h"
+#include "scan/queue.h"
 #include "scan/scanner.h"
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
@@ -29,38 +31,49 @@ struct job {
 	struct key key;
 	struct scan_content content;	/* released when DONE */
 	bool cut;
+	enum cost_structure structure;
 	enum job_state state;
-	bool background;	/* RUNNING: has left its lane */
+	struct queue_item item;	/* its background: also while RUNNING */
+	unsigned waiters;	/* tickets that are open */
+	bool deferred;		/* a try of it was answered "later" */
 	struct scan_outcome outcome;	/* valid when DONE */
 	pthread_cond_t done;
 	unsigned references;
-	struct job *prev, *next;	/* in the queue while QUEUED */
 	UT_hash_handle hh;
 };
 
 /* All jobs by key, and those QUEUED in order. */
 struct job_table {
 	struct job *by_key;
-	struct job *queue;
-	size_t queued;
+	struct queue queue;
 };
 
-/* A QUEUED job at the end of the queue, with one reference. */
+/* A QUEUED job with one reference; item's cost and returning are as given. */
 struct job *job_make(struct job_table *table,
-    const struct scan_request *request);
+    const struct scan_request *request, int64_t cost, bool returning,
+    int64_t now);
 
 /* The job of this key that is not DONE, or NULL. */
 struct job *job_find(struct job_table *table, const struct key *key);
 
-/* Takes the first of the queue and makes it RUNNING; NULL if none. */
-struct job *job_take(struct job_table *table);
+/* The job that an item of the queue belongs to. */
+struct job *job_of(struct queue_item *item);
+
+/* QUEUED to RUNNING. */
+void job_start(struct job_table *table, struct job *job);
+
+/* RUNNING to QUEUED, for the background, with the cost that it has shown. */
+void job_requeue(struct job_table *table, struct job *job, int64_t cost);
 
 /* Makes a job DONE with this outcome, takes it from the table, wakes all
  * who wait.  Its content is the caller's to release, without the lock. */
 void job_finish(struct job_table *table, struct job *job,
     const struct scan_outcome *outcome);
 
-void job_ref(struct job *job);
+/* A ticket waits for it, with a reference; or no longer does.  A job that is
+ * QUEUED and that nobody waits for nor was told to come back for goes last. */
+void job_join(struct job *job);
+void job_leave(struct job **job);
 
 /* Sets *job to NULL; the last one frees. */
 void job_unref(struct job **job);

@@ -31,12 +31,23 @@ struct lane_result {
 	int64_t scan_time;	/* ns, wall clock */
 	int64_t cpu_time;	/* ns; 0 if unknown */
 	char ended[64];		/* how the worker ended if oddly, else "" */
+	/* The scan was ended since it took too long for a lane (LANE_END): it
+	 * has no verdict, and is to be done again. */
+	bool put_off;
+};
+
+/* What becomes of a scan that takes long. */
+enum lane_slow {
+	LANE_STAY,		/* it goes on as it is, and asks again */
+	LANE_BACKGROUND,	/* it goes on, its worker niced down */
+	LANE_END		/* it is ended */
 };
 
 /* Called by lane_scan() from its own thread whenever the scan has run for
- * another deadline.slow_after, until it returns true: the scan then goes on
- * as background work, and the worker is niced down. */
-typedef bool lane_slow_function(void *context);
+ * another LANE_ASK-th part of deadline.slow_after, until it returns something
+ * else than LANE_STAY. */
+#define LANE_ASK 10
+typedef enum lane_slow lane_slow_function(void *context);
 
 /* Takes over one count of engine, given back by lane_close().  No worker
  * yet. */
@@ -61,7 +72,8 @@ CHECK_RESULT enum error_code lane_warm(struct lane *lane,
 
 /* Scans size bytes of fd on the warm worker; blocks until a verdict, the
  * worker's end or deadline.scan_wall.  cancel is a descriptor that becomes
- * readable when the scan is to be given up. */
+ * readable when the scan is to be given up.  With slow NULL it is background
+ * work from its start. */
 void lane_scan(struct lane *lane, int fd, uint64_t size, int cancel,
     lane_slow_function *slow, void *context, struct lane_result *result_r);
 

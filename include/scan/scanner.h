@@ -9,12 +9,14 @@
  *
  *   scanner_submit -> ticket: known, joined or queued
  *   ticket_wait       the verdict, or not yet
- *   ticket_defer      the try was answered "later"
  *   ticket_close      the caller is done; the scan may go on
+ *   scanner_defer     the try was answered "later"
  *
- * At most engine.workers scans run in the foreground; one that has run for
+ * At most engine.workers scans run in lanes; one that has run for
  * deadline.slow_after moves to the background, where at most
- * engine.background run, and makes room.
+ * engine.background run, and makes room.  Is that full while others wait, it
+ * is ended, and done again as background work from its start.  Which job is
+ * next, queue.h says; what outlasts the process, ledger.h.
  *
  * Any thread.  No function but ticket_wait() blocks, and none waits for a
  * disk or a worker.
@@ -29,11 +31,13 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "scan/cost.h"
 #include "scan/engines.h"
 #include "scan/key.h"
 #include "scan/verdict.h"
 
 struct config;
+struct ledger_try;
 struct scanner;
 struct ticket;
 
@@ -63,6 +67,9 @@ struct scan_request {
 	/* True if the bytes are only the beginning of the message: what would
 	 * be clean is then incomplete. */
 	bool cut;
+	enum cost_structure structure;
+	uint64_t network;	/* of the client; equal for one network */
+	int64_t patience;	/* ns until the reply is due */
 };
 
 struct scan_outcome {
@@ -72,16 +79,19 @@ struct scan_outcome {
 	char generation[ENGINE_NAME_SIZE];	/* "" if none */
 };
 
-/* Starts the scan threads.  config and engines must outlive it. */
+/* Reads what the last process knew from the file ledger.sqlite in
+ * state_directory, and starts the scan threads.  config and engines must
+ * outlive it. */
 CHECK_RESULT enum error_code scanner_create(const struct config *config,
     struct engines *engines, struct scanner **scanner_r, struct error *err);
 
 /* Gives up what runs, joins the threads; all tickets must be closed. */
 void scanner_destroy(struct scanner **scanner);
 
-/* ERROR_LIMIT: the queue is full (limits.queue); ERROR_ENGINE: no engine is
- * in service and nothing is known of this key.  err->text is the reason in
- * one word that a log and a reply can show ("queue-full", "no-engine"). */
+/* ERROR_LIMIT: the queue is full (limits.queue), or this client network has
+ * half of it while others wait; ERROR_ENGINE: no engine is in service and
+ * nothing is known of this key.  err->text is the reason in one word that a
+ * log and a reply can show ("queue-full", "network-share", "no-engine"). */
 CHECK_RESULT enum error_code scanner_submit(struct scanner *scanner,
     const struct scan_request *request, struct ticket **ticket_r,
     struct error *err);
@@ -95,9 +105,28 @@ bool ticket_wait(struct ticket *ticket, int64_t until,
  * verdict that was known. */
 enum scan_source ticket_source(const struct ticket *ticket);
 
-/* Remembers that this try was answered "later", so that the verdict, when
- * it comes, answers a retry with the same envelope for cache.late_ttl. */
-void ticket_defer(struct ticket *ticket);
+/* True if what waits already makes a verdict in time impossible. */
+bool ticket_is_hopeless(const struct ticket *ticket);
+
+/* Remembers that this try was answered "later", and why (one word), so that
+ * the verdict, when it comes, answers a retry with the same envelope for
+ * cache.late_ttl. */
+void scanner_defer(struct scanner *scanner, const struct key *key,
+    const struct ledger_try *try, const char *reason);
+
+/* True if a message that came now could not be answered within patience (ns),
+ * because of what waits already, and if nobody waits for mail of this sender
+ * to come back: it need not be sent at all. */
+bool scanner_is_overloaded(struct scanner *scanner, const char *sender,
+    int64_t patience);
+
+/* Starts no more scans, and waits until those that run have ended, or until
+ * (monotime.h). */
+void scanner_drain(struct scanner *scanner, int64_t until);
+
+/* Writes what is not yet on disk, until then (monotime.h); what comes later is
+ * kept in memory only. */
+void scanner_save(struct scanner *scanner, int64_t until);
 
 /* Ends the caller's interest and sets *ticket to NULL; NULL is allowed. */
 void ticket_close(struct ticket **ticket);

@@ -12,6 +12,7 @@
 #include "filter/eom.h"
 #include "filter/filter.h"
 #include "filter/session.h"
+#include "scan/scanner.h"
 
 /* Set once before smfi_main(), see callbacks.h. */
 static struct filter *the_filter;
@@ -94,17 +95,24 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	return quietly(session, SMFIP_NR_CONN);
 }
 
-/* 421 makes the MTA close the connection, RFC 5321 3.8. */
 static sfsistat
-turn_away(SMFICTX *ctx, const char *why)
+put_off(SMFICTX *ctx, const char *reply, const char *why)
 {
-	char code[] = "421", status[] = "4.3.2", text[128];
+	char code[4], status[] = "4.3.2", text[128];
 
+	snprintf(code, sizeof code, "%s", reply);
 	snprintf(text, sizeof text, "Virus scanner %s, please try again "
 	    "later", why);
 	if (smfi_setreply(ctx, code, status, text) != MI_SUCCESS)
 		log_msg(LOG_LEVEL_ERROR, "libmilter refused a reply text");
 	return SMFIS_TEMPFAIL;
+}
+
+/* 421 makes the MTA close the connection, RFC 5321 3.8. */
+static sfsistat
+turn_away(SMFICTX *ctx, const char *why)
+{
+	return put_off(ctx, "421", why);
 }
 
 static sfsistat
@@ -122,6 +130,12 @@ on_mail(SMFICTX *ctx, char **arguments)
 	}
 	if (filter_is_draining(session->filter))
 		return turn_away(ctx, "is shutting down");
+	if (scanner_is_overloaded(the_filter->scanner, arguments[0],
+	    the_filter->config->deadline_reply)) {
+		log_msg(LOG_LEVEL_NOTICE, "NOQUEUE: client=%s, "
+		    "action=tempfail, reason=overloaded", session->client);
+		return put_off(ctx, "451", "is overloaded");
+	}
 	session_begin_message(session, arguments[0]);
 	return SMFIS_CONTINUE;
 }

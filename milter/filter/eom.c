@@ -16,6 +16,7 @@
 #include "filter/record.h"
 #include "filter/reply.h"
 #include "filter/session.h"
+#include "scan/ledger.h"
 
 /* An MTA edits headers one by one, Postfix in quadratic time, and the reply
  * waits for it.  Honest mail has a handful. */
@@ -65,7 +66,8 @@ begin(struct eom *eom, SMFICTX *ctx, struct session *session)
 	eom->config = session->filter->config;
 	eom->kind = session_kind(session,
 	    smfi_getsymval(ctx, auth_type) != NULL);
-	eom->reply_at = eom->started + deadline_of(eom->config, eom->kind);
+	eom->reply_at = eom->started + filter_shorten(eom->filter,
+	    deadline_of(eom->config, eom->kind), eom->kind == SESSION_LOCAL);
 	eom->progress_at = eom->started + eom->config->deadline_progress;
 	eom->record.session = session;
 	eom->record.queue_id = smfi_getsymval(ctx, queue_id);
@@ -160,6 +162,9 @@ submit(struct eom *eom)
 		    message->recipients, message->recipient_count),
 		.content = msgbuf_content(message->buf),
 		.cut = msgbuf_is_cut(message->buf),
+		.structure = message->structure,
+		.network = eom->session->network,
+		.patience = eom->reply_at - monotime_now(),
 	};
 	struct error err;
 
@@ -178,6 +183,11 @@ await(struct eom *eom)
 	int64_t began = monotime_now();
 	bool known = ticket_wait(eom->ticket, 0, outcome);
 
+	if (!known && ticket_is_hopeless(eom->ticket)) {
+		outcome->source = ticket_source(eom->ticket);
+		set_verdict(eom, VERDICT_LATE, "overloaded");
+		return;
+	}
 	if (!known && !may_wait(eom))
 		return;
 	while (!known) {
@@ -193,7 +203,41 @@ await(struct eom *eom)
 		set_verdict(eom, VERDICT_ERROR, "shutting-down");
 	else
 		set_verdict(eom, VERDICT_LATE, "scan-running");
-	ticket_defer(eom->ticket);
+}
+
+/* All recipients in one string, as far as they fit. */
+static void
+join_recipients(const struct message *message, char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < message->recipient_count && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s",
+		    i > 0 ? " " : "", message->recipients[i]);
+}
+
+/* The answer is "later": what comes of the scan is for the retry. */
+static void
+remember(struct eom *eom)
+{
+	const struct message *message = eom->session->message;
+	const struct verdict *verdict = &eom->record.outcome.verdict;
+	char recipients[512];
+	struct ledger_try try = {
+		.envelope = key_of_envelope(message->sender,
+		    message->recipients, message->recipient_count),
+		.sender = message->sender,
+		.recipients = recipients,
+		.message_id = message->message_id,
+		.queue_id = eom->record.queue_id,
+	};
+
+	if (eom->record.key == NULL || verdict_is_final(verdict))
+		return;
+	join_recipients(message, recipients, sizeof recipients);
+	scanner_defer(eom->filter->scanner, eom->record.key, &try,
+	    verdict->name);
 }
 
 /* "Infected (NAME)" and the like. */
@@ -328,6 +372,8 @@ act(struct eom *eom)
 	    message->recipients, message->recipient_count);
 	switch (eom->record.action) {
 	case ACTION_TEMPFAIL:
+		remember(eom);
+		return refuse(eom);
 	case ACTION_REJECT:
 		return refuse(eom);
 	case ACTION_DISCARD:
@@ -354,17 +400,23 @@ sfsistat
 eom_answer(SMFICTX *ctx, struct session *session)
 {
 	struct eom eom;
-	sfsistat reply;
+	sfsistat reply = SMFIS_TEMPFAIL;
 
 	begin(&eom, ctx, session);
 	if (seal(&eom) && submit(&eom))
 		await(&eom);
-	ticket_close(&eom.ticket);
 	if (eom.waiting)
 		filter_wait_end(eom.filter);
+	if (eom.kind == SESSION_LOCAL)
+		filter_local_reply(eom.filter,
+		    eom.record.outcome.verdict.kind == VERDICT_LATE);
+	eom.record.action = ACTION_TEMPFAIL;
 	if (eom.mta_gone)
 		log_gone(&eom);
-	reply = act(&eom);
+	else
+		reply = act(&eom);
+	/* Last, so that a scan that is to go on is known to be. */
+	ticket_close(&eom.ticket);
 	eom.record.total_time = monotime_now() - eom.started;
 	record_log(&eom.record);
 	return reply;

@@ -8,8 +8,14 @@
 #include <unistd.h>
 
 #include "base/cond.h"
+#include "base/log.h"
+#include "base/monotime.h"
 #include "config/config.h"
 #include "scan/scanner.h"
+
+#define DEADLINE_FLOOR (500 * MONOTIME_MS)
+#define LOCAL_MEMORY (60 * MONOTIME_S)
+#define HALVINGS_MAX 8
 
 /* Sessions over the limit that live long enough to be told so. */
 #define SPARE_SHARE 8
@@ -91,6 +97,56 @@ filter_wait_end(struct filter *filter)
 {
 	pthread_mutex_lock(&filter->lock);
 	filter->waiting--;
+	pthread_mutex_unlock(&filter->lock);
+}
+
+/* How often a deadline is halved for what waits.  Lock held. */
+static unsigned
+halvings(struct filter *filter)
+{
+	unsigned limit = filter->config->limits_waiting;
+	unsigned count = 0;
+	bool shortened;
+
+	if (2 * filter->waiting > limit)
+		count = 4 * filter->waiting > 3 * limit ? 2 : 1;
+	shortened = count > 0;
+	if (shortened != filter->shortened)
+		log_msg(LOG_LEVEL_WARNING, "%u messages wait: deadlines are %s",
+		    filter->waiting, shortened ? "shortened" : "full again");
+	filter->shortened = shortened;
+	return count;
+}
+
+int64_t
+filter_shorten(struct filter *filter, int64_t full, bool local)
+{
+	int64_t floor = full < DEADLINE_FLOOR ? full : DEADLINE_FLOOR;
+	unsigned count;
+
+	pthread_mutex_lock(&filter->lock);
+	count = halvings(filter);
+	if (local && monotime_now() - filter->local_late_at < LOCAL_MEMORY)
+		count += filter->local_late;
+	pthread_mutex_unlock(&filter->lock);
+	if (count > HALVINGS_MAX)
+		count = HALVINGS_MAX;
+	full >>= count;
+	return full > floor ? full : floor;
+}
+
+void
+filter_local_reply(struct filter *filter, bool late)
+{
+	int64_t now = monotime_now();
+
+	pthread_mutex_lock(&filter->lock);
+	if (!late || now - filter->local_late_at >= LOCAL_MEMORY)
+		filter->local_late = 0;
+	if (late && filter->local_late < HALVINGS_MAX)
+		filter->local_late++;
+	if (late)
+		filter->local_late_at = now;
 	pthread_mutex_unlock(&filter->lock);
 }
 

@@ -48,6 +48,20 @@ message_add_recipient(struct message *message, const char *recipient)
 	    copy_address(recipient);
 }
 
+/* What it costs to scan depends on it most. */
+static enum cost_structure
+structure_of(const char *type)
+{
+	static const char alternative[] = "multipart/alternative";
+
+	type += strspn(type, " \t\r\n");
+	if (strncasecmp(type, alternative, strlen(alternative)) == 0)
+		return COST_ALTERNATIVE;
+	if (strncasecmp(type, "multipart/", 10) == 0)
+		return COST_MIXED;
+	return strncasecmp(type, "text/", 5) == 0 ? COST_TEXT : COST_OTHER;
+}
+
 static void
 begin_headers(struct message *message)
 {
@@ -69,6 +83,8 @@ message_add_header(struct message *message, const char *name,
 	if (strcasecmp(name, "Message-ID") == 0)
 		snprintf(message->message_id, sizeof message->message_id,
 		    "%s", value + strspn(value, " \t"));
+	if (strcasecmp(name, "Content-Type") == 0)
+		message->structure = structure_of(value);
 	header_add(message->buf, name, value, has_space);
 }
 

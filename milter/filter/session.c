@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "filter/filter.h"
@@ -49,6 +50,33 @@ address_text(const struct sockaddr *address, char *out, socklen_t size)
 	return out;
 }
 
+/* An IPv4 client that came in over IPv6 is its IPv4 address. */
+static uint64_t
+network_of_ipv6(const struct in6_addr *address)
+{
+	bool mapped = IN6_IS_ADDR_V4MAPPED(address);
+	uint64_t network = 0;
+
+	memcpy(&network, address->s6_addr + (mapped ? 12 : 0),
+	    mapped ? 3 : 6);
+	return network;
+}
+
+/* Clients of one network share what is to be had (scan/queue.h). */
+static uint64_t
+network_of(const struct sockaddr *address)
+{
+	uint64_t network = 0;
+
+	if (address != NULL && address->sa_family == AF_INET)
+		memcpy(&network, &((const struct sockaddr_in *)
+		    (const void *)address)->sin_addr, 3);
+	else if (address != NULL && address->sa_family == AF_INET6)
+		network = network_of_ipv6(&((const struct sockaddr_in6 *)
+		    (const void *)address)->sin6_addr);
+	return network;
+}
+
 /* A client without a name has its address for one in Postfix, "[192.0.2.1]";
  * in its log it is "unknown". */
 void
@@ -59,6 +87,7 @@ session_connected(struct session *session, const char *name,
 	bool named = name != NULL && name[0] != '\0' && name[0] != '[';
 
 	session->no_address = address == NULL;
+	session->network = network_of(address);
 	session->keep_own = netlist_contains(session->filter->keep_from,
 	    address);
 	snprintf(session->client, sizeof session->client, "%s[%s]",

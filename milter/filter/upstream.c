@@ -20,6 +20,9 @@
 /* libmilter writes a reply after its callback has returned */
 #define REPLY_GRACE_US 100000
 
+/* For a disk that is well; one that is not must not keep us. */
+#define SAVE_TIME (2 * MONOTIME_S)
+
 static void
 take_engine(struct upstream *upstream, const struct wire_message *message,
     int link)
@@ -36,10 +39,14 @@ void
 upstream_drain(struct upstream *upstream)
 {
 	struct filter *filter = upstream->filter;
+	int64_t until = monotime_after(filter->config->drain_timeout);
 
 	log_msg(LOG_LEVEL_NOTICE, "draining");
-	filter_drain(filter, monotime_after(filter->config->drain_timeout));
+	filter_drain(filter, until);
 	usleep(REPLY_GRACE_US);
+	/* Their verdicts are for the retries, of what was deferred now. */
+	scanner_drain(filter->scanner, until);
+	scanner_save(filter->scanner, monotime_after(SAVE_TIME));
 	log_flush(monotime_after(MONOTIME_S));
 	exit(EX_OK);
 }

@@ -6,12 +6,12 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "base/cond.h"
 
 struct job *
-job_make(struct job_table *table, const struct scan_request *request)
+job_make(struct job_table *table, const struct scan_request *request,
+    int64_t cost, bool returning, int64_t now)
 {
 	struct job *job = calloc(1, sizeof *job);
 
@@ -20,12 +20,17 @@ job_make(struct job_table *table, const struct scan_request *request)
 	job->key = request->key;
 	job->content = request->content;
 	job->cut = request->cut;
+	job->structure = request->structure;
 	job->state = JOB_QUEUED;
 	job->references = 1;
+	job->item.came_at = now;
+	job->item.cost = cost;
+	job->item.network = request->network;
+	job->item.returning = returning;
+	job->deferred = returning;
 	cond_init(&job->done);
 	HASH_ADD(hh, table->by_key, key, sizeof job->key, job);
-	DL_APPEND(table->queue, job);
-	table->queued++;
+	queue_add(&table->queue, &job->item);
 	return job;
 }
 
@@ -38,23 +43,31 @@ job_find(struct job_table *table, const struct key *key)
 	return job;
 }
 
-static void
-leave_queue(struct job_table *table, struct job *job)
+struct job *
+job_of(struct queue_item *item)
 {
-	DL_DELETE(table->queue, job);
-	table->queued--;
+	if (item == NULL)
+		return NULL;
+	return (struct job *)(void *)((char *)item -
+	    offsetof(struct job, item));
 }
 
-struct job *
-job_take(struct job_table *table)
+void
+job_start(struct job_table *table, struct job *job)
 {
-	struct job *job = table->queue;
-
-	if (job == NULL)
-		return NULL;
-	leave_queue(table, job);
+	assert(job->state == JOB_QUEUED);
+	queue_remove(&table->queue, &job->item);
 	job->state = JOB_RUNNING;
-	return job;
+}
+
+void
+job_requeue(struct job_table *table, struct job *job, int64_t cost)
+{
+	assert(job->state == JOB_RUNNING);
+	job->state = JOB_QUEUED;
+	job->item.background = true;
+	job->item.cost = cost;
+	queue_add(&table->queue, &job->item);
 }
 
 void
@@ -63,7 +76,7 @@ job_finish(struct job_table *table, struct job *job,
 {
 	assert(job->state != JOB_DONE);
 	if (job->state == JOB_QUEUED)
-		leave_queue(table, job);
+		queue_remove(&table->queue, &job->item);
 	job->state = JOB_DONE;
 	job->outcome = *outcome;
 	HASH_DEL(table->by_key, job);
@@ -71,9 +84,20 @@ job_finish(struct job_table *table, struct job *job,
 }
 
 void
-job_ref(struct job *job)
+job_join(struct job *job)
 {
 	job->references++;
+	job->waiters++;
+	job->item.abandoned = false;
+}
+
+void
+job_leave(struct job **job)
+{
+	assert((*job)->waiters > 0);
+	if (--(*job)->waiters == 0 && !(*job)->deferred)
+		(*job)->item.abandoned = true;
+	job_unref(job);
 }
 
 void

@@ -335,22 +335,37 @@ take_result(struct run *run)
 	return true;
 }
 
-/* Past slow_after the scan asks, again and again, to leave its lane. */
 static void
-offer_background(struct run *run)
+nice_down(struct lane *lane)
 {
 	struct wire_message message = wire_make(WIRE_NICE);
 	struct error err;
 
-	if (!run->slow(run->context)) {
-		run->slow_at = monotime_after(
-		    run->lane->config->deadline_slow_after);
-		return;
-	}
-	run->slow_at = MONOTIME_NEVER;
 	/* Only a preference: a death shows in the next round. */
-	if (wire_send(run->lane->slot, &message, -1, &err) != ERROR_NONE)
+	if (wire_send(lane->slot, &message, -1, &err) != ERROR_NONE)
 		return;
+}
+
+/* Past slow_after the scan asks, again and again, to leave its lane.  True if
+ * it was ended. */
+static bool
+ask_slow(struct run *run)
+{
+	switch (run->slow(run->context)) {
+	case LANE_BACKGROUND:
+		run->slow_at = MONOTIME_NEVER;
+		nice_down(run->lane);
+		return false;
+	case LANE_END:
+		end_scan(run, "put-off");
+		run->result->put_off = true;
+		return true;
+	case LANE_STAY:
+		break;
+	}
+	run->slow_at = monotime_after(
+	    run->lane->config->deadline_slow_after / LANE_ASK);
+	return false;
 }
 
 /* One round of waiting; true when the scan has ended. */
@@ -387,9 +402,7 @@ wait_round(struct run *run)
 		end_scan(run, "scan-wall");
 		return true;
 	}
-	if (monotime_now() >= run->slow_at)
-		offer_background(run);
-	return false;
+	return monotime_now() >= run->slow_at && ask_slow(run);
 }
 
 void
@@ -404,12 +417,17 @@ lane_scan(struct lane *lane, int fd, uint64_t size, int cancel,
 		.context = context,
 		.cancel = cancel,
 		.started = monotime_now(),
-		.slow_at = monotime_after(lane->config->deadline_slow_after),
+		.slow_at = monotime_after(
+		    lane->config->deadline_slow_after / LANE_ASK),
 		.wall_at = monotime_after(lane->config->deadline_scan_wall),
 	};
 	struct error err;
 
 	memset(result_r, 0, sizeof *result_r);
+	if (slow == NULL) {
+		run.slow_at = MONOTIME_NEVER;
+		nice_down(lane);
+	}
 	message.id = ++lane->job;
 	message.value = size;
 	if (wire_send(lane->worker, &message, fd, &err) != ERROR_NONE)

@@ -5,7 +5,7 @@
 #include "scan/scanner.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,37 +13,9 @@
 
 #include "base/cond.h"
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
-#include "scan/cache.h"
-#include "scan/job.h"
-#include "scan/lane.h"
-
-/* After a worker could not be made ready, none is tried ahead of need for
- * this long. */
-#define WARM_PAUSE MONOTIME_S
-
-struct scanner {
-	const struct config *config;
-	struct engines *engines;
-	pthread_mutex_t lock;
-	pthread_cond_t work;	/* for the scan threads */
-	struct job_table jobs;
-	struct cache *cache;
-	char generation[ENGINE_NAME_SIZE];	/* current, or the last one */
-	unsigned foreground;	/* lanes in use */
-	unsigned background;	/* scans that have left their lane */
-	unsigned warming;	/* threads that make a lane ready */
-	struct lane **warm;	/* ready lanes; engine_workers fit */
-	unsigned warm_count;
-	int64_t warm_after;	/* see WARM_PAUSE */
-	bool awake;		/* tickets wait no more */
-	bool stop;
-	int cancel;		/* eventfd: readable once stopping */
-	pthread_t *threads;
-	unsigned thread_count;
-};
+#include "scanner_internal.h"
 
 struct ticket {
 	struct scanner *scanner;
@@ -51,17 +23,12 @@ struct ticket {
 	struct key key;
 	struct key envelope;
 	enum scan_source source;
+	bool hopeless;
 	struct scan_outcome known;
 };
 
-/* What a running scan's thread hands to lane_scan(). */
-struct slow_context {
-	struct scanner *scanner;
-	struct job *job;
-};
-
-static bool
-engine_in_service(struct scanner *scanner)
+bool
+scanner_has_engine(struct scanner *scanner)
 {
 	struct engine *engine = engines_get(scanner->engines);
 
@@ -71,326 +38,20 @@ engine_in_service(struct scanner *scanner)
 	return true;
 }
 
-/* The lane's scan has been running for a while: it goes on in the background
- * if there is room, and the lane's place is free for the next job. */
-static bool
-leave_lane(void *context)
-{
-	struct slow_context *slow = context;
-	struct scanner *scanner = slow->scanner;
-	bool room;
-
-	pthread_mutex_lock(&scanner->lock);
-	room = scanner->background < scanner->config->engine_background;
-	if (room) {
-		slow->job->background = true;
-		scanner->background++;
-		scanner->foreground--;
-		pthread_cond_signal(&scanner->work);
-	}
-	pthread_mutex_unlock(&scanner->lock);
-	return room;
-}
-
-/* Takes a ready lane of the current engine, or NULL.  Lock held. */
-static struct lane *
-take_warm(struct scanner *scanner)
-{
-	if (scanner->warm_count == 0)
-		return NULL;
-	return scanner->warm[--scanner->warm_count];
-}
-
-/* Opens a lane on the current engine.  No lock held. */
 static enum error_code
-open_lane(struct scanner *scanner, struct lane **lane_r, struct error *err)
+open_store(struct scanner *scanner, struct error *err)
 {
-	struct engine *engine = engines_get(scanner->engines);
-
-	*lane_r = NULL;
-	if (engine == NULL)
-		return error_set(err, ERROR_ENGINE, "no engine in service");
-	return lane_open(scanner->engines, engine, scanner->config, lane_r,
-	    err);
-}
-
-static bool
-lane_is_stale(struct scanner *scanner, const struct lane *lane)
-{
-	return !engines_is_current(scanner->engines, lane_engine(lane));
-}
-
-/* Makes lane (or, if that is NULL, stale or dead, a new one) ready for a
- * message.  No lock held.  On failure *lane is NULL. */
-static enum error_code
-ready_lane(struct scanner *scanner, struct lane **lane, struct error *err)
-{
+	char path[PATH_MAX];
 	enum error_code code;
 
-	if (*lane != NULL && !lane_is_stale(scanner, *lane) &&
-	    lane_warm(*lane, err) == ERROR_NONE)
-		return ERROR_NONE;
-	if (*lane != NULL)
-		lane_close(lane);
-	code = open_lane(scanner, lane, err);
+	snprintf(path, sizeof path, "%s/ledger.sqlite",
+	    scanner->config->state_directory);
+	/* A clock that was stepped must not age a mail out by itself. */
+	code = store_open(path, scanner->config->cache_late_ttl / 2,
+	    ledger_load, scanner->ledger, &scanner->store, err);
 	if (code == ERROR_NONE)
-		code = lane_warm(*lane, err);
-	if (code != ERROR_NONE && *lane != NULL)
-		lane_close(lane);
+		ledger_attach(scanner->ledger, scanner->store);
 	return code;
-}
-
-/* Keeps a ready lane for the next job, if there is room; *lane is then NULL.
- * Lock held. */
-static void
-keep_lane(struct scanner *scanner, struct lane **lane)
-{
-	if (scanner->stop || lane_is_stale(scanner, *lane) ||
-	    scanner->warm_count >= scanner->config->engine_workers)
-		return;
-	scanner->warm[scanner->warm_count++] = *lane;
-	*lane = NULL;
-}
-
-/* Without the lock: writing a log line may take its time. */
-static void
-log_scan(const struct job *job, const struct lane_result *result,
-    const struct scan_outcome *outcome)
-{
-	const struct verdict *verdict = &outcome->verdict;
-	char key[KEY_SHORT_SIZE], ended[80] = "";
-
-	if (result->ended[0] != '\0')
-		snprintf(ended, sizeof ended, ", ended=%s", result->ended);
-	log_msg(result->ended[0] != '\0' ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-	    "scan: key=%s, verdict=%s, virus=%s, generation=%s, scan_ms=%lld"
-	    ", cpu_ms=%lld%s", key_short(&job->key, key),
-	    verdict_kind_name(verdict->kind),
-	    verdict->name[0] != '\0' ? verdict->name : "-",
-	    outcome->generation[0] != '\0' ? outcome->generation : "-",
-	    (long long)(result->scan_time / MONOTIME_MS),
-	    (long long)(result->cpu_time / MONOTIME_MS), ended);
-}
-
-/* What the result means for this job: a failure that counts is final when
- * there were enough of them; the beginning of a message is never clean.
- * Lock held. */
-static void
-judge(struct scanner *scanner, const struct job *job,
-    const struct lane_result *result, struct scan_outcome *outcome)
-{
-	/* A disk that can't be read raises SIGBUS, too. */
-	bool counts = result->counts && !(job->content.on_disk &&
-	    strcmp(result->ended, "SIGBUS") == 0);
-
-	outcome->verdict = result->verdict;
-	if (counts && cache_count_failure(scanner->cache, &job->key,
-	    outcome->generation) >= scanner->config->deadline_failures)
-		outcome->verdict = verdict_make(VERDICT_UNSCANNABLE,
-		    result->verdict.name);
-	if (job->cut && outcome->verdict.kind == VERDICT_CLEAN)
-		outcome->verdict = verdict_make(VERDICT_INCOMPLETE,
-		    "message-size");
-	if (verdict_is_final(&outcome->verdict))
-		cache_store(scanner->cache, &job->key, &outcome->verdict,
-		    outcome->generation, outcome->scan_time, monotime_now());
-}
-
-/* Makes a lane ready (see ready_lane()) and keeps it: off every reply's path,
- * and counted in `warming` by the caller.  No lock held. */
-static void
-warm_up(struct scanner *scanner, struct lane *lane)
-{
-	struct error err;
-	enum error_code code = ready_lane(scanner, &lane, &err);
-
-	if (code != ERROR_NONE)
-		log_error(LOG_LEVEL_ERROR, "making a worker ready", &err);
-	pthread_mutex_lock(&scanner->lock);
-	scanner->warming--;
-	if (code != ERROR_NONE)
-		scanner->warm_after = monotime_after(WARM_PAUSE);
-	else
-		keep_lane(scanner, &lane);
-	pthread_cond_signal(&scanner->work);
-	pthread_mutex_unlock(&scanner->lock);
-	if (lane != NULL)
-		lane_close(&lane);
-}
-
-/* Ends a job that has run, and gives its lane on in the same breath, so that
- * the next job finds it.  If the lane is not ready *lane stays, counted in
- * `warming`.  No lock held. */
-static void
-settle(struct scanner *scanner, struct job *job, struct lane **lane,
-    const struct lane_result *result, struct scan_outcome *outcome)
-{
-	struct scan_content content = job->content;
-
-	pthread_mutex_lock(&scanner->lock);
-	judge(scanner, job, result, outcome);
-	if (job->background)
-		scanner->background--;
-	else
-		scanner->foreground--;
-	if (*lane != NULL && lane_is_ready(*lane))
-		keep_lane(scanner, lane);
-	if (*lane != NULL)
-		scanner->warming++;
-	job_finish(&scanner->jobs, job, outcome);
-	pthread_cond_signal(&scanner->work);
-	pthread_mutex_unlock(&scanner->lock);
-	content.release(content.owner);
-}
-
-static void
-drop_job(struct scanner *scanner, struct job *job)
-{
-	pthread_mutex_lock(&scanner->lock);
-	job_unref(&job);
-	pthread_mutex_unlock(&scanner->lock);
-}
-
-/* Runs one job on lane, if there is one.  No lock held. */
-static void
-run_job(struct scanner *scanner, struct job *job, struct lane *lane)
-{
-	struct slow_context slow = { .scanner = scanner, .job = job };
-	struct scan_outcome outcome = { .source = SCAN_SOURCE_SCAN };
-	struct lane_result result;
-	struct error err;
-
-	if (ready_lane(scanner, &lane, &err) == ERROR_NONE) {
-		snprintf(outcome.generation, sizeof outcome.generation, "%s",
-		    engine_name(lane_engine(lane)));
-		lane_scan(lane, job->content.fd, job->content.size,
-		    scanner->cancel, leave_lane, &slow, &result);
-	} else {
-		log_error(LOG_LEVEL_ERROR, "no worker for a scan", &err);
-		memset(&result, 0, sizeof result);
-		result.verdict = verdict_make(VERDICT_ERROR, "no-worker");
-	}
-	outcome.scan_time = result.scan_time;
-	settle(scanner, job, &lane, &result, &outcome);
-	log_scan(job, &result, &outcome);
-	drop_job(scanner, job);
-	if (lane != NULL)
-		warm_up(scanner, lane);
-}
-
-/* Closes ready lanes of engines that are no longer current.  Lock held;
- * closing only closes descriptors. */
-static void
-drop_stale(struct scanner *scanner)
-{
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < scanner->warm_count; i++) {
-		if (lane_is_stale(scanner, scanner->warm[i]))
-			lane_close(&scanner->warm[i]);
-		else
-			scanner->warm[kept++] = scanner->warm[i];
-	}
-	scanner->warm_count = kept;
-}
-
-/* Without an engine what is queued gets its answer now.  Lock held, given up
- * and taken again. */
-static void
-fail_queue(struct scanner *scanner)
-{
-	struct scan_outcome outcome = {
-		.verdict = verdict_make(VERDICT_ERROR, "no-engine"),
-	};
-	struct job *job;
-
-	while ((job = job_take(&scanner->jobs)) != NULL) {
-		struct scan_content content = job->content;
-
-		job_finish(&scanner->jobs, job, &outcome);
-		job_unref(&job);
-		pthread_mutex_unlock(&scanner->lock);
-		content.release(content.owner);
-		pthread_mutex_lock(&scanner->lock);
-	}
-}
-
-/* Fewer lanes in use or ready than there may be. */
-static bool
-lacks_lanes(const struct scanner *scanner)
-{
-	return scanner->foreground + scanner->warming + scanner->warm_count <
-	    scanner->config->engine_workers;
-}
-
-static bool
-job_may_start(const struct scanner *scanner)
-{
-	return scanner->jobs.queued > 0 &&
-	    scanner->foreground < scanner->config->engine_workers;
-}
-
-/* One step of a scan thread.  Lock held, given up while it works. */
-static void
-step(struct scanner *scanner)
-{
-	bool service = engine_in_service(scanner);
-	bool lacks = service && lacks_lanes(scanner);
-	struct lane *lane;
-	struct job *job;
-
-	if (!service && scanner->jobs.queued > 0) {
-		fail_queue(scanner);
-	} else if (service && job_may_start(scanner)) {
-		job = job_take(&scanner->jobs);
-		lane = take_warm(scanner);
-		scanner->foreground++;
-		pthread_mutex_unlock(&scanner->lock);
-		run_job(scanner, job, lane);
-		pthread_mutex_lock(&scanner->lock);
-	} else if (lacks && monotime_now() >= scanner->warm_after) {
-		scanner->warming++;
-		pthread_mutex_unlock(&scanner->lock);
-		warm_up(scanner, NULL);
-		pthread_mutex_lock(&scanner->lock);
-	} else {
-		cond_wait_until(&scanner->work, &scanner->lock,
-		    lacks ? scanner->warm_after : MONOTIME_NEVER);
-	}
-}
-
-static void *
-scan_thread(void *context)
-{
-	struct scanner *scanner = context;
-
-	pthread_mutex_lock(&scanner->lock);
-	while (!scanner->stop)
-		step(scanner);
-	pthread_mutex_unlock(&scanner->lock);
-	return NULL;
-}
-
-static enum error_code
-start_threads(struct scanner *scanner, struct error *err)
-{
-	unsigned want = scanner->config->engine_workers +
-	    scanner->config->engine_background;
-	int failed;
-
-	scanner->threads = calloc(want, sizeof *scanner->threads);
-	if (scanner->threads == NULL)
-		abort();
-	while (scanner->thread_count < want) {
-		failed = pthread_create(
-		    &scanner->threads[scanner->thread_count], NULL,
-		    scan_thread, scanner);
-		if (failed)
-			return error_sys(err, failed,
-			    "starting a scan thread");
-		scanner->thread_count++;
-	}
-	return ERROR_NONE;
 }
 
 enum error_code
@@ -398,7 +59,7 @@ scanner_create(const struct config *config, struct engines *engines,
     struct scanner **scanner_r, struct error *err)
 {
 	struct scanner *scanner = calloc(1, sizeof *scanner);
-	enum error_code code;
+	enum error_code code = ERROR_NONE;
 
 	*scanner_r = NULL;
 	if (scanner == NULL)
@@ -407,15 +68,21 @@ scanner_create(const struct config *config, struct engines *engines,
 	scanner->engines = engines;
 	pthread_mutex_init(&scanner->lock, NULL);
 	cond_init(&scanner->work);
+	cond_init(&scanner->idle);
 	scanner->cache = cache_create(config);
+	scanner->ledger = ledger_create(config);
 	scanner->warm = calloc(config->engine_workers, sizeof *scanner->warm);
-	if (scanner->warm == NULL)
+	scanner->background = calloc(config->engine_background + 1,
+	    sizeof *scanner->background);
+	if (scanner->warm == NULL || scanner->background == NULL)
 		abort();
 	scanner->cancel = eventfd(0, EFD_CLOEXEC);
 	if (scanner->cancel < 0)
 		code = error_sys(err, errno, "eventfd");
-	else
-		code = start_threads(scanner, err);
+	if (code == ERROR_NONE)
+		code = open_store(scanner, err);
+	if (code == ERROR_NONE)
+		code = crew_start(scanner, err);
 	if (code != ERROR_NONE)
 		scanner_destroy(&scanner);
 	*scanner_r = scanner;
@@ -427,67 +94,122 @@ scanner_destroy(struct scanner **scanner_p)
 {
 	struct scanner *scanner = *scanner_p;
 
-	pthread_mutex_lock(&scanner->lock);
-	scanner->stop = true;
-	pthread_cond_broadcast(&scanner->work);
-	pthread_mutex_unlock(&scanner->lock);
-	if (scanner->cancel >= 0)
-		eventfd_write(scanner->cancel, 1);
-	for (unsigned i = 0; i < scanner->thread_count; i++)
-		pthread_join(scanner->threads[i], NULL);
-	pthread_mutex_lock(&scanner->lock);
-	fail_queue(scanner);
-	pthread_mutex_unlock(&scanner->lock);
-	while (scanner->warm_count > 0)
-		lane_close(&scanner->warm[--scanner->warm_count]);
+	crew_stop(scanner);
+	scanner_save(scanner, monotime_after(MONOTIME_S));
 	cache_destroy(&scanner->cache);
+	ledger_destroy(&scanner->ledger);
 	fd_close(&scanner->cancel);
+	pthread_cond_destroy(&scanner->idle);
 	pthread_cond_destroy(&scanner->work);
 	pthread_mutex_destroy(&scanner->lock);
-	free(scanner->threads);
+	free(scanner->background);
 	free(scanner->warm);
 	free(scanner);
 	*scanner_p = NULL;
 }
 
-/* Answers from the cache; true if it could.  Lock held. */
+/* Answers from the ledger: what was said late, or is final.  Lock held. */
 static bool
-answer_known(struct scanner *scanner, struct ticket *ticket)
+answer_late(struct scanner *scanner, struct ticket *ticket)
 {
-	struct cache_answer answer;
+	struct ledger_answer answer;
 
-	if (!cache_lookup(scanner->cache, &ticket->key, &ticket->envelope,
+	if (!ledger_lookup(scanner->ledger, &ticket->key, &ticket->envelope,
 	    scanner->generation, monotime_now(), &answer))
 		return false;
-	ticket->source = SCAN_SOURCE_CACHE;
+	ticket->source = SCAN_SOURCE_STORE;
 	ticket->known.verdict = answer.verdict;
-	ticket->known.source = SCAN_SOURCE_CACHE;
 	ticket->known.scan_time = answer.scan_time;
 	memcpy(ticket->known.generation, answer.generation,
 	    sizeof ticket->known.generation);
 	return true;
 }
 
-/* Joins a running scan, or queues a new one if there is an engine and room.
- * *taken_r says whether the content is the job's now.  Lock held. */
+/* Answers from the cache.  Lock held. */
+static bool
+answer_cached(struct scanner *scanner, struct ticket *ticket)
+{
+	struct cache_answer answer;
+
+	if (!cache_lookup(scanner->cache, &ticket->key, scanner->generation,
+	    monotime_now(), &answer))
+		return false;
+	ticket->source = SCAN_SOURCE_CACHE;
+	ticket->known.verdict = answer.verdict;
+	ticket->known.scan_time = answer.scan_time;
+	memcpy(ticket->known.generation, scanner->generation,
+	    sizeof ticket->known.generation);
+	return true;
+}
+
+/* Both are asked: an answer from the cache also ends the wait of the ledger
+ * for this mail to come back.  Lock held. */
+static bool
+answer_known(struct scanner *scanner, struct ticket *ticket)
+{
+	bool late = answer_late(scanner, ticket);
+
+	if (!answer_cached(scanner, ticket) && !late)
+		return false;
+	ticket->known.source = ticket->source;
+	return true;
+}
+
+/* Whether what waits leaves no time for a job like this.  Lock held. */
+static bool
+is_hopeless(const struct scanner *scanner, int64_t cost, bool returning,
+    int64_t patience)
+{
+	int64_t work = queue_work_before(&scanner->jobs.queue, cost,
+	    returning, monotime_now());
+
+	return work > 0 &&
+	    work / scanner->config->engine_workers + cost > patience;
+}
+
+/* Queues a new scan, if there is an engine and room.  Lock held. */
+static enum error_code
+queue_scan(struct scanner *scanner, struct ticket *ticket,
+    const struct scan_request *request, struct error *err)
+{
+	const struct queue *queue = &scanner->jobs.queue;
+	size_t room = scanner->config->limits_queue;
+	int64_t cost = cost_expect(&scanner->cost, request->structure,
+	    request->content.size);
+	bool returning = ledger_was_deferred(scanner->ledger, &request->key);
+
+	if (!scanner_has_engine(scanner))
+		return error_set(err, ERROR_ENGINE, "no-engine");
+	if (queue->count >= room)
+		return error_set(err, ERROR_LIMIT, "queue-full");
+	if (queue_is_hogged(queue, request->network, room))
+		return error_set(err, ERROR_LIMIT, "network-share");
+	ticket->hopeless = is_hopeless(scanner, cost, returning,
+	    request->patience);
+	ticket->source = SCAN_SOURCE_SCAN;
+	ticket->job = job_make(&scanner->jobs, request, cost, returning,
+	    monotime_now());
+	pthread_cond_signal(&scanner->work);
+	return ERROR_NONE;
+}
+
+/* Joins the scan of this content, or queues one; *taken_r says whether the
+ * content is the job's now.  Lock held. */
 static enum error_code
 join_or_queue(struct scanner *scanner, struct ticket *ticket,
     const struct scan_request *request, bool *taken_r, struct error *err)
 {
+	enum error_code code = ERROR_NONE;
+
 	ticket->source = SCAN_SOURCE_JOINED;
 	ticket->job = job_find(&scanner->jobs, &request->key);
 	if (ticket->job == NULL) {
-		if (!engine_in_service(scanner))
-			return error_set(err, ERROR_ENGINE, "no-engine");
-		if (scanner->jobs.queued >= scanner->config->limits_queue)
-			return error_set(err, ERROR_LIMIT, "queue-full");
-		ticket->source = SCAN_SOURCE_SCAN;
-		ticket->job = job_make(&scanner->jobs, request);
-		*taken_r = true;
-		pthread_cond_signal(&scanner->work);
+		code = queue_scan(scanner, ticket, request, err);
+		*taken_r = code == ERROR_NONE;
 	}
-	job_ref(ticket->job);
-	return ERROR_NONE;
+	if (code == ERROR_NONE)
+		job_join(ticket->job);
+	return code;
 }
 
 enum error_code
@@ -547,12 +269,69 @@ ticket_source(const struct ticket *ticket)
 	return ticket->source;
 }
 
-void
-ticket_defer(struct ticket *ticket)
+bool
+ticket_is_hopeless(const struct ticket *ticket)
 {
-	pthread_mutex_lock(&ticket->scanner->lock);
-	cache_defer(ticket->scanner->cache, &ticket->key, &ticket->envelope);
-	pthread_mutex_unlock(&ticket->scanner->lock);
+	return ticket->hopeless;
+}
+
+void
+scanner_defer(struct scanner *scanner, const struct key *key,
+    const struct ledger_try *try, const char *reason)
+{
+	int64_t now = monotime_now();
+	struct cache_answer answer;
+	struct job *job;
+
+	pthread_mutex_lock(&scanner->lock);
+	ledger_defer(scanner->ledger, key, try, reason, now);
+	job = job_find(&scanner->jobs, key);
+	if (job != NULL)
+		job->deferred = true;
+	/* The verdict may have come since the reply was due. */
+	else if (cache_lookup(scanner->cache, key, scanner->generation, now,
+	    &answer))
+		ledger_verdict(scanner->ledger, key, &answer.verdict,
+		    scanner->generation, answer.scan_time, now);
+	pthread_mutex_unlock(&scanner->lock);
+}
+
+bool
+scanner_is_overloaded(struct scanner *scanner, const char *sender,
+    int64_t patience)
+{
+	bool overloaded;
+
+	pthread_mutex_lock(&scanner->lock);
+	overloaded = is_hopeless(scanner, 1, false, patience) &&
+	    !ledger_awaits_sender(scanner->ledger, sender);
+	pthread_mutex_unlock(&scanner->lock);
+	return overloaded;
+}
+
+void
+scanner_drain(struct scanner *scanner, int64_t until)
+{
+	pthread_mutex_lock(&scanner->lock);
+	scanner->draining = true;
+	while (scanner->foreground + scanner->background_count > 0 &&
+	    cond_wait_until(&scanner->idle, &scanner->lock, until))
+		continue;
+	pthread_mutex_unlock(&scanner->lock);
+}
+
+void
+scanner_save(struct scanner *scanner, int64_t until)
+{
+	struct store *store;
+
+	pthread_mutex_lock(&scanner->lock);
+	store = scanner->store;
+	scanner->store = NULL;
+	ledger_attach(scanner->ledger, NULL);
+	pthread_mutex_unlock(&scanner->lock);
+	if (store != NULL)
+		store_close(&store, until);
 }
 
 void
@@ -562,7 +341,7 @@ ticket_close(struct ticket **ticket)
 		return;
 	if ((*ticket)->job != NULL) {
 		pthread_mutex_lock(&(*ticket)->scanner->lock);
-		job_unref(&(*ticket)->job);
+		job_leave(&(*ticket)->job);
 		pthread_mutex_unlock(&(*ticket)->scanner->lock);
 	}
 	free(*ticket);
@@ -594,7 +373,7 @@ scanner_engine_changed(struct scanner *scanner)
 		engines_put(scanner->engines, &engine);
 	}
 	scanner->warm_after = 0;
-	drop_stale(scanner);
+	crew_drop_stale(scanner);
 	pthread_cond_broadcast(&scanner->work);
 	pthread_mutex_unlock(&scanner->lock);
 }

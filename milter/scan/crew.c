@@ -1,0 +1,487 @@
+/* crew - the scan threads and their lanes
+ *
+ * Each thread takes the job that is next, and a ready lane for it, runs the
+ * scan and settles it; or makes a lane ready ahead of need.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "base/cond.h"
+#include "base/log.h"
+#include "base/monotime.h"
+#include "config/config.h"
+#include "scanner_internal.h"
+
+/* After a worker could not be made ready, none is tried ahead of need for
+ * this long. */
+#define WARM_PAUSE MONOTIME_S
+
+/* What a running scan's thread hands to lane_scan(). */
+struct slow_context {
+	struct scanner *scanner;
+	struct job *job;
+	int64_t started;
+};
+
+static bool
+background_has_room(const struct scanner *scanner)
+{
+	return scanner->background_count < scanner->config->engine_background;
+}
+
+static void
+enter_background(struct scanner *scanner, struct job *job)
+{
+	job->item.background = true;
+	scanner->background[scanner->background_count++] = job->item.network;
+}
+
+/* The network's entry goes, whichever scan of it this was. */
+static void
+leave_background(struct scanner *scanner, const struct job *job)
+{
+	unsigned i = 0;
+
+	while (scanner->background[i] != job->item.network)
+		i++;
+	scanner->background[i] =
+	    scanner->background[--scanner->background_count];
+}
+
+/* How long a scan may keep its lane: deadline.slow_after, but while others wait
+ * no longer than twice what it was expected to take.  So a lane is not lost
+ * for a second to each of many mails that turn out to be slow, while those
+ * that are known to take half a second get it.  Lock held. */
+static int64_t
+lane_time(const struct scanner *scanner, const struct job *job)
+{
+	int64_t slow = scanner->config->deadline_slow_after;
+	int64_t expected = 2 * job->item.cost;
+
+	if (queue_next(&scanner->jobs.queue) == NULL || expected > slow)
+		return slow;
+	return expected > slow / LANE_ASK ? expected : slow / LANE_ASK;
+}
+
+/* The lane's scan has been running for a while: it goes on in the background
+ * if there is room; if there is none, it has to make room for those that
+ * wait. */
+static enum lane_slow
+leave_lane(void *context)
+{
+	struct slow_context *slow = context;
+	struct scanner *scanner = slow->scanner;
+	enum lane_slow answer = LANE_STAY;
+
+	pthread_mutex_lock(&scanner->lock);
+	if (monotime_now() - slow->started < lane_time(scanner, slow->job)) {
+		answer = LANE_STAY;
+	} else if (background_has_room(scanner)) {
+		enter_background(scanner, slow->job);
+		scanner->foreground--;
+		pthread_cond_signal(&scanner->work);
+		answer = LANE_BACKGROUND;
+	} else if (scanner->config->engine_background > 0 &&
+	    queue_next(&scanner->jobs.queue) != NULL) {
+		answer = LANE_END;
+	}
+	pthread_mutex_unlock(&scanner->lock);
+	return answer;
+}
+
+/* Takes a ready lane of the current engine, or NULL.  Lock held. */
+static struct lane *
+take_warm(struct scanner *scanner)
+{
+	if (scanner->warm_count == 0)
+		return NULL;
+	return scanner->warm[--scanner->warm_count];
+}
+
+/* Opens a lane on the current engine.  No lock held. */
+static enum error_code
+open_lane(struct scanner *scanner, struct lane **lane_r, struct error *err)
+{
+	struct engine *engine = engines_get(scanner->engines);
+
+	*lane_r = NULL;
+	if (engine == NULL)
+		return error_set(err, ERROR_ENGINE, "no engine in service");
+	return lane_open(scanner->engines, engine, scanner->config, lane_r,
+	    err);
+}
+
+static bool
+lane_is_stale(struct scanner *scanner, const struct lane *lane)
+{
+	return !engines_is_current(scanner->engines, lane_engine(lane));
+}
+
+/* Makes lane (or, if that is NULL, stale or dead, a new one) ready for a
+ * message.  No lock held.  On failure *lane is NULL. */
+static enum error_code
+ready_lane(struct scanner *scanner, struct lane **lane, struct error *err)
+{
+	enum error_code code;
+
+	if (*lane != NULL && !lane_is_stale(scanner, *lane) &&
+	    lane_warm(*lane, err) == ERROR_NONE)
+		return ERROR_NONE;
+	if (*lane != NULL)
+		lane_close(lane);
+	code = open_lane(scanner, lane, err);
+	if (code == ERROR_NONE)
+		code = lane_warm(*lane, err);
+	if (code != ERROR_NONE && *lane != NULL)
+		lane_close(lane);
+	return code;
+}
+
+/* Keeps a ready lane for the next job, if there is room; *lane is then NULL.
+ * Lock held. */
+static void
+keep_lane(struct scanner *scanner, struct lane **lane)
+{
+	if (scanner->stop || lane_is_stale(scanner, *lane) ||
+	    scanner->warm_count >= scanner->config->engine_workers)
+		return;
+	scanner->warm[scanner->warm_count++] = *lane;
+	*lane = NULL;
+}
+
+/* Without the lock: writing a log line may take its time. */
+static void
+log_scan(const struct job *job, const struct lane_result *result,
+    const struct scan_outcome *outcome)
+{
+	const struct verdict *verdict = &outcome->verdict;
+	char key[KEY_SHORT_SIZE], ended[80] = "";
+
+	if (result->ended[0] != '\0')
+		snprintf(ended, sizeof ended, ", ended=%s", result->ended);
+	log_msg(result->ended[0] != '\0' ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+	    "scan: key=%s, verdict=%s, virus=%s, generation=%s, scan_ms=%lld"
+	    ", cpu_ms=%lld%s", key_short(&job->key, key),
+	    verdict_kind_name(verdict->kind),
+	    verdict->name[0] != '\0' ? verdict->name : "-",
+	    outcome->generation[0] != '\0' ? outcome->generation : "-",
+	    (long long)(result->scan_time / MONOTIME_MS),
+	    (long long)(result->cpu_time / MONOTIME_MS), ended);
+}
+
+/* What the result means for this job: a failure that counts is final when
+ * there were enough of them; the beginning of a message is never clean.
+ * Lock held. */
+static void
+judge(struct scanner *scanner, const struct job *job,
+    const struct lane_result *result, struct scan_outcome *outcome)
+{
+	int64_t now = monotime_now();
+	/* A disk that can't be read raises SIGBUS, too. */
+	bool counts = result->counts && !(job->content.on_disk &&
+	    strcmp(result->ended, "SIGBUS") == 0);
+
+	outcome->verdict = result->verdict;
+	if (counts && ledger_fail(scanner->ledger, &job->key,
+	    outcome->generation, now) >= scanner->config->deadline_failures)
+		outcome->verdict = verdict_make(VERDICT_UNSCANNABLE,
+		    result->verdict.name);
+	if (job->cut && outcome->verdict.kind == VERDICT_CLEAN)
+		outcome->verdict = verdict_make(VERDICT_INCOMPLETE,
+		    "message-size");
+	if (!verdict_is_final(&outcome->verdict))
+		return;
+	cost_learn(&scanner->cost, job->structure, job->content.size,
+	    result->cpu_time > 0 ? result->cpu_time : result->scan_time);
+	if (outcome->verdict.kind != VERDICT_UNSCANNABLE)
+		cache_store(scanner->cache, &job->key, &outcome->verdict,
+		    outcome->generation, outcome->scan_time, now);
+	ledger_verdict(scanner->ledger, &job->key, &outcome->verdict,
+	    outcome->generation, outcome->scan_time, now);
+}
+
+/* Makes a lane ready (see ready_lane()) and keeps it: off every reply's path,
+ * and counted in `warming` by the caller.  No lock held. */
+static void
+warm_up(struct scanner *scanner, struct lane *lane)
+{
+	struct error err;
+	enum error_code code = ready_lane(scanner, &lane, &err);
+
+	if (code != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR, "making a worker ready", &err);
+	pthread_mutex_lock(&scanner->lock);
+	scanner->warming--;
+	if (code != ERROR_NONE)
+		scanner->warm_after = monotime_after(WARM_PAUSE);
+	else
+		keep_lane(scanner, &lane);
+	pthread_cond_signal(&scanner->work);
+	pthread_mutex_unlock(&scanner->lock);
+	if (lane != NULL)
+		lane_close(&lane);
+}
+
+/* Gives a lane on, so that the next job finds it.  If it is not ready *lane
+ * stays, counted in `warming`.  Lock held. */
+static void
+hand_on_lane(struct scanner *scanner, struct lane **lane)
+{
+	if (*lane != NULL && lane_is_ready(*lane))
+		keep_lane(scanner, lane);
+	if (*lane != NULL)
+		scanner->warming++;
+}
+
+/* Ends a job that has run, or queues it for the background.  True if it has
+ * ended.  No lock held. */
+static bool
+settle(struct scanner *scanner, struct job *job, struct lane **lane,
+    const struct lane_result *result, struct scan_outcome *outcome)
+{
+	struct scan_content content = job->content;
+	bool ended = !result->put_off || scanner->stop;
+
+	pthread_mutex_lock(&scanner->lock);
+	if (job->item.background)
+		leave_background(scanner, job);
+	else
+		scanner->foreground--;
+	hand_on_lane(scanner, lane);
+	if (ended) {
+		judge(scanner, job, result, outcome);
+		job_finish(&scanner->jobs, job, outcome);
+	} else {
+		cost_learn(&scanner->cost, job->structure,
+		    job->content.size, result->scan_time);
+		job_requeue(&scanner->jobs, job, result->scan_time);
+	}
+	pthread_cond_signal(&scanner->work);
+	if (scanner->foreground + scanner->background_count == 0)
+		pthread_cond_broadcast(&scanner->idle);
+	pthread_mutex_unlock(&scanner->lock);
+	if (ended)
+		content.release(content.owner);
+	return ended;
+}
+
+static void
+drop_job(struct scanner *scanner, struct job *job)
+{
+	pthread_mutex_lock(&scanner->lock);
+	job_unref(&job);
+	pthread_mutex_unlock(&scanner->lock);
+}
+
+/* What is left of the job's own lane is made ready again, if it is to be. */
+static void
+after_job(struct scanner *scanner, struct lane *lane)
+{
+	if (lane != NULL)
+		warm_up(scanner, lane);
+}
+
+/* Runs one job on lane, if there is one.  No lock held. */
+static void
+run_job(struct scanner *scanner, struct job *job, struct lane *lane)
+{
+	struct slow_context slow = { .scanner = scanner, .job = job };
+	struct scan_outcome outcome = { .source = SCAN_SOURCE_SCAN };
+	bool background = job->item.background;
+	struct lane_result result;
+	struct error err;
+
+	if (ready_lane(scanner, &lane, &err) == ERROR_NONE) {
+		snprintf(outcome.generation, sizeof outcome.generation, "%s",
+		    engine_name(lane_engine(lane)));
+		slow.started = monotime_now();
+		lane_scan(lane, job->content.fd, job->content.size,
+		    scanner->cancel, background ? NULL : leave_lane, &slow,
+		    &result);
+	} else {
+		log_error(LOG_LEVEL_ERROR, "no worker for a scan", &err);
+		memset(&result, 0, sizeof result);
+		result.verdict = verdict_make(VERDICT_ERROR, "no-worker");
+	}
+	outcome.scan_time = result.scan_time;
+	if (settle(scanner, job, &lane, &result, &outcome)) {
+		log_scan(job, &result, &outcome);
+		drop_job(scanner, job);
+	}
+	after_job(scanner, lane);
+}
+
+/* Closes ready lanes of engines that are no longer current.  Lock held;
+ * closing only closes descriptors. */
+void
+crew_drop_stale(struct scanner *scanner)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < scanner->warm_count; i++) {
+		if (lane_is_stale(scanner, scanner->warm[i]))
+			lane_close(&scanner->warm[i]);
+		else
+			scanner->warm[kept++] = scanner->warm[i];
+	}
+	scanner->warm_count = kept;
+}
+
+/* Without an engine what is queued gets its answer now.  Lock held, given up
+ * and taken again. */
+static void
+fail_queue(struct scanner *scanner)
+{
+	struct scan_outcome outcome = {
+		.verdict = verdict_make(VERDICT_ERROR, "no-engine"),
+	};
+
+	while (scanner->jobs.queue.items != NULL) {
+		struct job *job = job_of(scanner->jobs.queue.items);
+		struct scan_content content = job->content;
+
+		job_finish(&scanner->jobs, job, &outcome);
+		job_unref(&job);
+		pthread_mutex_unlock(&scanner->lock);
+		content.release(content.owner);
+		pthread_mutex_lock(&scanner->lock);
+	}
+}
+
+/* Fewer lanes in use or ready than there may be. */
+static bool
+lacks_lanes(const struct scanner *scanner)
+{
+	return scanner->foreground + scanner->warming + scanner->warm_count <
+	    scanner->config->engine_workers;
+}
+
+/* The job that may start now, or NULL: for a lane first, for the background
+ * otherwise.  Lock held. */
+static struct job *
+next_job(struct scanner *scanner)
+{
+	struct queue *queue = &scanner->jobs.queue;
+	struct queue_item *item = NULL;
+
+	if (scanner->draining)
+		return NULL;
+	if (scanner->foreground < scanner->config->engine_workers)
+		item = queue_next(queue);
+	if (item == NULL && background_has_room(scanner))
+		item = queue_next_background(queue, scanner->background,
+		    scanner->background_count,
+		    scanner->config->engine_background);
+	return job_of(item);
+}
+
+/* The last try before the final answer is made by a worker that has seen no
+ * other mail, so that none of those is what made it fail. */
+static bool
+is_last_try(const struct scanner *scanner, const struct job *job)
+{
+	unsigned failures = ledger_failures(scanner->ledger, &job->key,
+	    scanner->generation);
+
+	return failures > 0 &&
+	    failures + 1 >= scanner->config->deadline_failures;
+}
+
+/* Lock held, given up while the job runs. */
+static void
+start_job(struct scanner *scanner, struct job *job)
+{
+	struct lane *lane = take_warm(scanner);
+	bool fresh = is_last_try(scanner, job);
+
+	job_start(&scanner->jobs, job);
+	if (job->item.background)
+		enter_background(scanner, job);
+	else
+		scanner->foreground++;
+	pthread_mutex_unlock(&scanner->lock);
+	if (fresh && lane != NULL)
+		lane_close(&lane);
+	run_job(scanner, job, lane);
+	pthread_mutex_lock(&scanner->lock);
+}
+
+/* One step of a scan thread.  Lock held, given up while it works. */
+static void
+step(struct scanner *scanner)
+{
+	bool service = scanner_has_engine(scanner);
+	bool lacks = service && lacks_lanes(scanner);
+	struct job *job = service ? next_job(scanner) : NULL;
+
+	if (!service && scanner->jobs.queue.count > 0) {
+		fail_queue(scanner);
+	} else if (job != NULL) {
+		start_job(scanner, job);
+	} else if (lacks && monotime_now() >= scanner->warm_after) {
+		scanner->warming++;
+		pthread_mutex_unlock(&scanner->lock);
+		warm_up(scanner, NULL);
+		pthread_mutex_lock(&scanner->lock);
+	} else {
+		cond_wait_until(&scanner->work, &scanner->lock,
+		    lacks ? scanner->warm_after : MONOTIME_NEVER);
+	}
+}
+
+static void *
+scan_thread(void *context)
+{
+	struct scanner *scanner = context;
+
+	pthread_mutex_lock(&scanner->lock);
+	while (!scanner->stop)
+		step(scanner);
+	pthread_mutex_unlock(&scanner->lock);
+	return NULL;
+}
+
+enum error_code
+crew_start(struct scanner *scanner, struct error *err)
+{
+	unsigned want = scanner->config->engine_workers +
+	    scanner->config->engine_background;
+	int failed;
+
+	scanner->threads = calloc(want, sizeof *scanner->threads);
+	if (scanner->threads == NULL)
+		abort();
+	while (scanner->thread_count < want) {
+		failed = pthread_create(
+		    &scanner->threads[scanner->thread_count], NULL,
+		    scan_thread, scanner);
+		if (failed)
+			return error_sys(err, failed,
+			    "starting a scan thread");
+		scanner->thread_count++;
+	}
+	return ERROR_NONE;
+}
+
+void
+crew_stop(struct scanner *scanner)
+{
+	pthread_mutex_lock(&scanner->lock);
+	scanner->stop = true;
+	pthread_cond_broadcast(&scanner->work);
+	pthread_mutex_unlock(&scanner->lock);
+	if (scanner->cancel >= 0)
+		eventfd_write(scanner->cancel, 1);
+	for (unsigned i = 0; i < scanner->thread_count; i++)
+		pthread_join(scanner->threads[i], NULL);
+	pthread_mutex_lock(&scanner->lock);
+	fail_queue(scanner);
+	pthread_mutex_unlock(&scanner->lock);
+	while (scanner->warm_count > 0)
+		lane_close(&scanner->warm[--scanner->warm_count]);
+	free(scanner->threads);
+}

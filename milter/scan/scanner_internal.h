@@ -1,0 +1,56 @@
+/* scanner_internal - what scanner.c (tickets) and crew.c (threads) share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef SCAN_SCANNER_INTERNAL_H
+#define SCAN_SCANNER_INTERNAL_H
+
+#include <pthread.h>
+
+#include "scan/cache.h"
+#include "scan/cost.h"
+#include "scan/job.h"
+#include "scan/lane.h"
+#include "scan/ledger.h"
+#include "scan/scanner.h"
+#include "scan/store.h"
+
+struct scanner {
+	const struct config *config;
+	struct engines *engines;
+	struct store *store;
+	pthread_mutex_t lock;	/* all below */
+	pthread_cond_t work;	/* for the scan threads */
+	pthread_cond_t idle;	/* no scan runs any more */
+	struct job_table jobs;
+	struct cache *cache;
+	struct ledger *ledger;
+	struct cost cost;
+	char generation[ENGINE_NAME_SIZE];	/* current, or the last one */
+	unsigned foreground;	/* lanes in use */
+	uint64_t *background;	/* networks of the scans in the background */
+	unsigned background_count;
+	unsigned warming;	/* threads that make a lane ready */
+	struct lane **warm;	/* ready lanes; engine_workers fit */
+	unsigned warm_count;
+	int64_t warm_after;	/* no lane is made ready before */
+	bool awake;		/* tickets wait no more */
+	bool draining;		/* no scan is started any more */
+	bool stop;
+	int cancel;		/* eventfd: readable once stopping */
+	pthread_t *threads;
+	unsigned thread_count;
+};
+
+/* True if an engine is in service now. */
+bool scanner_has_engine(struct scanner *scanner);
+
+/* Starts the scan threads; crew_stop() joins those that were started. */
+CHECK_RESULT enum error_code crew_start(struct scanner *scanner,
+    struct error *err);
+void crew_stop(struct scanner *scanner);
+
+/* Closes ready lanes of engines that are no longer current.  Lock held. */
+void crew_drop_stale(struct scanner *scanner);
+
+#endif
