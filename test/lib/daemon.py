@@ -136,6 +136,14 @@ class Daemon(Running):
                            self.log())
         assert report is None, report.group()
 
+    def kill_all(self):
+        """kill -9 of every process of it at once."""
+        family = [self.pid, *procs.descendants(self.pid)]
+        for pid in family:
+            procs.signal_if_alive(pid, signal.SIGKILL)
+        self._process.wait()
+        procs.wait_gone(family)
+
     def terminate(self, timeout=30):
         """SIGTERM, as an init system would; returns the exit code."""
         self._process.terminate()

@@ -5,6 +5,7 @@
 import pathlib
 import pwd
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
@@ -98,6 +99,16 @@ class PostfixCase(mtacases.MtaTests, MtaCase):
 
     def test_late_local_submission_without_message_id_is_scanned_once(self):
         self.submit_until_known(signatures.slow_mail(8, Message_ID=None))
+
+    def test_quick_local_mail_is_not_held_up_by_slow_ones(self):
+        for _ in range(3):
+            self.mta.submit(signatures.slow_mail(self.SLOW), mails.SENDER,
+                            mails.RECIPIENT)
+        quick = mails.plain()
+        self.mta.submit(quick, mails.SENDER, mails.RECIPIENT)
+        started = time.monotonic()
+        self.sink.wait_for(self.own_word(quick))
+        self.assertLess(time.monotonic() - started, 10)
 
     def test_headers_from_a_trusted_network_are_kept(self):
         mail = mtacases.delicate(X_Virus_Status="Clean (gateway)")

@@ -9,7 +9,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -23,13 +25,19 @@
 static struct config *config;
 static struct engines *engines;
 static struct filter filter;
+static char directory[32];
 
 static int
 open_filter(void **state)
 {
+	char text[256];
+
 	(void)state;
-	config = support_config("limits { sessions = 2 waiting = 3 } "
-	    "engine { workers = 1 background = 1 }");
+	support_make_directory(directory);
+	snprintf(text, sizeof text, "state_directory = '%s' "
+	    "limits { sessions = 2 waiting = 3 } "
+	    "engine { workers = 1 background = 1 }", directory);
+	config = support_config(text);
 	engines = engines_create(NULL, NULL);
 	filter_init(&filter, config);
 	return scanner_create(config, engines, &filter.scanner, NULL) ==
@@ -39,11 +47,18 @@ open_filter(void **state)
 static int
 close_filter(void **state)
 {
+	char path[128];
+
 	(void)state;
 	scanner_destroy(&filter.scanner);
 	filter_fini(&filter);
 	engines_destroy(&engines);
 	config_destroy(&config);
+	snprintf(path, sizeof path, "%s/ledger.sqlite", directory);
+	unlink(path);
+	snprintf(path, sizeof path, "%s/ledger.sqlite-journal", directory);
+	unlink(path);
+	support_remove_directory(directory);
 	return 0;
 }
 
@@ -84,6 +99,46 @@ test_filter_takes_no_session_far_over_the_limit(void **state)
 	assert_int_equal(filter_session_begin(&filter), FILTER_OVER);
 	while (filter.sessions > 0)
 		filter_session_end(&filter);
+}
+
+static void
+test_filter_shortens_deadlines_while_many_wait(void **state)
+{
+	const int64_t full = 60 * MONOTIME_S;
+
+	(void)state;
+	assert_int_equal(filter_shorten(&filter, full, false), full);
+	filter.waiting = filter.config->limits_waiting / 2 + 1;
+	assert_int_equal(filter_shorten(&filter, full, false), full / 2);
+	filter.waiting = filter.config->limits_waiting;
+	assert_int_equal(filter_shorten(&filter, full, false), full / 4);
+	assert_int_equal(filter_shorten(&filter, MONOTIME_S, false),
+	    500 * MONOTIME_MS);
+	filter.waiting = 0;
+	assert_int_equal(filter_shorten(&filter, full, false), full);
+}
+
+/* Three slow local mails and a quick one behind them: 5 + 2.5 + 1.25 s. */
+static void
+test_filter_shortens_local_deadlines_after_late_replies(void **state)
+{
+	const int64_t full = 5 * MONOTIME_S;
+
+	(void)state;
+	filter_local_reply(&filter, true);
+	assert_int_equal(filter_shorten(&filter, full, true), full / 2);
+	assert_int_equal(filter_shorten(&filter, full, false), full);
+	filter_local_reply(&filter, true);
+	assert_int_equal(filter_shorten(&filter, full, true), full / 4);
+	for (int i = 0; i < 50; i++)
+		filter_local_reply(&filter, true);
+	assert_int_equal(filter_shorten(&filter, full, true),
+	    500 * MONOTIME_MS);
+	filter_local_reply(&filter, false);
+	assert_int_equal(filter_shorten(&filter, full, true), full);
+	filter_local_reply(&filter, true);
+	filter.local_late_at -= 61 * MONOTIME_S;
+	assert_int_equal(filter_shorten(&filter, full, true), full);
 }
 
 static void
@@ -170,6 +225,12 @@ main(void)
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_filter_takes_no_session_far_over_the_limit,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_filter_shortens_deadlines_while_many_wait,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_filter_shortens_local_deadlines_after_late_replies,
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_filter_lets_only_so_many_wait,

@@ -203,13 +203,81 @@ test_message_keeps_a_bounded_envelope(void **state)
 	message_end(&message);
 }
 
+static enum cost_structure
+structure_of(const char *name, const char *value)
+{
+	struct message *message = message_create(pool, "<a>");
+	enum cost_structure structure;
+
+	message_add_header(message, "Subject", "multipart/mixed", true);
+	if (name != NULL)
+		message_add_header(message, name, value, true);
+	message_add_body(message,
+	    "Content-Type: multipart/alternative\r\n\r\n", 39);
+	structure = message->structure;
+	message_end(&message);
+	return structure;
+}
+
+static void
+test_message_structure_is_what_its_content_type_says(void **state)
+{
+	static const struct {
+		const char *name, *value;
+		enum cost_structure structure;
+	} cases[] = {
+		{ NULL, NULL, COST_TEXT },
+		{ "Content-Type", "text/plain", COST_TEXT },
+		{ "Content-Type", "text/html; charset=utf-8", COST_TEXT },
+		{ "content-type", "TEXT/Plain", COST_TEXT },
+		{ "Content-Type", "multipart/alternative; boundary=x",
+		    COST_ALTERNATIVE },
+		{ "CONTENT-TYPE", "MultiPart/ALTERNATIVE",
+		    COST_ALTERNATIVE },
+		{ "Content-Type", "multipart/mixed; boundary=x",
+		    COST_MIXED },
+		{ "Content-Type", "Multipart/Related", COST_MIXED },
+		{ "Content-Type", "multipart/signed", COST_MIXED },
+		{ "Content-Type", " \t multipart/mixed", COST_MIXED },
+		{ "Content-Type", "application/pdf", COST_OTHER },
+		{ "Content-Type", "message/rfc822", COST_OTHER },
+		{ "Content-Type", "application/multipart", COST_OTHER },
+		{ "Content-Types", "application/pdf", COST_TEXT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		if (structure_of(cases[i].name, cases[i].value) !=
+		    cases[i].structure)
+			fail_msg("case %zu", i);
+}
+
+/* As libmilter hands them over: line ends are LF or CRLF. */
+static void
+test_message_structure_of_a_folded_header_is_found(void **state)
+{
+	static const struct {
+		const char *value;
+		enum cost_structure structure;
+	} cases[] = {
+		{ "multipart/mixed;\n\tboundary=x", COST_MIXED },
+		{ "multipart/alternative;\r\n boundary=x", COST_ALTERNATIVE },
+		{ "\n\tmultipart/mixed;\n\tboundary=x", COST_MIXED },
+		{ "\r\n multipart/alternative", COST_ALTERNATIVE },
+		{ "\n text/plain", COST_TEXT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		if (structure_of("Content-Type", cases[i].value) !=
+		    cases[i].structure)
+			fail_msg("case %zu", i);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    test_message_keeps_a_bounded_envelope,
-		    open_pool, close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_message_is_headers_empty_line_and_body,
 		    open_pool, close_pool),
@@ -233,6 +301,15 @@ main(void)
 		    open_pool, close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_message_id_is_kept_for_the_log_and_cut,
+		    open_pool, close_pool),
+		cmocka_unit_test_setup_teardown(
+		    test_message_keeps_a_bounded_envelope,
+		    open_pool, close_pool),
+		cmocka_unit_test_setup_teardown(
+		    test_message_structure_is_what_its_content_type_says,
+		    open_pool, close_pool),
+		cmocka_unit_test_setup_teardown(
+		    test_message_structure_of_a_folded_header_is_found,
 		    open_pool, close_pool),
 	};
 

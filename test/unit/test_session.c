@@ -116,6 +116,65 @@ test_session_keeps_own_headers_from_listed_networks_only(void **state)
 	}
 }
 
+static uint64_t
+network_of(const char *address)
+{
+	struct session *session = from("x", address);
+	uint64_t network = session->network;
+
+	session_destroy(&session);
+	return network;
+}
+
+static void
+test_session_network_is_shared_by_a_24_or_a_48(void **state)
+{
+	static const struct {
+		const char *one, *other;
+		bool same;
+	} cases[] = {
+		{ "192.0.2.1", "192.0.2.255", true },
+		{ "192.0.2.1", "192.0.3.1", false },
+		{ "192.0.2.1", "192.1.2.1", false },
+		{ "192.0.2.1", "193.0.2.1", false },
+		{ "2001:db8:1::1", "2001:db8:1:ffff::2", true },
+		{ "2001:db8:1::1", "2001:db8:2::1", false },
+		{ "2001:db8:1::1", "2001:db9:1::1", false },
+		{ "192.0.2.1", "2001:db8:1::1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		uint64_t one = network_of(cases[i].one);
+
+		assert_true(one != 0);
+		if ((one == network_of(cases[i].other)) != cases[i].same)
+			fail_msg("%s, %s", cases[i].one, cases[i].other);
+	}
+}
+
+static void
+test_session_without_an_address_has_no_network(void **state)
+{
+	struct session *session = session_create(&filter, 0);
+
+	(void)state;
+	assert_int_equal(session->network, 0);
+	session_destroy(&session);
+	assert_int_equal(network_of(NULL), 0);
+}
+
+/* Else all clients of a socket for both would share one network. */
+static void
+test_session_network_of_a_mapped_address_is_that_of_ipv4(void **state)
+{
+	(void)state;
+	assert_true(network_of("::ffff:192.0.2.1") ==
+	    network_of("192.0.2.9"));
+	assert_true(network_of("::ffff:192.0.2.1") !=
+	    network_of("::ffff:198.51.100.1"));
+}
+
 static void
 test_session_kind_tells_who_waits(void **state)
 {
@@ -194,6 +253,15 @@ main(void)
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_session_keeps_own_headers_from_listed_networks_only,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_session_network_is_shared_by_a_24_or_a_48,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_session_without_an_address_has_no_network,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_session_network_of_a_mapped_address_is_that_of_ipv4,
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_session_kind_tells_who_waits,

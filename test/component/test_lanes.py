@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+"""Heavy mail delays no light mail, and mail that fails gets a final answer."""
+
+import pathlib
+import statistics
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import mails
+import milterclient
+import needs
+import signatures
+import testmain
+from daemoncase import DaemonCase
+
+HEAVY = 12
+HEAVY_SECONDS = 60
+SMALL = 500
+CONNECTIONS = 10
+
+
+class LaneCase(DaemonCase):
+    """Two workers, and as many scans in the background as by default."""
+
+    settings = {
+        "engine": {"workers": 2},
+        "deadline": {"reply": "2s", "slow_after": "1s"},
+        "drain_timeout": "1s",
+    }
+
+    def small_mails(self, count, seconds):
+        """One session's share: how long each took is added to seconds."""
+        client = self.session()
+        for _ in range(count):
+            client.envelope()
+            client.content(mails.plain())
+            started = time.monotonic()
+            client.send_end()
+            milterclient.collect([client], 30)
+            seconds.append(time.monotonic() - started)
+            self.assertEqual(client.outcome.action, "accept")
+
+    def latencies(self):
+        """Of all small mails, over all connections at once."""
+        seconds = []
+        threads = [threading.Thread(
+            target=self.small_mails, args=(SMALL // CONNECTIONS, seconds))
+            for _ in range(CONNECTIONS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(seconds), SMALL)
+        return seconds
+
+    def heavy_mail(self):
+        client = self.session()
+        client.envelope()
+        client.content(signatures.slow_mail(HEAVY_SECONDS))
+        client.send_end()
+        return client
+
+    def test_small_mail_passes_heavy_mail_by(self):
+        alone = self.latencies()
+        heavy = [self.heavy_mail() for _ in range(HEAVY)]
+        milterclient.collect(heavy, 10)
+        for client in heavy:
+            self.assertEqual(client.outcome.action, "tempfail")
+        beside = self.latencies()
+        print(f"median alone {statistics.median(alone) * 1000:.1f} ms, beside "
+              f"{statistics.median(beside) * 1000:.1f} ms, worst "
+              f"{max(beside) * 1000:.0f} ms", file=sys.stderr)
+        self.assertLess(max(beside), 1.0)
+        self.assertLessEqual(statistics.median(beside),
+                             2 * statistics.median(alone))
+
+
+class FailureCase(DaemonCase):
+    """A scan that never ends, with little CPU time to do so."""
+
+    settings = {
+        "deadline": {"reply": "20s", "scan_cpu": "2s", "failures": 2},
+    }
+
+    def test_endless_scan_gets_a_final_answer(self):
+        mail = signatures.slow_mail(600)
+        first = self.deliver(mail)
+        self.assertEqual(first.action, "tempfail")
+        second = self.deliver(mail)
+        self.assertEqual(second.action, "reject")
+        self.assertRegex(second.reply, r"^554 5\.7\.1 .*scan-cpu")
+        self.assert_in_service()
+        third = self.deliver(mail)
+        self.assertEqual(third.action, "reject")
+        key = self.daemon.messages(since=0)[-1].key
+        self.assertEqual(len(self.daemon.scans(key)), 2)
+        time.sleep(1)   # it is written behind, within this time
+        self.daemon.kill_all()
+        self.daemon.start()
+        since = self.daemon.mark()
+        self.assertEqual(self.deliver(mail).action, "reject")
+        self.assertEqual(self.daemon.wait_message("", since).source, "store")
+
+
+if __name__ == "__main__":
+    testmain.main(needs.daemon)

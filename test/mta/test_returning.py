@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+"""A mail that takes long, sent again and again, is scanned once.
+
+A client retries every few seconds, as if nothing but patience would help.
+Whatever happens meanwhile, there is one scan, and the first try after its end
+is delivered.
+"""
+
+import pathlib
+import pwd
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import daemon
+import mails
+import needs
+import postfix
+import signatures
+import testmain
+from daemoncase import MtaCase
+
+SCAN_SECONDS = 20
+RETRY_SECONDS = 5
+DEADLINE = 2.0
+LATENESS = 0.5 + 1.0
+
+# What changes on the way between two tries of one mail.
+TRACES = ("Received", "ARC_Seal", "X_Google_Smtp_Source", "DKIM_Signature")
+
+
+def with_new_traces(mail):
+    """The same mail as another relay would send it."""
+    return b"".join(
+        f"{name.replace('_', '-')}: {mails.token()}\r\n".encode()
+        for name in TRACES) + mail
+
+
+class ReturningCase(MtaCase):
+    """Postfix, two workers, and mails whose scan takes 20 s of CPU time."""
+
+    @classmethod
+    def enter_mta(cls):
+        mta = postfix.Postfix(cls.scratch / "postfix", cls.sink.port,
+                              "unix:vscan/milter.sock")
+        account = pwd.getpwnam(daemon.USER)
+        socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+        return (cls.enterClassContext(daemon.Daemon(
+            cls.scratch / "daemon", cls.database,
+            socket=f"unix:{socket}/milter.sock",
+            deadline={"reply": "2s"}, drain_timeout="1s")),
+                cls.enterClassContext(mta))
+
+    def assert_late(self, mail):
+        """One try that is answered at the deadline; returns its line."""
+        since = self.daemon.mark()
+        answer = self.deliver(mail)
+        self.assertEqual(answer.code, 451, answer)
+        self.assertLess(answer.seconds, DEADLINE + LATENESS)
+        return self.daemon.wait_message("verdict=late", since)
+
+    def begin(self, mail, change=lambda mail: mail):
+        """Tries until the scan has ended; returns the key."""
+        key = self.assert_late(change(mail)).key
+        while not self.daemon.scans(key):
+            time.sleep(RETRY_SECONDS)
+            if self.daemon.scans(key):
+                break
+            since = self.daemon.mark()
+            answer = self.deliver(change(mail))
+            if answer.code == 250:
+                break
+            self.assertLess(answer.seconds, DEADLINE + LATENESS)
+            self.assertEqual(
+                self.daemon.wait_message("", since).key, key)
+        return key
+
+    def assert_known(self, mail, key, source):
+        """The next try is delivered, at once, and nothing is scanned."""
+        since = self.daemon.mark()
+        answer = self.deliver(mail)
+        self.assertEqual(answer.code, 250, answer)
+        line = self.daemon.wait_message("", since)
+        self.assertEqual((line.verdict, line.key), ("clean", key))
+        self.assertIn(line.source, source)
+        self.assertLess(line.ms("total"), 100)
+        self.assertEqual(len(self.daemon.scans(key)), 1)
+        self.sink.wait_for(self.own_word(mail))
+
+    def test_undisturbed(self):
+        mail = signatures.slow_mail(SCAN_SECONDS)
+        self.assert_known(mail, self.begin(mail), ("cache",))
+
+    def test_other_trace_headers_at_each_try(self):
+        mail = signatures.slow_mail(SCAN_SECONDS)
+        key = self.begin(mail, with_new_traces)
+        since = self.daemon.mark()
+        self.assertEqual(self.deliver(with_new_traces(mail)).code, 250)
+        line = self.daemon.wait_message("", since)
+        self.assertEqual((line.source, line.key), ("cache", key))
+        self.assertEqual(len(self.daemon.scans(key)), 1)
+
+    def test_all_processes_killed_after_the_verdict(self):
+        mail = signatures.slow_mail(SCAN_SECONDS)
+        key = self.begin(mail)
+        time.sleep(1)   # it is written behind, within this time
+        self.daemon.kill_all()
+        self.daemon.start()
+        self.assert_known(mail, key, ("store",))
+
+    def test_signatures_changed_after_the_verdict(self):
+        mail = signatures.slow_mail(SCAN_SECONDS)
+        key = self.begin(mail)
+        since = self.daemon.mark()
+        (self.database / f"new-{mails.token()}.ndb").write_text(
+            signatures.body_signature("Vscan.Test.New", mails.token()
+                                      .encode()))
+        self.daemon.reload()
+        self.daemon.wait_in_service(since)
+        self.assert_known(mail, key, ("store",))
+        # Another sender's mail of the same content is scanned afresh.
+        other = self.deliver(mail, sender="other@sender.example")
+        self.assertEqual(other.code, 451)
+
+    def test_stopped_after_the_verdict(self):
+        mail = signatures.slow_mail(SCAN_SECONDS)
+        key = self.begin(mail)
+        self.assertEqual(self.daemon.terminate(), 0)
+        self.daemon.start()
+        self.assert_known(mail, key, ("store",))
+
+
+if __name__ == "__main__":
+    testmain.main(needs.daemon, postfix.needed)

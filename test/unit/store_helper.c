@@ -1,0 +1,210 @@
+/* store_helper - a store in a directory of its own, opened again and again
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "store_helper.h"
+#include "support.h"
+
+static char directory[32];
+static char path[64];
+
+static struct kept_rows seen;
+
+int
+kept_setup(void **state)
+{
+	(void)state;
+	support_make_directory(directory);
+	snprintf(path, sizeof path, "%s/store.db", directory);
+	return 0;
+}
+
+void
+kept_empty(void)
+{
+	const struct dirent *entry;
+	char name[300];
+	DIR *dir = opendir(directory);
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		snprintf(name, sizeof name, "%s/%s", directory,
+		    entry->d_name);
+		if (entry->d_name[0] != '.')
+			remove(name);
+	}
+	closedir(dir);
+}
+
+int
+kept_teardown(void **state)
+{
+	(void)state;
+	kept_empty();
+	support_remove_directory(directory);
+	return 0;
+}
+
+static void
+see(void *context, const struct store_row *row)
+{
+	assert_ptr_equal(context, &seen);
+	seen.count++;
+	seen.last = *row;
+}
+
+struct store *
+kept_try_open(void)
+{
+	struct store *store;
+
+	seen.count = 0;
+	if (store_open(path, KEPT_MAX_STEP, see, &seen, &store, NULL) !=
+	    ERROR_NONE)
+		return NULL;
+	return store;
+}
+
+struct store *
+kept_open(void)
+{
+	struct store *store = kept_try_open();
+
+	assert_non_null(store);
+	return store;
+}
+
+void
+kept_close(struct store **store)
+{
+	store_close(store, monotime_after(KEPT_SOON));
+}
+
+size_t
+kept_count(void)
+{
+	struct store *store = kept_open();
+
+	kept_close(&store);
+	return seen.count;
+}
+
+void
+kept_sleep(int64_t duration)
+{
+	usleep((useconds_t)(duration / 1000));
+}
+
+const char *
+kept_directory(void)
+{
+	return directory;
+}
+
+const char *
+kept_path(void)
+{
+	return path;
+}
+
+const struct kept_rows *
+kept_seen(void)
+{
+	return &seen;
+}
+
+bool
+kept_becomes(struct store *store, bool has_file, size_t pending)
+{
+	int64_t until = monotime_after(KEPT_SOON);
+	struct store_state state;
+
+	do {
+		state = store_state(store);
+		if (state.has_file == has_file && state.pending == pending)
+			return true;
+		kept_sleep(5 * MONOTIME_MS);
+	} while (monotime_now() < until);
+	return false;
+}
+
+struct store_row
+kept_row(unsigned n)
+{
+	struct store_row row = {
+		.known = true,
+		.verdict = verdict_make(VERDICT_INFECTED, "Eicar-Test"),
+		.generation = "0123456789abcdef",
+		.scan_time = 4682 * MONOTIME_S + 123456789,
+		.verdict_age = 5 * MONOTIME_S + 7000,
+		.failures = 2,
+		.failed_in = "fedcba9876543210",
+		.tries = 3,
+		.first_age = 600 * MONOTIME_S,
+		.last_age = 0,
+		.reason = "late",
+		.sender = "m\xc3\xbcller@example.org",
+		.recipients = "a@example.org b@example.org",
+		.message_id = "<'; DROP TABLE contents; --@example.org>",
+		.queue_id = "4Xy",
+		.envelope_count = STORE_ENVELOPES,
+	};
+
+	memcpy(row.key.bytes, &n, sizeof n);
+	for (size_t i = 0; i < STORE_ENVELOPES; i++)
+		for (size_t j = 0; j < KEY_BYTES; j++)
+			row.envelopes[i].bytes[j] =
+			    support_pattern(i * KEY_BYTES + j);
+	return row;
+}
+
+void
+kept_put(struct store *store, unsigned n)
+{
+	struct store_row row = kept_row(n);
+
+	store_put(store, &row);
+}
+
+void
+kept_write(unsigned count)
+{
+	struct store *store = kept_open();
+
+	for (unsigned n = 0; n < count; n++)
+		kept_put(store, n);
+	kept_close(&store);
+}
+
+void
+kept_sql(const char *statement)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, statement, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", statement, sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+bool
+kept_exists(const char *suffix)
+{
+	struct stat st;
+	char name[128];
+
+	snprintf(name, sizeof name, "%s%s", path, suffix);
+	return lstat(name, &st) == 0;
+}

@@ -1,0 +1,355 @@
+/* test_ledger_load - what the ledger knows after a restart, and its alarms
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "base/monotime.h"
+#include "config/config.h"
+#include "scan/ledger.h"
+#include "scan/store.h"
+#include "ledger_helper.h"
+
+#define HOUR (3600 * MONOTIME_S)
+
+/* A new ledger, with this row. */
+static void
+load_alone(const struct store_row *row)
+{
+	ledger_destroy(&ledger);
+	ledger = ledger_create(config);
+	ledger_load(ledger, row);
+	ledger_attach(ledger, (struct store *)&recorder);
+}
+
+/* A row as the ledger hands it over. */
+static struct store_row
+saved_row(unsigned n, enum verdict_kind kind)
+{
+	book_defer(n, 50, NOW);
+	book_defer(n, 51, NOW + 10 * MONOTIME_S);
+	book_fail(n, OLD);
+	book_verdict(n, kind, OLD, NOW + 20 * MONOTIME_S);
+	book_defer(n, 52, NOW + 30 * MONOTIME_S);
+	return recorder.last;
+}
+
+static void
+test_ledger_row_that_was_loaded_is_the_same(void **state)
+{
+	struct store_row row = saved_row(1, VERDICT_INFECTED);
+	struct ledger_answer answer;
+
+	(void)state;
+	load_alone(&row);
+	book_expect_counts(1, 1);
+	assert_true(book_was_deferred(1));
+	assert_int_equal(book_failures(1, OLD), 1);
+	assert_true(ledger_awaits_sender(ledger, "<a@example.org>"));
+	for (unsigned envelope = 50; envelope < 53; envelope++)
+		assert_true(book_known(1, envelope, NEW, monotime_now()));
+	assert_false(book_known(1, 53, NEW, monotime_now()));
+	assert_true(book_lookup(1, 50, NEW, monotime_now(), &answer));
+	assert_string_equal(answer.verdict.name, "Name");
+	assert_string_equal(answer.generation, OLD);
+	assert_int_equal(answer.scan_time, 7 * MONOTIME_S);
+	book_expect_counts(1, 0);
+}
+
+/* Loading takes the time that this test takes to get to it, no more. */
+static void
+expect_age(int64_t age, int64_t expected)
+{
+	assert_in_range(age, expected, expected + 30 * MONOTIME_S);
+}
+
+static void
+test_ledger_row_that_was_loaded_keeps_its_ages(void **state)
+{
+	struct store_row row = saved_row(1, VERDICT_CLEAN);
+	int64_t now;
+
+	(void)state;
+	assert_int_equal(row.first_age, 30 * MONOTIME_S);
+	assert_int_equal(row.verdict_age, 10 * MONOTIME_S);
+	load_alone(&row);
+	now = monotime_now();
+	recorder.puts = 0;
+	book_fail(1, OLD);
+	assert_int_equal(recorder.puts, 1);
+	book_defer(1, 53, now + 5 * MONOTIME_S);
+	assert_int_equal(recorder.last.tries, 4);
+	assert_int_equal(recorder.last.failures, 2);
+	assert_int_equal(recorder.last.last_age, 0);
+	expect_age(recorder.last.first_age, 35 * MONOTIME_S);
+	expect_age(recorder.last.verdict_age, 15 * MONOTIME_S);
+	assert_int_equal(recorder.last.envelope_count, 4);
+	assert_true(book_known(1, 50, NEW, now + 55 * MONOTIME_S));
+	assert_false(book_known(1, 50, NEW, now + 90 * MONOTIME_S));
+}
+
+/* It was written before this machine was started: its times are before the
+ * monotonic clock's beginning. */
+static void
+test_ledger_row_may_be_older_than_the_clock(void **state)
+{
+	struct store_row row = saved_row(1, VERDICT_CLEAN);
+	int64_t age = monotime_now() + HOUR;
+
+	(void)state;
+	config->cache_late_ttl = age + HOUR;
+	config->alarm_after = INT64_MAX;
+	row.first_age += age;
+	row.last_age += age;
+	row.verdict_age += age;
+	load_alone(&row);
+	book_expect_counts(1, 1);
+	book_defer(1, 50, monotime_now());
+	expect_age(recorder.last.first_age, row.first_age);
+	assert_true(book_known(1, 50, NEW, monotime_now()));
+	assert_false(book_known(1, 50, NEW, monotime_now() + HOUR));
+}
+
+static void
+test_ledger_unscannable_and_failures_are_loaded(void **state)
+{
+	struct store_row row;
+
+	(void)state;
+	book_fail(1, OLD);
+	book_fail(1, OLD);
+	book_verdict(1, VERDICT_UNSCANNABLE, OLD, NOW);
+	row = recorder.last;
+	load_alone(&row);
+	assert_int_equal(book_failures(1, OLD), 2);
+	assert_true(book_known(1, 77, OLD, monotime_now()));
+	assert_false(book_known(1, 77, NEW, monotime_now()));
+	assert_false(book_was_deferred(1));
+	assert_false(ledger_awaits_sender(ledger, ""));
+	book_expect_counts(1, 0);
+}
+
+static void
+test_ledger_does_not_load_what_has_expired(void **state)
+{
+	struct store_row row = saved_row(1, VERDICT_CLEAN);
+
+	(void)state;
+	row.first_age += LATE_TTL + 1;
+	row.last_age += LATE_TTL + 1;
+	row.verdict_age += LATE_TTL + 1;
+	load_alone(&row);
+	book_expect_counts(0, 0);
+	assert_false(ledger_awaits_sender(ledger, "<a@example.org>"));
+}
+
+static void
+test_ledger_loads_no_more_than_its_bound_nor_a_key_twice(void **state)
+{
+	struct store_row row = saved_row(1, VERDICT_CLEAN);
+
+	(void)state;
+	load_alone(&row);
+	ledger_load(ledger, &row);
+	book_expect_counts(1, 1);
+	for (unsigned n = 2; n < 2 * ROWS; n++) {
+		row.key = book_number(n);
+		ledger_load(ledger, &row);
+	}
+	ledger_attach(ledger, (struct store *)&recorder);
+	book_expect_counts(ROWS, ROWS);
+	assert_int_equal(recorder.deletes, ROWS - 1);
+}
+
+/* The store hands rows over in no order; here the youngest comes first. */
+static void
+test_ledger_of_loaded_rows_drops_the_oldest(void **state)
+{
+	struct store_row row;
+
+	(void)state;
+	book_defer(1, 50, NOW);
+	row = recorder.last;
+	load_alone(&row);
+	for (unsigned n = 2; n <= ROWS; n++) {
+		row.key = book_number(n);
+		row.first_age = row.last_age = n * (MONOTIME_S / 10);
+		ledger_load(ledger, &row);
+	}
+	ledger_attach(ledger, (struct store *)&recorder);
+	book_expect_counts(ROWS, 0);
+	book_defer(ROWS + 1, 50, monotime_now());
+	assert_true(book_was_deferred(1));
+	assert_false(book_was_deferred(ROWS));
+	assert_true(book_was_deleted(ROWS));
+}
+
+/* As above, of what expires. */
+static void
+test_ledger_of_loaded_rows_drops_all_that_expire(void **state)
+{
+	struct store_row row;
+
+	(void)state;
+	book_defer(1, 50, NOW);
+	row = recorder.last;
+	load_alone(&row);
+	row.key = book_number(2);
+	row.first_age = row.last_age = 50 * MONOTIME_S;
+	ledger_load(ledger, &row);
+	ledger_attach(ledger, (struct store *)&recorder);
+	book_defer(3, 50, monotime_now() + 60 * MONOTIME_S);
+	assert_true(book_was_deferred(1));
+	assert_false(book_was_deferred(2));
+}
+
+/* Standard error goes into a file from here. */
+static void
+capture_begin(int *saved, int *file)
+{
+	struct error err;
+
+	*saved = dup(STDERR_FILENO);
+	assert_int_equal(fd_memory("log", file, &err), ERROR_NONE);
+	assert_int_equal(dup2(*file, STDERR_FILENO), STDERR_FILENO);
+}
+
+static void
+capture_end(int *saved, int *file, char *out, size_t size)
+{
+	ssize_t len;
+
+	assert_int_equal(dup2(*saved, STDERR_FILENO), STDERR_FILENO);
+	len = pread(*file, out, size - 1, 0);
+	assert_true(len >= 0);
+	out[len] = '\0';
+	fd_close(saved);
+	fd_close(file);
+}
+
+/* The log's only line has this in it; "" for no line. */
+static void
+expect_log(const char *log, const char *expected)
+{
+	const char *end = strchr(log, '\n');
+
+	if (expected[0] == '\0') {
+		assert_string_equal(log, "");
+		return;
+	}
+	assert_non_null(strstr(log, expected));
+	assert_non_null(end);
+	assert_string_equal(end + 1, "");
+}
+
+static void
+test_ledger_raises_one_alarm_for_a_mail(void **state)
+{
+	char before[4096], at[4096], after[4096];
+	int saved, file;
+
+	(void)state;
+	config->alarm_after = 30 * 60 * MONOTIME_S;
+	config->cache_late_ttl = 24 * HOUR;
+	capture_begin(&saved, &file);
+	book_defer(1, 50, NOW);
+	book_defer(1, 50, NOW + config->alarm_after - 1);
+	capture_end(&saved, &file, before, sizeof before);
+	capture_begin(&saved, &file);
+	book_defer(1, 50, NOW + config->alarm_after + MONOTIME_S);
+	capture_end(&saved, &file, at, sizeof at);
+	capture_begin(&saved, &file);
+	book_defer(1, 50, NOW + config->alarm_after + HOUR);
+	book_defer(1, 51, NOW + config->alarm_after + 2 * HOUR);
+	book_defer(2, 50, NOW + config->alarm_after + 2 * HOUR);
+	capture_end(&saved, &file, after, sizeof after);
+	expect_log(before, "");
+	expect_log(at, "error: mail deferred for 30 minutes: "
+	    "key=0100000000000000, tries=3, reason=scan-running\n");
+	expect_log(after, "");
+}
+
+static void
+test_ledger_alarm_counts_the_time_before_a_restart(void **state)
+{
+	struct store_row row = saved_row(1, VERDICT_CLEAN);
+	char log[4096];
+	int saved, file;
+
+	(void)state;
+	row.first_age = ALARM - 5 * MONOTIME_S;
+	load_alone(&row);
+	capture_begin(&saved, &file);
+	book_defer(1, 50, monotime_now() + 10 * MONOTIME_S);
+	capture_end(&saved, &file, log, sizeof log);
+	expect_log(log, "mail deferred for 0 minutes: ");
+}
+
+/* The same content comes again after its first mail was answered: that one
+ * is no longer deferred. */
+static void
+test_ledger_raises_no_alarm_for_a_mail_that_had_its_answer(void **state)
+{
+	char log[4096];
+	int saved, file;
+
+	(void)state;
+	book_defer(1, 50, NOW);
+	book_verdict(1, VERDICT_CLEAN, OLD, NOW + MONOTIME_S);
+	assert_true(book_known(1, 50, OLD, NOW + 2 * MONOTIME_S));
+	capture_begin(&saved, &file);
+	book_defer(1, 51, NOW + 2 * ALARM);
+	capture_end(&saved, &file, log, sizeof log);
+	expect_log(log, "");
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_row_that_was_loaded_is_the_same,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_row_that_was_loaded_keeps_its_ages,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_row_may_be_older_than_the_clock,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_unscannable_and_failures_are_loaded,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_does_not_load_what_has_expired,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_loads_no_more_than_its_bound_nor_a_key_twice,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_of_loaded_rows_drops_the_oldest,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_of_loaded_rows_drops_all_that_expire,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_raises_one_alarm_for_a_mail,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_alarm_counts_the_time_before_a_restart,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_raises_no_alarm_for_a_mail_that_had_its_answer,
+		    book_setup, book_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

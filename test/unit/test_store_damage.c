@@ -1,0 +1,207 @@
+/* test_store_damage - files that are no use to the store
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "scan/store.h"
+#include "store_helper.h"
+#include "support.h"
+
+static off_t
+size_of_file(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat(kept_path(), &st), 0);
+	return st.st_size;
+}
+
+static void
+overwrite(off_t offset, size_t len)
+{
+	int fd = open(kept_path(), O_WRONLY | O_CLOEXEC);
+	char garbage[8192];
+
+	memset(garbage, 0xa5, sizeof garbage);
+	assert_true(fd >= 0 && len <= sizeof garbage);
+	assert_int_equal(pwrite(fd, garbage, len, offset), len);
+	fd_close(&fd);
+}
+
+static void
+damage_start(void)
+{
+	overwrite(0, 100);
+}
+
+static void
+damage_schema(void)
+{
+	overwrite(100, 3000);
+}
+
+static void
+damage_middle(void)
+{
+	overwrite(size_of_file() / 2 / 4096 * 4096, 8192);
+}
+
+static void
+cut_in_half(void)
+{
+	assert_int_equal(truncate(kept_path(), size_of_file() / 2 + 1), 0);
+}
+
+static void
+cut_to_ten_bytes(void)
+{
+	assert_int_equal(truncate(kept_path(), 10), 0);
+}
+
+static void
+make_newer(void)
+{
+	kept_sql("PRAGMA user_version = 1000000");
+}
+
+static void
+make_foreign(void)
+{
+	kept_sql("DROP TABLE contents; CREATE TABLE other (a); "
+	    "PRAGMA user_version = 0");
+}
+
+static void
+rename_column(void)
+{
+	kept_sql("ALTER TABLE contents RENAME COLUMN sender TO from_whom");
+}
+
+static void
+put_directory(void)
+{
+	assert_int_equal(remove(kept_path()), 0);
+	assert_int_equal(mkdir(kept_path(), 0700), 0);
+}
+
+static void
+put_fifo(void)
+{
+	assert_int_equal(remove(kept_path()), 0);
+	assert_int_equal(mkfifo(kept_path(), 0600), 0);
+}
+
+static void (*const damages[])(void) = {
+	damage_start, damage_schema, damage_middle, cut_in_half,
+	cut_to_ten_bytes, make_newer, make_foreign, rename_column,
+	put_directory, put_fifo
+};
+
+static void
+test_store_sets_a_bad_file_aside_and_begins_a_new_one(void **state)
+{
+	struct store *store;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(damages); i++) {
+		kept_write(200);
+		damages[i]();
+		store = kept_open();
+		assert_true(store_state(store).has_file);
+		if (!kept_exists(".bad-1") || kept_seen()->count > 200)
+			fail_msg("damage %zu: %zu rows", i, kept_seen()->count);
+		kept_put(store, 1000);
+		kept_close(&store);
+		assert_int_equal(kept_count(), 1);
+		assert_false(kept_exists(".bad-2"));
+		kept_empty();
+	}
+}
+
+static void
+test_store_file_emptied_is_begun_anew(void **state)
+{
+	(void)state;
+	kept_write(5);
+	assert_int_equal(truncate(kept_path(), 0), 0);
+	kept_write(2);
+	assert_int_equal(kept_count(), 2);
+}
+
+static void
+test_store_keeps_eight_bad_files(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 11; i++) {
+		kept_write(1);
+		damage_start();
+	}
+	assert_int_equal(kept_count(), 0);
+	assert_true(kept_exists(".bad-8"));
+	assert_false(kept_exists(".bad-9"));
+}
+
+static void
+test_store_file_damaged_while_open_is_set_aside(void **state)
+{
+	struct store *store = kept_open();
+
+	(void)state;
+	for (unsigned n = 0; n < 200; n++)
+		kept_put(store, n);
+	assert_true(kept_becomes(store, true, 0));
+	for (off_t at = 0; at < size_of_file(); at += 4096)
+		overwrite(at, 4096);
+	kept_put(store, 1000);
+	assert_true(kept_becomes(store, true, 0));
+	assert_true(kept_exists(".bad-1"));
+	kept_close(&store);
+	assert_int_equal(kept_count(), 1);
+}
+
+static void
+test_store_file_moved_away_is_begun_anew(void **state)
+{
+	struct store *store = kept_open();
+	char elsewhere[80];
+
+	(void)state;
+	kept_put(store, 1);
+	assert_true(kept_becomes(store, true, 0));
+	snprintf(elsewhere, sizeof elsewhere, "%s.copy", kept_path());
+	assert_int_equal(rename(kept_path(), elsewhere), 0);
+	kept_put(store, 2);
+	kept_close(&store);
+	assert_int_equal(kept_count(), 1);
+	assert_int_equal(kept_seen()->last.key.bytes[0], 2);
+}
+
+#define STORE_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, kept_setup, kept_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(
+		    test_store_sets_a_bad_file_aside_and_begins_a_new_one),
+		STORE_TEST(test_store_file_emptied_is_begun_anew),
+		STORE_TEST(test_store_keeps_eight_bad_files),
+		STORE_TEST(test_store_file_damaged_while_open_is_set_aside),
+		STORE_TEST(test_store_file_moved_away_is_begun_anew),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

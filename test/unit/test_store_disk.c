@@ -1,0 +1,356 @@
+/* test_store_disk - no disk ever stops the mail
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "base/fd.h"
+#include "base/monotime.h"
+#include "store_helper.h"
+#include "store_internal.h"
+#include "support.h"
+
+#define RETRY (50 * MONOTIME_MS)
+
+static void
+test_store_goes_on_without_a_directory_until_there_is_one(void **state)
+{
+	struct store *store;
+
+	(void)state;
+	support_remove_directory(kept_directory());
+	store = kept_open();
+	kept_put(store, 1);
+	kept_sleep(STORE_DELAY);
+	assert_false(store_state(store).has_file);
+	assert_int_equal(store_state(store).pending, 1);
+	assert_int_equal(mkdir(kept_directory(), 0700), 0);
+	store_set_limits(store, STORE_PENDING, RETRY);
+	assert_true(kept_becomes(store, true, 0));
+	kept_put(store, 2);
+	kept_close(&store);
+	assert_int_equal(kept_count(), 2);
+}
+
+/* What can't be written at all is said and forgotten at the end. */
+static void
+test_store_drops_and_counts_what_is_over_its_bound(void **state)
+{
+	struct store *store;
+
+	(void)state;
+	support_remove_directory(kept_directory());
+	store = kept_open();
+	store_set_limits(store, 3, KEPT_MAX_STEP);
+	for (unsigned n = 0; n < 5; n++)
+		kept_put(store, n);
+	kept_put(store, 0);
+	kept_put(store, 2);
+	assert_int_equal(store_state(store).pending, 3);
+	assert_int_equal(store_state(store).dropped, 2);
+	kept_close(&store);
+	assert_int_equal(mkdir(kept_directory(), 0700), 0);
+	assert_int_equal(kept_count(), 0);
+}
+
+static void
+test_store_waits_for_a_program_that_locks_the_file(void **state)
+{
+	struct store *store = kept_open();
+	int64_t began;
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(kept_path(), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL,
+	    NULL), SQLITE_OK);
+	kept_put(store, 1);
+	kept_sleep(2500 * MONOTIME_MS);
+	began = monotime_now();
+	kept_put(store, 2);
+	assert_true(monotime_now() - began < 100 * MONOTIME_MS);
+	assert_int_equal(store_state(store).pending, 2);
+	sqlite3_close(db);
+	assert_true(kept_becomes(store, true, 0));
+	kept_close(&store);
+	assert_int_equal(kept_count(), 2);
+	assert_false(kept_exists(".bad-1"));
+}
+
+/* A child's status, which isn't cmocka's to fail. */
+static int
+in_child(int (*body)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(body());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int
+use_without_permission(void)
+{
+	struct store *store;
+	bool ok;
+
+	if (setresgid(65534, 65534, 65534) != 0 ||
+	    setresuid(65534, 65534, 65534) != 0)
+		return SUPPORT_SKIPPED;
+	store = kept_try_open();
+	if (store == NULL)
+		return 1;
+	kept_put(store, 1000);
+	ok = support_check(kept_seen()->count == 20, "the rows are read") &&
+	    support_check(!store_state(store).has_file, "without a file");
+	store_close(&store, monotime_after(KEPT_SOON));
+	return ok ? 0 : 1;
+}
+
+static void
+test_store_reads_what_it_may_not_write(void **state)
+{
+	int status;
+
+	(void)state;
+	kept_write(20);
+	assert_int_equal(chmod(kept_path(), 0444), 0);
+	assert_int_equal(chmod(kept_directory(), 0555), 0);
+	status = in_child(use_without_permission);
+	assert_int_equal(chmod(kept_directory(), 0700), 0);
+	if (status == SUPPORT_SKIPPED) {
+		puts("skipped: only root can be somebody else");
+		skip();
+	}
+	assert_int_equal(status, 0);
+	assert_int_equal(kept_count(), 20);
+}
+
+/* Returns the bytes that it took. */
+static size_t
+fill_disk(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	size_t size = 0;
+	char block[512] = "";
+
+	while (fd >= 0 && write(fd, block, sizeof block) == sizeof block)
+		size += sizeof block;
+	fd_close(&fd);
+	return size;
+}
+
+/* One in a hundred may have been kept waiting by the scheduler. */
+static bool
+put_rows_at_once(struct store *store, unsigned count)
+{
+	unsigned slow = 0;
+
+	for (unsigned n = 0; n < count; n++) {
+		struct store_row row = kept_row(n);
+		int64_t began = monotime_now();
+
+		store_put(store, &row);
+		if (monotime_now() - began > 5 * MONOTIME_MS)
+			slow++;
+	}
+	return support_check(slow <= count / 100, "putting is quick");
+}
+
+static bool
+write_to_full_disk(struct store *store, const char *filler)
+{
+	if (!support_check(fill_disk(filler) > 0, "the disk is full") ||
+	    !put_rows_at_once(store, 300) ||
+	    !support_check(kept_becomes(store, false, 300), "no file") ||
+	    !put_rows_at_once(store, 400) ||
+	    !support_check(!kept_exists(".bad-1"), "the file is kept"))
+		return false;
+	unlink(filler);
+	store_set_limits(store, STORE_PENDING, RETRY);
+	return support_check(kept_becomes(store, true, 0), "written later");
+}
+
+static int
+use_full_disk(void)
+{
+	struct store *store;
+	char filler[64];
+	bool ok;
+
+	snprintf(filler, sizeof filler, "%s/filler", kept_directory());
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", kept_directory(), "tmpfs", 0, "size=8m") != 0)
+		return SUPPORT_SKIPPED;
+	store = kept_try_open();
+	if (store == NULL)
+		return 1;
+	ok = write_to_full_disk(store, filler);
+	store_close(&store, monotime_after(KEPT_SOON));
+	store = kept_try_open();
+	if (store == NULL)
+		return 1;
+	ok = ok && support_check(kept_seen()->count == 400, "all are there");
+	store_close(&store, monotime_after(KEPT_SOON));
+	return ok ? 0 : 1;
+}
+
+static void
+test_store_full_disk_stops_nobody_and_is_made_up_for(void **state)
+{
+	int status;
+
+	(void)state;
+	status = in_child(use_full_disk);
+	if (status == SUPPORT_SKIPPED) {
+		puts("skipped: no file system can be mounted here");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
+/* A disk whose fsync() hangs or fails, below SQLite. */
+static struct {
+	sqlite3_vfs vfs;
+	sqlite3_vfs *real;
+	sqlite3_io_methods methods[4];
+	const sqlite3_io_methods *methods_of[4];
+	int (*real_sync)(sqlite3_file *, int);
+	atomic_bool hangs;
+	atomic_int failures;
+} disk;
+
+static int
+disk_sync(sqlite3_file *file, int flags)
+{
+	while (atomic_load(&disk.hangs))
+		kept_sleep(5 * MONOTIME_MS);
+	if (atomic_load(&disk.failures) > 0) {
+		atomic_fetch_sub(&disk.failures, 1);
+		errno = EIO;
+		return SQLITE_IOERR_FSYNC;
+	}
+	return disk.real_sync(file, flags);
+}
+
+static int
+disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+    int *flags_r)
+{
+	int result = disk.real->xOpen(disk.real, name, file, flags, flags_r);
+	size_t i = 0;
+
+	(void)vfs;
+	if (result != SQLITE_OK)
+		return result;
+	while (i < LENGTH(disk.methods) - 1 && disk.methods_of[i] != NULL &&
+	    disk.methods_of[i] != file->pMethods)
+		i++;
+	disk.methods_of[i] = file->pMethods;
+	disk.methods[i] = *file->pMethods;
+	disk.real_sync = file->pMethods->xSync;
+	disk.methods[i].xSync = disk_sync;
+	file->pMethods = &disk.methods[i];
+	return result;
+}
+
+static int
+put_disk_below(void **state)
+{
+	disk.real = sqlite3_vfs_find(NULL);
+	disk.vfs = *disk.real;
+	disk.vfs.zName = "disk";
+	disk.vfs.xOpen = disk_open;
+	sqlite3_vfs_register(&disk.vfs, 1);
+	return kept_setup(state);
+}
+
+static int
+take_disk_away(void **state)
+{
+	sqlite3_vfs_unregister(&disk.vfs);
+	return kept_teardown(state);
+}
+
+static void
+test_store_failing_disk_gets_one_more_chance(void **state)
+{
+	struct store *store = kept_open();
+
+	(void)state;
+	kept_put(store, 1);
+	assert_true(kept_becomes(store, true, 0));
+	atomic_store(&disk.failures, 1);
+	kept_put(store, 2);
+	assert_true(kept_becomes(store, true, 0));
+	assert_true(kept_exists(".bad-1"));
+	kept_close(&store);
+	assert_int_equal(kept_count(), 1);
+	assert_int_equal(kept_seen()->last.key.bytes[0], 2);
+}
+
+static void
+test_store_close_leaves_a_hanging_disk_behind(void **state)
+{
+	struct store *store = kept_open();
+	int64_t began, until = monotime_after(KEPT_SOON);
+
+	(void)state;
+	atomic_store(&disk.hangs, true);
+	kept_put(store, 1);
+	kept_sleep(STORE_DELAY * 2);
+	assert_true(put_rows_at_once(store, 100));
+	assert_int_equal(store_state(store).pending, 101);
+	began = monotime_now();
+	store_close(&store, monotime_after(STORE_DELAY));
+	assert_null(store);
+	assert_in_range(monotime_now() - began, STORE_DELAY, KEPT_SOON / 10);
+	atomic_store(&disk.hangs, false);
+	while (support_count_names("/proc/self/task") > 1 &&
+	    monotime_now() < until)
+		kept_sleep(5 * MONOTIME_MS);
+	assert_int_equal(kept_count(), 1);
+}
+
+#define STORE_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, kept_setup, kept_teardown)
+#define DISK_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, put_disk_below, take_disk_away)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(
+		    test_store_goes_on_without_a_directory_until_there_is_one),
+		STORE_TEST(test_store_drops_and_counts_what_is_over_its_bound),
+		STORE_TEST(test_store_waits_for_a_program_that_locks_the_file),
+		STORE_TEST(test_store_reads_what_it_may_not_write),
+		STORE_TEST(
+		    test_store_full_disk_stops_nobody_and_is_made_up_for),
+		DISK_TEST(test_store_failing_disk_gets_one_more_chance),
+		DISK_TEST(test_store_close_leaves_a_hanging_disk_behind),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
