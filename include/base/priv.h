@@ -19,6 +19,11 @@ struct priv_account {
 CHECK_RESULT enum error_code priv_lookup(const char *user,
     struct priv_account *account_r, struct error *err);
 
+/* The account that this service runs as: started as root that of user, else
+ * the one that it was started by. */
+CHECK_RESULT enum error_code priv_find(const char *user,
+    struct priv_account *account_r, struct error *err);
+
 /* Becomes the account for good: groups, gid, uid, no capability, no new
  * privileges; then tries to come back, which must fail.  Called as another
  * user than root it only checks that it is that account already. */

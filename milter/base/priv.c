@@ -35,6 +35,19 @@ priv_lookup(const char *user, struct priv_account *account_r,
 }
 
 enum error_code
+priv_find(const char *user, struct priv_account *account_r,
+    struct error *err)
+{
+	if (geteuid() == 0)
+		return priv_lookup(user, account_r, err);
+	account_r->uid = geteuid();
+	account_r->gid = getegid();
+	snprintf(account_r->name, sizeof account_r->name, "uid %u",
+	    (unsigned)account_r->uid);
+	return ERROR_NONE;
+}
+
+enum error_code
 priv_drop_capabilities(struct error *err)
 {
 	capng_clear(CAPNG_SELECT_ALL);

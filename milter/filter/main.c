@@ -82,19 +82,6 @@ raise_limits(const struct config *config)
 		    (unsigned long long)reached, (unsigned long long)want);
 }
 
-static enum error_code
-find_account(const struct config *config, struct priv_account *account,
-    struct error *err)
-{
-	if (geteuid() == 0)
-		return priv_lookup(config->user, account, err);
-	account->uid = geteuid();
-	account->gid = getegid();
-	snprintf(account->name, sizeof account->name, "uid %u",
-	    (unsigned)account->uid);
-	return ERROR_NONE;
-}
-
 /* All that needs root: the socket and the limits.  Then root is given up. */
 static enum error_code
 open_as_root(struct filter *filter, struct error *err)
@@ -103,7 +90,7 @@ open_as_root(struct filter *filter, struct error *err)
 	enum error_code code;
 
 	raise_limits(filter->config);
-	code = find_account(filter->config, &account, err);
+	code = priv_find(filter->config->user, &account, err);
 	if (code == ERROR_NONE)
 		code = callbacks_register(filter, err);
 	if (code == ERROR_NONE)

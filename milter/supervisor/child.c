@@ -44,19 +44,6 @@ open_program(const char *name, int *fd_r, struct error *err)
 	return ERROR_NONE;
 }
 
-static enum error_code
-find_account(const struct config *config, struct priv_account *account,
-    struct error *err)
-{
-	if (geteuid() == 0)
-		return priv_lookup(config->user, account, err);
-	account->uid = geteuid();
-	account->gid = getegid();
-	snprintf(account->name, sizeof account->name, "uid %u",
-	    (unsigned)account->uid);
-	return ERROR_NONE;
-}
-
 /* The effective configuration as a file that a child can read. */
 static enum error_code
 write_config(const struct config *config, int *fd_r, struct error *err)
@@ -93,7 +80,7 @@ child_kit_open(struct child_kit *kit, const struct config *config,
 	if (code == ERROR_NONE)
 		code = open_program("vscan-engine", &kit->engine_program, err);
 	if (code == ERROR_NONE && config != NULL)
-		code = find_account(config, &kit->account, err);
+		code = priv_find(config->user, &kit->account, err);
 	if (code == ERROR_NONE && config != NULL)
 		code = write_config(config, &kit->config, err);
 	if (code != ERROR_NONE)
