@@ -244,9 +244,10 @@ settle(struct scanner *scanner, struct job *job, struct lane **lane,
     const struct lane_result *result, struct scan_outcome *outcome)
 {
 	struct scan_content content = job->content;
-	bool ended = !result->put_off || scanner->stop;
+	bool ended;
 
 	pthread_mutex_lock(&scanner->lock);
+	ended = !result->put_off || scanner->stop;
 	if (job->item.background)
 		leave_background(scanner, job);
 	else
@@ -277,14 +278,6 @@ drop_job(struct scanner *scanner, struct job *job)
 	pthread_mutex_unlock(&scanner->lock);
 }
 
-/* What is left of the job's own lane is made ready again, if it is to be. */
-static void
-after_job(struct scanner *scanner, struct lane *lane)
-{
-	if (lane != NULL)
-		warm_up(scanner, lane);
-}
-
 /* Runs one job on lane, if there is one.  No lock held. */
 static void
 run_job(struct scanner *scanner, struct job *job, struct lane *lane)
@@ -312,7 +305,8 @@ run_job(struct scanner *scanner, struct job *job, struct lane *lane)
 		log_scan(job, &result, &outcome);
 		drop_job(scanner, job);
 	}
-	after_job(scanner, lane);
+	if (lane != NULL)
+		warm_up(scanner, lane);
 }
 
 /* Closes ready lanes of engines that are no longer current.  Lock held;
