@@ -144,10 +144,18 @@ class Daemon(Running):
         self._process.wait()
         procs.wait_gone(family)
 
-    def terminate(self, timeout=30):
-        """SIGTERM, as an init system would; returns the exit code."""
+    def ask_to_end(self):
+        """SIGTERM, as an init system would."""
         self._process.terminate()
+
+    def wait_end(self, timeout=30):
+        """Waits until it has ended; returns the exit code."""
         return self._process.wait(timeout)
+
+    def terminate(self, timeout=30):
+        """SIGTERM, and the exit code that comes of it."""
+        self.ask_to_end()
+        return self.wait_end(timeout)
 
     def reload(self):
         """SIGHUP: look for new signatures."""
