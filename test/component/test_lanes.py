@@ -87,6 +87,8 @@ class FailureCase(DaemonCase):
     }
 
     def test_endless_scan_gets_a_final_answer(self):
+        if needs.has_thread_sanitizer():
+            self.skipTest(needs.has_thread_sanitizer.__doc__)
         mail = signatures.slow_mail(600)
         first = self.deliver(mail)
         self.assertEqual(first.action, "tempfail")

@@ -58,3 +58,10 @@ def daemon():
     root()
     namespaces()
     return file(build() / "sbin" / "vscan-milter")
+
+
+def has_thread_sanitizer():
+    """ThreadSanitizer puts a signal off until the program's next call that it
+    knows, and a scan makes none: so a worker's CPU limit never ends it."""
+    cache = (build() / "CMakeCache.txt").read_text()
+    return "VSCAN_SANITIZE:STRING=thread" in cache
