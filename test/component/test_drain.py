@@ -66,7 +66,7 @@ class DrainCase(DaemonCase):
         for mail in slow:
             self.assertEqual(self.deliver(mail).action, "accept")
         self.assertEqual([line.source for line in
-                          self.daemon.messages(since=since)],
+                          self.daemon.wait_messages(2, "", since)],
                          ["store", "store"])
 
 

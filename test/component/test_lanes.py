@@ -98,7 +98,8 @@ class FailureCase(DaemonCase):
         self.assert_in_service()
         third = self.deliver(mail)
         self.assertEqual(third.action, "reject")
-        key = self.daemon.messages(since=0)[-1].key
+        message_id, = mails.fields_named(mail, "Message-ID")
+        key = self.daemon.wait_messages(3, message_id)[0].key
         self.assertEqual(len(self.daemon.scans(key)), 2)
         time.sleep(1)   # it is written behind, within this time
         self.daemon.kill_all()

@@ -239,6 +239,14 @@ class Daemon(Running):
         return wait_until(f"the line of a message with {text!r}",
                           lambda: self.messages(text, since), timeout)[0]
 
+    def wait_messages(self, count, text, since=0, timeout=20.0):
+        """Waits for so many of messages(): a reply does not wait for the
+        log."""
+        return wait_until(
+            f"{count} lines of messages with {text!r}", lambda: (
+                lines if len(lines := self.messages(text, since)) >= count
+                else None), timeout)
+
     def scans(self, key="", since=0):
         """The lines of ended scans, all or those of one key, as Line."""
         return self._lines(rf"scan: key={key}", since)

@@ -87,14 +87,15 @@ class MtaTests:
         self.assert_in_time(self.deliver(mail))
         self.mta.wait_log(self.DEFERRED)
         self.assert_in_time(self.deliver(mail))
-        first, second = self.daemon.messages(since=start)
+        message_id, = mails.fields_named(mail, "Message-ID")
+        first, second = self.daemon.wait_messages(2, message_id, start)
         for line in (first, second):
             self.assertEqual((line.verdict, line.action, line.key),
                              ("late", "tempfail", first.key))
         self.daemon.wait_log(f"scan: key={first.key}", start, 60)
         answer = self.deliver(mail)
         self.assertEqual(answer.code, 250, answer)
-        known = self.daemon.messages(since=start)[-1]
+        known = self.daemon.wait_messages(3, message_id, start)[-1]
         self.assertEqual((known.verdict, known.source, known.key),
                          ("clean", "cache", first.key))
         self.assertLess(known.ms("total"), KNOWN_VERDICT_MS)

@@ -53,13 +53,21 @@ class ReturningCase(MtaCase):
             deadline={"reply": "2s"}, drain_timeout="1s")),
                 cls.enterClassContext(mta))
 
+    def line_of(self, mail, since):
+        """The log's line about this try; that of an earlier mail may still
+        come after `since`, for a reply doesn't wait for the log."""
+        message_id, = mails.fields_named(mail, "Message-ID")
+        return self.daemon.wait_message(message_id, since)
+
     def assert_late(self, mail):
         """One try that is answered at the deadline; returns its line."""
         since = self.daemon.mark()
         answer = self.deliver(mail)
         self.assertEqual(answer.code, 451, answer)
         self.assertLess(answer.seconds, DEADLINE + LATENESS)
-        return self.daemon.wait_message("verdict=late", since)
+        line = self.line_of(mail, since)
+        self.assertEqual(line.verdict, "late")
+        return line
 
     def begin(self, mail, change=lambda mail: mail):
         """Tries until the scan has ended; returns the key."""
@@ -73,8 +81,7 @@ class ReturningCase(MtaCase):
             if answer.code == 250:
                 break
             self.assertLess(answer.seconds, DEADLINE + LATENESS)
-            self.assertEqual(
-                self.daemon.wait_message("", since).key, key)
+            self.assertEqual(self.line_of(mail, since).key, key)
         return key
 
     def assert_known(self, mail, key, source):
@@ -82,7 +89,7 @@ class ReturningCase(MtaCase):
         since = self.daemon.mark()
         answer = self.deliver(mail)
         self.assertEqual(answer.code, 250, answer)
-        line = self.daemon.wait_message("", since)
+        line = self.line_of(mail, since)
         self.assertEqual((line.verdict, line.key), ("clean", key))
         self.assertIn(line.source, source)
         self.assertLess(line.ms("total"), 100)
@@ -98,7 +105,7 @@ class ReturningCase(MtaCase):
         key = self.begin(mail, with_new_traces)
         since = self.daemon.mark()
         self.assertEqual(self.deliver(with_new_traces(mail)).code, 250)
-        line = self.daemon.wait_message("", since)
+        line = self.line_of(mail, since)
         self.assertEqual((line.source, line.key), ("cache", key))
         self.assertEqual(len(self.daemon.scans(key)), 1)
 
