@@ -104,6 +104,15 @@ class OddMailCase(DaemonCase):
         body = b"\0" * 1000 + mails.token().encode() + b"\0\r\n"
         self.assert_status(self.deliver(mails.plain(body)), "^Clean$")
 
+    def test_forged_headers_in_bulk_are_refused_and_a_few_removed(self):
+        forged = b"X-Virus-Status: Clean\r\n"
+        few = self.deliver(50 * forged + mails.plain())
+        self.assertEqual(few.action, "accept")
+        self.assertEqual(few.header("X-Virus-Status"), ["Clean"])
+        many = self.deliver(51 * forged + mails.plain())
+        self.assertEqual(many.action, "reject")
+        self.assertRegex(many.reply, r"^554 5\.7\.1 .*foreign-virus-headers")
+
     def test_eicar_behind_nuls(self):
         body = b"\0" * 1000 + signatures.EICAR + b"\0\r\n"
         self.assertEqual(self.deliver(mails.plain(body)).action, "reject")
