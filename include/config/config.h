@@ -28,11 +28,15 @@
 enum action {
 	ACTION_OFF,
 	ACTION_ACCEPT,
+	ACTION_HOLD,		/* quarantine now, release by its verdict */
 	ACTION_QUARANTINE,
 	ACTION_DISCARD,
 	ACTION_TEMPFAIL,
 	ACTION_REJECT
 };
+
+/* What becomes of a held mail that its verdict doesn't release. */
+enum hold_infected { HOLD_LEAVE, HOLD_DELETE };
 
 struct config_strings {
 	size_t count;
@@ -88,6 +92,13 @@ struct config {
 	unsigned cache_entries;
 	int64_t cache_ttl;
 	int64_t cache_late_ttl;
+
+	struct config_strings hold_mta;	/* postfix:DIRECTORY, sendmail:FILE */
+	char *hold_sendmail;
+	char *hold_release_socket;
+	int hold_infected;	/* enum hold_infected */
+	uint64_t hold_disk;
+	int64_t hold_commit;
 
 	struct config_strings headers_keep_from;	/* ADDRESS[/BITS] */
 

@@ -23,6 +23,18 @@
 const struct choice setting_actions[] = {
 	{ "off", ACTION_OFF },
 	{ "accept", ACTION_ACCEPT },
+	{ "hold", ACTION_HOLD },
+	{ "quarantine", ACTION_QUARANTINE },
+	{ "discard", ACTION_DISCARD },
+	{ "tempfail", ACTION_TEMPFAIL },
+	{ "reject", ACTION_REJECT },
+	{ NULL, 0 }
+};
+
+/* What is only looked for where it is to cost a mail something. */
+static const struct choice heuristic_actions[] = {
+	{ "off", ACTION_OFF },
+	{ "accept", ACTION_ACCEPT },
 	{ "quarantine", ACTION_QUARANTINE },
 	{ "discard", ACTION_DISCARD },
 	{ "tempfail", ACTION_TEMPFAIL },
@@ -49,8 +61,15 @@ static const struct choice clean_actions[] = {
 /* Our own faults never reject or lose good mail. */
 static const struct choice fault_actions[] = {
 	{ "accept", ACTION_ACCEPT },
+	{ "hold", ACTION_HOLD },
 	{ "quarantine", ACTION_QUARANTINE },
 	{ "tempfail", ACTION_TEMPFAIL },
+	{ NULL, 0 }
+};
+
+static const struct choice infected_held[] = {
+	{ "leave", HOLD_LEAVE },
+	{ "delete", HOLD_DELETE },
 	{ NULL, 0 }
 };
 
@@ -250,6 +269,31 @@ const struct setting settings[] = {
 	  "How long a verdict that came after its reply is kept for the next "
 	  "try; as long as MTAs retry." },
 
+	{ "hold", "mta", SETTING_MTAS, FIELD(hold_mta),
+	  1, 64, NULL, NULL, "postfix:/etc/postfix",
+	  "The MTAs whose held mail vscan-release may release: Postfix by "
+	  "its configuration directory, Sendmail by its sendmail.cf." },
+	{ "hold", "sendmail", SETTING_PATH, FIELD(hold_sendmail),
+	  1, 4095, NULL, NULL, "/usr/sbin/sendmail",
+	  "Sendmail's program, where hold.mta names a Sendmail." },
+	{ "hold", "release_socket", SETTING_PATH, FIELD(hold_release_socket),
+	  1, 107, NULL, NULL, "/run/vscan-milter/release.sock",
+	  "Where the filter reaches vscan-release." },
+	{ "hold", "infected", SETTING_CHOICE, FIELD(hold_infected),
+	  0, 0, NULL, infected_held, "leave",
+	  "What becomes of a held mail whose verdict would have refused or "
+	  "discarded it: it stays in the MTA's quarantine, or is deleted. "
+	  "It is never delivered by us." },
+	{ "hold", "disk", SETTING_SIZE, FIELD(hold_disk),
+	  UNITS_M, SIZE_MAX_SANE, NULL, NULL, "2G",
+	  "Disk space in state_directory for all held mail together; beyond "
+	  "it mail is deferred instead." },
+	{ "hold", "commit", SETTING_DURATION, FIELD(hold_commit),
+	  100 * UNITS_MS, UNITS_MINUTE, NULL, NULL, "3s",
+	  "How long a mail may take to be safe on disk before it is accepted "
+	  "and held, else it is deferred; so much earlier its wait for the "
+	  "verdict ends, but at most half of its deadline." },
+
 	{ "headers", "keep_from", SETTING_NETWORKS, FIELD(headers_keep_from),
 	  0, 1024, NULL, NULL, "",
 	  "Networks whose X-Virus-Status and X-Virus-Scanned headers are "
@@ -272,12 +316,13 @@ const struct setting settings[] = {
 	{ "action", "late", SETTING_CHOICE, FIELD(action_late),
 	  0, 0, NULL, fault_actions, "tempfail",
 	  "The reply is due and the scan still runs. \"accept\" lets "
-	  "unscanned mail through, labelled so." },
+	  "unscanned mail through, labelled so; \"hold\" has the MTA keep "
+	  "it in its quarantine until the verdict is there (see hold)." },
 	{ "action", "late_submission", SETTING_CHOICE,
 	  FIELD(action_late_submission),
 	  0, 0, NULL, fault_actions, "tempfail",
-	  "The same for authenticated clients. \"accept\" lets unscanned "
-	  "mail through, labelled so." },
+	  "The same for authenticated clients and local submission, which "
+	  "don't try again by themselves." },
 	{ "action", "unscannable", SETTING_CHOICE, FIELD(action_unscannable),
 	  0, 0, NULL, verdict_actions, "reject",
 	  "Its scans failed deadline.failures times by its own doing." },
@@ -286,13 +331,13 @@ const struct setting settings[] = {
 	  "The scanner is at fault: no engine, no room. \"accept\" lets "
 	  "unscanned mail through, labelled so." },
 	{ "action", "macro", SETTING_CHOICE, FIELD(action_macro),
-	  0, 0, NULL, setting_actions, "off",
+	  0, 0, NULL, heuristic_actions, "off",
 	  "A document has macros; \"off\" doesn't look for them." },
 	{ "action", "phishing", SETTING_CHOICE, FIELD(action_phishing),
-	  0, 0, NULL, setting_actions, "off",
+	  0, 0, NULL, heuristic_actions, "off",
 	  "A heuristic takes it for phishing; \"off\" doesn't look." },
 	{ "action", "pua", SETTING_CHOICE, FIELD(action_pua),
-	  0, 0, NULL, setting_actions, "off",
+	  0, 0, NULL, heuristic_actions, "off",
 	  "It has a possibly unwanted application; \"off\" doesn't look." },
 
 	{ "reply", "infected", SETTING_TEMPLATE, FIELD(reply_infected),

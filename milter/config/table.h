@@ -26,6 +26,7 @@ enum setting_type {
 	SETTING_MODE,		/* octal (unsigned) */
 	SETTING_CHOICE,		/* an enum or an action (int) */
 	SETTING_PATHS,		/* (struct config_strings) */
+	SETTING_MTAS,		/* postfix:PATH, sendmail:PATH (the same) */
 	SETTING_NETWORKS	/* (struct config_strings) */
 };
 

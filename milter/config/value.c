@@ -188,6 +188,14 @@ check_path(const struct setting *setting, const char *text)
 }
 
 static bool
+check_mta(const struct setting *setting, const char *text)
+{
+	(void)setting;
+	return strncmp(text, "postfix:/", 9) == 0 ||
+	    strncmp(text, "sendmail:/", 10) == 0;
+}
+
+static bool
 check_template(const struct setting *setting, const char *text)
 {
 	(void)setting;
@@ -257,6 +265,9 @@ static const struct kind kinds[] = {
 	    .format = format_choice },
 	[SETTING_PATHS] = { .check = check_path,
 	    .allowed = "an absolute path", .list = true },
+	[SETTING_MTAS] = { .check = check_mta,
+	    .allowed = "postfix:DIRECTORY or sendmail:FILE with an absolute "
+	    "path", .list = true },
 	[SETTING_NETWORKS] = { .check = check_network,
 	    .allowed = "an IPv4 or IPv6 ADDRESS or ADDRESS/BITS with no bit "
 	    "set behind BITS", .list = true },

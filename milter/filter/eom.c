@@ -380,6 +380,7 @@ act(struct eom *eom)
 		return SMFIS_DISCARD;
 	case ACTION_OFF:
 	case ACTION_ACCEPT:
+	case ACTION_HOLD:
 	case ACTION_QUARANTINE:
 		break;
 	}

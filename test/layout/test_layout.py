@@ -18,8 +18,10 @@ PARTS = {
     "base": [],
     "config": ["base"],
     "scan": ["base", "config"],
-    "filter": ["base", "config", "scan"],
+    "hold": ["base", "config", "scan"],
+    "filter": ["base", "config", "scan", "hold"],
     "engine": ["base", "config", "scan"],
+    "release": ["base", "config", "hold"],
     "supervisor": ["base", "config", "scan", "engine"],
 }
 

@@ -210,6 +210,22 @@ test_config_list_with_too_many_items_is_refused(void **state)
 }
 
 static void
+test_config_mta_is_refused_where_it_names_none(void **state)
+{
+#define MTAS "postfix:DIRECTORY or sendmail:FILE with an absolute path, " \
+	"such as \"postfix:/etc/postfix\""
+	static const struct wrong cases[] = {
+		{ "hold { mta = {\"/etc/postfix\"} }", "1: hold.mta has "
+		  "\"/etc/postfix\", but each item must be " MTAS },
+		{ "hold { mta = {\"postfix:etc\"} }", "1: hold.mta has "
+		  "\"postfix:etc\", but each item must be " MTAS },
+	};
+
+	(void)state;
+	expect_wrong(cases, LENGTH(cases));
+}
+
+static void
 test_config_action_is_refused_where_it_would_harm(void **state)
 {
 	static const struct {
@@ -218,11 +234,14 @@ test_config_action_is_refused_where_it_would_harm(void **state)
 		{ "clean", "off discard tempfail reject hold",
 		  "\"accept\" or \"quarantine\"" },
 		{ "late", "off discard reject",
-		  "\"accept\", \"quarantine\" or \"tempfail\"" },
+		  "\"accept\", \"hold\", \"quarantine\" or "
+		  "\"tempfail\"" },
 		{ "late_submission", "off discard reject",
-		  "\"accept\", \"quarantine\" or \"tempfail\"" },
+		  "\"accept\", \"hold\", \"quarantine\" or "
+		  "\"tempfail\"" },
 		{ "error", "off discard reject",
-		  "\"accept\", \"quarantine\" or \"tempfail\"" },
+		  "\"accept\", \"hold\", \"quarantine\" or "
+		  "\"tempfail\"" },
 		{ "infected", "off Reject", "\"accept\", \"quarantine\", "
 		  "\"discard\", \"tempfail\" or \"reject\"" },
 		{ "unscannable", "off", "\"accept\", \"quarantine\", "
@@ -284,7 +303,7 @@ test_config_wrong_template_is_refused(void **state)
 #define TOP_LEVEL "socket, socket_mode, socket_group, user, " \
     "state_directory, control_socket, pid_file, drain_timeout, " \
     "alarm_after, log, " \
-    "deadline, engine, buffer, limits, cache, headers, action, reply"
+    "deadline, engine, buffer, limits, cache, hold, headers, action, reply"
 #define LOG_UNKNOWN(name) "unknown setting \"" name "\" in section \"log\"; " \
     "allowed are target, facility, level"
 #define TOP_UNKNOWN(name) "unknown setting or section \"" name "\"; " \
@@ -521,6 +540,8 @@ main(void)
 		    test_config_wrong_list_names_the_line_of_the_item),
 		cmocka_unit_test(
 		    test_config_list_with_too_many_items_is_refused),
+		cmocka_unit_test(
+		    test_config_mta_is_refused_where_it_names_none),
 		cmocka_unit_test(
 		    test_config_action_is_refused_where_it_would_harm),
 		cmocka_unit_test(test_config_wrong_template_is_refused),

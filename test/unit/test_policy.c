@@ -31,8 +31,8 @@ static const char *const settings[VERDICT_KINDS][2] = {
 };
 
 static const enum action actions[] = {
-	ACTION_OFF, ACTION_ACCEPT, ACTION_QUARANTINE, ACTION_DISCARD,
-	ACTION_TEMPFAIL, ACTION_REJECT,
+	ACTION_OFF, ACTION_ACCEPT, ACTION_HOLD, ACTION_QUARANTINE,
+	ACTION_DISCARD, ACTION_TEMPFAIL, ACTION_REJECT,
 };
 
 /* A configuration with one action set, or NULL if that isn't allowed. */
@@ -78,8 +78,8 @@ test_policy_does_what_the_verdicts_own_setting_says(void **state)
 				config_destroy(&config);
 				tried++;
 			}
-	/* 2 for clean, 3 for faults, 5 for findings, 6 for heuristics. */
-	assert_int_equal(tried, 2 * (2 + 2 * 3 + 4 * 5 + 3 * 6));
+	/* 2 for clean, 4 for faults, 5 for findings, 6 for heuristics. */
+	assert_int_equal(tried, 2 * (2 + 2 * 4 + 4 * 5 + 3 * 6));
 }
 
 /* DESIGN: good mail isn't lost for what is our own fault, or for nothing. */
