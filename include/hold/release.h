@@ -67,6 +67,9 @@ struct release_reply {
 	char text[256];		/* for the log: printable, may be "" */
 };
 
+/* True if an MTA may have given a mail that queue ID. */
+bool release_id_is_valid(const char *queue_id);
+
 /* True if it names a mail: a well-formed queue ID and mark.  What comes from
  * a socket is checked by this before anything else is done with it. */
 bool release_mail_is_valid(const struct release_mail *mail);

@@ -36,6 +36,7 @@ struct job {
 	struct queue_item item;	/* its background: also while RUNNING */
 	unsigned waiters;	/* tickets that are open */
 	bool deferred;		/* a try of it was answered "later" */
+	bool watched;		/* by ticket_watch() */
 	struct scan_outcome outcome;	/* valid when DONE */
 	pthread_cond_t done;
 	unsigned references;

@@ -108,6 +108,23 @@ enum scan_source ticket_source(const struct ticket *ticket);
 /* True if what waits already makes a verdict in time impossible. */
 bool ticket_is_hopeless(const struct ticket *ticket);
 
+/* Called when a scan that a ticket watches has ended (ticket_wait() doesn't wait
+ * then): from any thread, with the scanner's lock held, so it must not block
+ * nor call the scanner. */
+typedef void scanner_settled_function(void *context);
+
+/* Sets it; before the first ticket_watch(). */
+void scanner_on_settled(struct scanner *scanner,
+    scanner_settled_function *settled, void *context);
+
+/* Has the function above called for this ticket's scan. */
+void ticket_watch(struct ticket *ticket);
+
+/* The verdict that was known for this key and envelope has been acted on:
+ * nobody has to come back for it. */
+void scanner_fetched(struct scanner *scanner, const struct key *key,
+    const struct key *envelope);
+
 /* Remembers that this try was answered "later", and why (one word), so that
  * the verdict, when it comes, answers a retry with the same envelope for
  * cache.late_ttl. */

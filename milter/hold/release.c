@@ -18,14 +18,22 @@
 	"0123456789"
 
 bool
+release_id_is_valid(const char *queue_id)
+{
+	size_t len = strlen(queue_id);
+
+	return len > 0 && len < RELEASE_ID_SIZE &&
+	    strspn(queue_id, ALPHANUMERIC) == len;
+}
+
+bool
 release_mail_is_valid(const struct release_mail *mail)
 {
-	size_t id = strnlen(mail->queue_id, sizeof mail->queue_id);
 	size_t mark = strnlen(mail->mark, sizeof mail->mark);
 
-	return id > 0 && id < sizeof mail->queue_id &&
+	return memchr(mail->queue_id, '\0', sizeof mail->queue_id) != NULL &&
+	    release_id_is_valid(mail->queue_id) &&
 	    mark == sizeof mail->mark - 1 &&
-	    strspn(mail->queue_id, ALPHANUMERIC) == id &&
 	    strspn(mail->mark, HEXADECIMAL) == mark &&
 	    mail->size <= INT64_MAX;
 }

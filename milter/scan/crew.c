@@ -255,7 +255,7 @@ settle(struct scanner *scanner, struct job *job, struct lane **lane,
 	hand_on_lane(scanner, lane);
 	if (ended) {
 		judge(scanner, job, result, outcome);
-		job_finish(&scanner->jobs, job, outcome);
+		scanner_finish_job(scanner, job, outcome);
 	} else {
 		cost_learn(&scanner->cost, job->structure,
 		    job->content.size, result->scan_time);
@@ -338,7 +338,7 @@ fail_queue(struct scanner *scanner)
 		struct job *job = job_of(scanner->jobs.queue.items);
 		struct scan_content content = job->content;
 
-		job_finish(&scanner->jobs, job, &outcome);
+		scanner_finish_job(scanner, job, &outcome);
 		job_unref(&job);
 		pthread_mutex_unlock(&scanner->lock);
 		content.release(content.owner);

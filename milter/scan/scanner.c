@@ -239,6 +239,51 @@ scanner_submit(struct scanner *scanner, const struct scan_request *request,
 	return code;
 }
 
+void
+scanner_on_settled(struct scanner *scanner,
+    scanner_settled_function *settled, void *context)
+{
+	pthread_mutex_lock(&scanner->lock);
+	scanner->settled = settled;
+	scanner->settled_context = context;
+	pthread_mutex_unlock(&scanner->lock);
+}
+
+void
+scanner_finish_job(struct scanner *scanner, struct job *job,
+    const struct scan_outcome *outcome)
+{
+	job_finish(&scanner->jobs, job, outcome);
+	if (job->watched)
+		scanner->settled(scanner->settled_context);
+}
+
+/* What has ended already has to be told, too. */
+void
+ticket_watch(struct ticket *ticket)
+{
+	struct scanner *scanner = ticket->scanner;
+
+	pthread_mutex_lock(&scanner->lock);
+	if (ticket->job == NULL || ticket->job->state == JOB_DONE)
+		scanner->settled(scanner->settled_context);
+	else
+		ticket->job->watched = true;
+	pthread_mutex_unlock(&scanner->lock);
+}
+
+void
+scanner_fetched(struct scanner *scanner, const struct key *key,
+    const struct key *envelope)
+{
+	struct ledger_answer answer;
+
+	pthread_mutex_lock(&scanner->lock);
+	(void)ledger_lookup(scanner->ledger, key, envelope,
+	    scanner->generation, monotime_now(), &answer);
+	pthread_mutex_unlock(&scanner->lock);
+}
+
 bool
 ticket_wait(struct ticket *ticket, int64_t until,
     struct scan_outcome *outcome_r)

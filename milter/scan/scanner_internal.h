@@ -38,6 +38,8 @@ struct scanner {
 	bool draining;		/* no scan is started any more */
 	bool stop;
 	int cancel;		/* eventfd: readable once stopping */
+	scanner_settled_function *settled;
+	void *settled_context;
 	pthread_t *threads;
 	unsigned thread_count;
 };
@@ -49,6 +51,10 @@ bool scanner_has_engine(struct scanner *scanner);
 CHECK_RESULT enum error_code crew_start(struct scanner *scanner,
     struct error *err);
 void crew_stop(struct scanner *scanner);
+
+/* Makes a job DONE (job.h), and tells who watches it.  Lock held. */
+void scanner_finish_job(struct scanner *scanner, struct job *job,
+    const struct scan_outcome *outcome);
 
 /* Closes ready lanes of engines that are no longer current.  Lock held. */
 void crew_drop_stale(struct scanner *scanner);

@@ -1,0 +1,92 @@
+/* hold - mail that the MTA has accepted and keeps until its verdict is there
+ *
+ * For those who don't try again by themselves: the mail is safe on disk
+ * (spool.h), the MTA is told to accept it into its quarantine, the scan goes
+ * on, and its verdict decides what becomes of it: what would have been
+ * accepted is released, what would have been refused or discarded is left
+ * where it is or deleted (hold.infected), and what would have been
+ * quarantined or deferred is left.  Nothing that wasn't scanned is released.
+ *
+ *   hold_begin -> hold_wait -> the MTA is told -> hold_confirm
+ *                                             or hold_cancel, at any time
+ *
+ * After hold_confirm() the mail is this module's.  What an earlier process
+ * held is found by itself, looked for in the MTA, and scanned again.
+ *
+ * Bounded by hold.disk, of which a mail takes its size and HOLD_OVERHEAD.
+ *
+ * Threads: HOLD_WRITERS that write, one that does all the rest; each may hang
+ * in a disk, and the last in vscan-release too, without anybody else waiting
+ * for it.  The functions here may be called by any thread; only hold_wait()
+ * and hold_destroy() block.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef HOLD_HOLD_H
+#define HOLD_HOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/monotime.h"
+#include "hold/spool.h"
+#include "scan/scanner.h"
+
+struct config;
+struct held;
+struct hold;
+
+#define HOLD_WRITERS 2
+#define HOLD_OVERHEAD 16384
+
+/* An MTA that doesn't have a mail for so long doesn't get it any more. */
+#define HOLD_ABSENT_MAX (3600 * MONOTIME_S)
+
+struct hold_request {
+	/* As in struct scan_content: released once it is written, or can't
+	 * be, or hold_begin() has failed. */
+	struct scan_content content;
+	struct spool_mail mail;		/* all but at_mta.mark */
+};
+
+struct hold_counts {
+	size_t mails;		/* confirmed, or of an earlier process */
+	uint64_t disk;		/* of hold.disk */
+};
+
+/* config and scanner must outlive it.  ERROR_SYSTEM: no thread. */
+CHECK_RESULT enum error_code hold_create(const struct config *config,
+    struct scanner *scanner, struct hold **hold_r, struct error *err);
+
+/* Ends the threads, which waits for what hangs; mails stay on disk.  Every
+ * struct held must be confirmed or cancelled.  For the tests: the process
+ * itself just ends. */
+void hold_destroy(struct hold **hold);
+
+struct hold_counts hold_counts(struct hold *hold);
+
+/* Begins to write the mail.  ERROR_LIMIT: err->text is the reason in one word
+ * ("hold-disk", "hold-not-ready": the disk has not been read yet). */
+CHECK_RESULT enum error_code hold_begin(struct hold *hold,
+    const struct hold_request *request, struct held **held_r,
+    struct error *err);
+
+/* Waits until it is safe on disk (ERROR_NONE).  ERROR_TIMEOUT: not until
+ * (monotime.h); call again, or cancel.  ERROR_SYSTEM: it can't be written. */
+CHECK_RESULT enum error_code hold_wait(struct held *held, int64_t until,
+    struct error *err);
+
+/* What has to stand in the mail's X-Virus-Status header; lives as long as
+ * held. */
+const char *held_mark(const struct held *held);
+
+/* The MTA was told to accept and quarantine it.  Takes over *ticket (which
+ * may be NULL: then it is scanned from the disk).  Sets both to NULL. */
+void hold_confirm(struct held **held, struct ticket **ticket);
+
+/* It won't be held after all.  Sets *held to NULL; NULL is allowed. */
+void hold_cancel(struct held **held);
+
+#endif

@@ -1,0 +1,68 @@
+/* spool - held mail on disk, so that no crash forgets it
+ *
+ * One file for each mail in DIRECTORY, named by its mark: the bytes that the
+ * engine is to see, and behind them what else has to be known.  A file
+ * appears whole or not at all (written under another name, fsync, rename,
+ * fsync of the directory), so it is what says that a mail is held, and it
+ * needs no table beside it.
+ *
+ * Every function but spool_close() waits for the disk, for as long as that
+ * takes.  Any thread.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef HOLD_SPOOL_H
+#define HOLD_SPOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "hold/release.h"
+#include "scan/cost.h"
+#include "scan/key.h"
+#include "scan/verdict.h"
+
+struct spool;
+
+/* What is known of a held mail beside its bytes.  A value, copied. */
+struct spool_mail {
+	struct release_mail at_mta;
+	struct key key;
+	struct key envelope;
+	uint64_t size;		/* bytes that the engine is to see */
+	bool cut;		/* these are only the beginning */
+	enum cost_structure structure;
+	/* enum action, for each verdict: decided when it came. */
+	uint8_t actions[VERDICT_KINDS];
+	char reason[129];	/* why it was held, as a verdict's name */
+};
+
+/* Called by spool_open() for each mail that is there. */
+typedef void spool_mail_function(void *context,
+    const struct spool_mail *mail);
+
+/* Makes the directory if it isn't there, and reads all of it.  What was not
+ * written to its end is removed; a file that is damaged is renamed to
+ * NAME.bad, with an error in the log. */
+CHECK_RESULT enum error_code spool_open(const char *directory,
+    spool_mail_function *each, void *context, struct spool **spool_r,
+    struct error *err);
+
+/* Sets *spool to NULL; NULL is allowed. */
+void spool_close(struct spool **spool);
+
+/* Writes a mail, whose bytes are the first mail->size of fd.  After
+ * ERROR_NONE it is on disk; after anything else nothing of it is there. */
+CHECK_RESULT enum error_code spool_put(struct spool *spool,
+    const struct spool_mail *mail, int fd, struct error *err);
+
+/* Opens it for reading. */
+CHECK_RESULT enum error_code spool_get(struct spool *spool,
+    const struct spool_mail *mail, int *fd_r, struct error *err);
+
+/* One that isn't there is removed already. */
+CHECK_RESULT enum error_code spool_remove(struct spool *spool,
+    const struct spool_mail *mail, struct error *err);
+
+#endif

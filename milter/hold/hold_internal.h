@@ -1,0 +1,96 @@
+/* hold_internal - what hold.c (what callers see) and keeper.c (the thread that
+ * sees held mail to its end) share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef HOLD_HOLD_INTERNAL_H
+#define HOLD_HOLD_INTERNAL_H
+
+#include <pthread.h>
+
+#include "hold/hold.h"
+#include "hold/spool.h"
+
+/* Changed by enter() in hold.c while the caller has the mail, by become() in
+ * keeper.c afterwards.
+ *
+ *   WRITING -> SAFE, FAILED          by a writer
+ *   SAFE -> SCANNING, UNSCANNED      confirmed, with or without a ticket
+ *   WRITING, SAFE -> CANCELLED -> gone
+ *   FOUND -> UNSCANNED, or gone      of an earlier process
+ *   UNSCANNED -> SCANNING -> UNSCANNED, DECIDED
+ *   DECIDED -> ENDED -> gone
+ */
+enum held_state {
+	HELD_WRITING,
+	HELD_FAILED,
+	HELD_SAFE,
+	HELD_CANCELLED,
+	HELD_FOUND,	/* is it still in the MTA? */
+	HELD_UNSCANNED,	/* to be given to the scanner */
+	HELD_SCANNING,
+	HELD_DECIDED,	/* verb is to be asked for until it is done */
+	HELD_ENDED	/* its file is to be removed */
+};
+
+struct held {
+	struct hold *hold;
+	struct spool_mail mail;
+	enum held_state state;
+
+	/* Under the lock, until it is the keeper's: */
+	struct scan_content content;
+	bool written_by_one;	/* a writer is at it */
+	struct error failure;
+
+	/* The keeper's: */
+	struct ticket *ticket;
+	bool own_scan;		/* given to the scanner by the keeper */
+	enum release_verb verb;
+	int64_t since;		/* monotime.h, as all of these */
+	int64_t due;		/* nothing is to be done before */
+	int64_t pause;		/* before the next attempt; grows */
+	int64_t absent_since;	/* 0: the MTA has it */
+	bool alarmed;
+	struct held *prev, *next;
+};
+
+struct hold {
+	const struct config *config;
+	struct scanner *scanner;
+	pthread_mutex_t lock;
+	pthread_cond_t write;	/* for the writers */
+	pthread_cond_t written;	/* for hold_wait() */
+	pthread_cond_t keep;	/* for the keeper */
+
+	/* Under the lock: */
+	struct spool *spool;	/* NULL until it has been read */
+	struct held *queue;	/* to be written */
+	struct held *inbox;	/* for the keeper */
+	uint64_t disk;
+	size_t mails;
+	bool stirred;		/* a scan has ended */
+	bool stop;
+
+	/* The keeper's: */
+	struct held *held;
+	unsigned own_scans;
+	int64_t submit_at;	/* the scanner takes nothing before */
+	int64_t ask_at;		/* vscan-release is not asked before */
+	bool service_down;	/* as the log was told */
+
+	pthread_t writers[HOLD_WRITERS];
+	pthread_t keeper;
+	unsigned writer_count;
+	bool has_keeper;
+};
+
+uint64_t held_room(const struct held *held);
+
+/* Frees it; its content and ticket have been given back. */
+void held_free(struct held *held);
+
+/* The keeper's thread. */
+void *keeper_thread(void *hold);
+
+#endif

@@ -1,0 +1,485 @@
+/* keeper - the thread that sees held mail to its end
+ *
+ * It goes through all held mail whenever a scan has ended, a mail comes in, or
+ * something is due, and takes each one step on: to the scanner, to a
+ * decision, to vscan-release.  Nobody waits for it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <assert.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/cond.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "hold_internal.h"
+
+/* Mails of which the spool file is open, at most. */
+#define OWN_SCANS 8
+
+#define PAUSE_FIRST (100 * MONOTIME_MS)
+#define PAUSE_MAX (60 * MONOTIME_S)
+
+/* Longer than vscan-release gives the MTA's tools. */
+#define ASK_TIME (60 * MONOTIME_S)
+/* A service that can't be asked is asked again after this. */
+#define ASK_PAUSE (5 * MONOTIME_S)
+/* A scanner that takes no more, or has no engine. */
+#define SUBMIT_PAUSE MONOTIME_S
+/* A disk that can't be read. */
+#define OPEN_PAUSE (5 * MONOTIME_S)
+
+static void
+become(struct held *held, enum held_state state)
+{
+	held->state = state;
+	held->due = 0;
+	held->pause = PAUSE_FIRST;
+	held->absent_since = 0;
+}
+
+/* Not now: after a pause that grows. */
+static void
+put_off(struct held *held)
+{
+	held->due = monotime_after(held->pause);
+	held->pause = 2 * held->pause < PAUSE_MAX ? 2 * held->pause
+						  : PAUSE_MAX;
+}
+
+static const char *
+id_of(const struct held *held)
+{
+	return held->mail.at_mta.queue_id;
+}
+
+/* --- vscan-release --- */
+
+static void
+say_service(struct hold *hold, bool down, const struct error *err)
+{
+	if (down && !hold->service_down)
+		log_msg(LOG_LEVEL_ERROR, "vscan-release can't be asked, held "
+		    "mail stays held: %s", err->text);
+	else if (!down && hold->service_down)
+		log_msg(LOG_LEVEL_NOTICE, "vscan-release answers again");
+	hold->service_down = down;
+}
+
+/* False if the service doesn't answer: it is left alone for a while. */
+static bool
+ask(struct hold *hold, struct held *held, enum release_verb verb,
+    struct release_reply *reply_r)
+{
+	struct error err;
+	enum error_code code;
+
+	if (monotime_now() < hold->ask_at) {
+		held->due = hold->ask_at;
+		return false;
+	}
+	code = release_ask(hold->config->hold_release_socket, verb,
+	    &held->mail.at_mta, monotime_after(ASK_TIME), reply_r, &err);
+	say_service(hold, code != ERROR_NONE, &err);
+	if (code == ERROR_NONE)
+		return true;
+	hold->ask_at = held->due = monotime_after(ASK_PAUSE);
+	return false;
+}
+
+/* The MTA may not have it yet, or not any more. */
+static void
+miss(struct held *held)
+{
+	int64_t now = monotime_now();
+
+	if (held->absent_since == 0)
+		held->absent_since = now;
+	if (now - held->absent_since < HOLD_ABSENT_MAX) {
+		put_off(held);
+		return;
+	}
+	log_msg(LOG_LEVEL_WARNING, "%s: held: the MTA does not have it any "
+	    "more, it is forgotten", id_of(held));
+	become(held, HELD_ENDED);
+}
+
+/* What an answer other than DONE means: try again, or give up. */
+static void
+take_refusal(struct held *held, const struct release_reply *reply)
+{
+	switch ((enum release_result)reply->result) {
+	case RELEASE_NOT_HELD:
+		log_msg(LOG_LEVEL_NOTICE, "%s: held: somebody else has "
+		    "released it", id_of(held));
+		become(held, HELD_ENDED);
+		break;
+	case RELEASE_FAILED:
+		if (held->pause >= PAUSE_MAX)
+			log_msg(LOG_LEVEL_ERROR, "%s: held: %s", id_of(held),
+			    reply->text);
+		put_off(held);
+		break;
+	case RELEASE_ABSENT:
+	case RELEASE_OTHER:
+	default:
+		miss(held);
+		break;
+	}
+}
+
+/* --- states --- */
+
+/* Without an answer it is scanned meanwhile. */
+static void
+look_for(struct hold *hold, struct held *held)
+{
+	struct release_reply reply;
+
+	if (!ask(hold, held, RELEASE_INSPECT, &reply) ||
+	    reply.result == RELEASE_DONE ||
+	    reply.result == RELEASE_FAILED)
+		become(held, HELD_UNSCANNED);
+	else
+		take_refusal(held, &reply);
+}
+
+static void
+close_content(void *owner)
+{
+	int *fd = owner;
+
+	close(*fd);
+	free(fd);
+}
+
+static bool
+open_content(struct hold *hold, struct held *held,
+    struct scan_content *content_r)
+{
+	int *fd = malloc(sizeof *fd);
+	struct error err;
+
+	if (fd == NULL)
+		abort();
+	if (spool_get(hold->spool, &held->mail, fd, &err) != ERROR_NONE) {
+		free(fd);
+		log_error(LOG_LEVEL_ERROR, "held mail can't be scanned", &err);
+		return false;
+	}
+	*content_r = (struct scan_content){ .fd = *fd, .on_disk = true,
+		.size = held->mail.size, .release = close_content,
+		.owner = fd };
+	return true;
+}
+
+static void
+submit(struct hold *hold, struct held *held)
+{
+	struct scan_request request = {
+		.key = held->mail.key,
+		.envelope = held->mail.envelope,
+		.cut = held->mail.cut,
+		.structure = held->mail.structure,
+		.patience = MONOTIME_NEVER / 2,
+	};
+	struct error err;
+
+	held->due = hold->submit_at;
+	if (monotime_now() < hold->submit_at || hold->own_scans >= OWN_SCANS)
+		return;
+	held->due = monotime_after(OPEN_PAUSE);
+	if (!open_content(hold, held, &request.content))
+		return;
+	if (scanner_submit(hold->scanner, &request, &held->ticket, &err) !=
+	    ERROR_NONE) {
+		hold->submit_at = held->due = monotime_after(SUBMIT_PAUSE);
+		return;
+	}
+	become(held, HELD_SCANNING);
+	held->own_scan = true;
+	hold->own_scans++;
+	ticket_watch(held->ticket);
+}
+
+/* What is to be asked for, or 0 to leave the mail where it is. */
+static int
+verb_for(const struct hold *hold, enum action action)
+{
+	switch (action) {
+	case ACTION_OFF:
+	case ACTION_ACCEPT:
+		return RELEASE_RELEASE;
+	case ACTION_DISCARD:
+	case ACTION_REJECT:
+		return hold->config->hold_infected == HOLD_DELETE
+		    ? RELEASE_DELETE : 0;
+	case ACTION_HOLD:
+	case ACTION_QUARANTINE:
+	case ACTION_TEMPFAIL:
+		break;
+	}
+	return 0;
+}
+
+static void
+log_decision(const struct held *held, const struct scan_outcome *outcome,
+    int verb)
+{
+	const struct verdict *verdict = &outcome->verdict;
+	char key[KEY_SHORT_SIZE];
+
+	log_msg(LOG_LEVEL_INFO, "%s: held: key=%s, verdict=%s, virus=%s, "
+	    "action=%s, held_ms=%lld", id_of(held),
+	    key_short(&held->mail.key, key), verdict_kind_name(verdict->kind),
+	    verdict->name[0] != '\0' ? verdict->name : "-",
+	    verb == RELEASE_RELEASE ? "release" :
+	    verb == RELEASE_DELETE ? "delete" : "leave",
+	    (long long)((monotime_now() - held->since) / MONOTIME_MS));
+}
+
+static void
+decide(struct hold *hold, struct held *held,
+    const struct scan_outcome *outcome)
+{
+	int verb = verb_for(hold,
+	    (enum action)held->mail.actions[outcome->verdict.kind]);
+
+	log_decision(held, outcome, verb);
+	scanner_fetched(hold->scanner, &held->mail.key,
+	    &held->mail.envelope);
+	if (verb == 0) {
+		become(held, HELD_ENDED);
+		return;
+	}
+	become(held, HELD_DECIDED);
+	held->verb = (enum release_verb)verb;
+}
+
+/* A scan that failed is begun again: here nobody else does it. */
+static void
+look_at_scan(struct hold *hold, struct held *held)
+{
+	int64_t pause = held->pause;
+	struct scan_outcome outcome;
+
+	if (!ticket_wait(held->ticket, 0, &outcome)) {
+		held->due = MONOTIME_NEVER;	/* wake_keeper() */
+		return;
+	}
+	ticket_close(&held->ticket);
+	hold->own_scans -= held->own_scan;
+	held->own_scan = false;
+	if (verdict_is_final(&outcome.verdict)) {
+		decide(hold, held, &outcome);
+		return;
+	}
+	become(held, HELD_UNSCANNED);
+	held->pause = pause;
+	put_off(held);
+}
+
+static void
+act(struct hold *hold, struct held *held)
+{
+	struct release_reply reply;
+
+	if (!ask(hold, held, held->verb, &reply))
+		return;
+	if (reply.result == RELEASE_DONE)
+		become(held, HELD_ENDED);
+	else
+		take_refusal(held, &reply);
+}
+
+static void
+raise_alarm(const struct hold *hold, struct held *held)
+{
+	int64_t age = monotime_now() - held->since;
+
+	if (held->alarmed || age < hold->config->alarm_after)
+		return;
+	held->alarmed = true;
+	log_msg(LOG_LEVEL_ERROR, "%s: held for %lld minutes, reason=%s",
+	    id_of(held), (long long)(age / (60 * MONOTIME_S)),
+	    held->mail.reason);
+}
+
+/* The file goes last, so that a crash before leaves a mail that is looked
+ * for. */
+static void
+remove_mail(struct hold *hold, struct held *held)
+{
+	bool counted = held->state == HELD_ENDED;
+	struct error err;
+
+	if (spool_remove(hold->spool, &held->mail, &err) != ERROR_NONE) {
+		log_error(LOG_LEVEL_ERROR, "held mail", &err);
+		put_off(held);
+		return;
+	}
+	DL_DELETE(hold->held, held);
+	held_free(held);
+	pthread_mutex_lock(&hold->lock);
+	hold->mails -= counted;
+	pthread_mutex_unlock(&hold->lock);
+}
+
+/* Takes one mail a step on; it may be gone then. */
+static void
+step(struct hold *hold, struct held *held)
+{
+	switch (held->state) {
+	case HELD_FOUND:
+		look_for(hold, held);
+		break;
+	case HELD_UNSCANNED:
+		submit(hold, held);
+		break;
+	case HELD_SCANNING:
+		look_at_scan(hold, held);
+		break;
+	case HELD_DECIDED:
+		act(hold, held);
+		break;
+	case HELD_ENDED:
+	case HELD_CANCELLED:
+		remove_mail(hold, held);
+		break;
+	case HELD_WRITING:
+	case HELD_FAILED:
+	case HELD_SAFE:
+		assert(!"the caller's");
+		break;
+	}
+}
+
+/* --- the thread --- */
+
+static void
+found(void *context, const struct spool_mail *mail)
+{
+	struct hold *hold = context;
+	struct held *held = calloc(1, sizeof *held);
+
+	if (held == NULL)
+		abort();
+	held->hold = hold;
+	held->mail = *mail;
+	held->since = monotime_now();
+	become(held, HELD_FOUND);
+	DL_APPEND(hold->held, held);
+	pthread_mutex_lock(&hold->lock);
+	hold->disk += held_room(held);
+	hold->mails++;
+	pthread_mutex_unlock(&hold->lock);
+}
+
+/* False if it can't be read now. */
+static bool
+open_spool(struct hold *hold)
+{
+	char path[PATH_MAX];
+	struct spool *spool;
+	struct error err;
+
+	snprintf(path, sizeof path, "%s/held",
+	    hold->config->state_directory);
+	if (spool_open(path, found, hold, &spool, &err) != ERROR_NONE) {
+		log_error(LOG_LEVEL_ERROR, "held mail", &err);
+		return false;
+	}
+	pthread_mutex_lock(&hold->lock);
+	hold->spool = spool;
+	if (hold->mails > 0)
+		log_msg(LOG_LEVEL_NOTICE, "%zu held mails from before",
+		    hold->mails);
+	pthread_mutex_unlock(&hold->lock);
+	return true;
+}
+
+/* All steps that can be done now; returns when the next is due.  A step may
+ * make the next one due at once.  No lock held. */
+static int64_t
+go_through(struct hold *hold, bool stirred)
+{
+	int64_t next = monotime_after(PAUSE_MAX), now = monotime_now();
+	struct held *held, *after;
+
+	DL_FOREACH_SAFE(hold->held, held, after) {
+		raise_alarm(hold, held);
+		if (held->due <= now ||
+		    (stirred && held->state == HELD_SCANNING))
+			step(hold, held);
+	}
+	DL_FOREACH(hold->held, held)
+		if (held->due < next)
+			next = held->due;
+	return next;
+}
+
+/* Takes what has come in; returns whether a scan has ended meanwhile.  Waits
+ * for either until then. */
+static bool
+take_news(struct hold *hold, int64_t until)
+{
+	bool stirred;
+
+	pthread_mutex_lock(&hold->lock);
+	while (!hold->stop && hold->inbox == NULL && !hold->stirred &&
+	    cond_wait_until(&hold->keep, &hold->lock, until))
+		continue;
+	stirred = hold->stirred;
+	hold->stirred = false;
+	DL_CONCAT(hold->held, hold->inbox);
+	hold->inbox = NULL;
+	pthread_mutex_unlock(&hold->lock);
+	return stirred;
+}
+
+static bool
+is_stopping(struct hold *hold)
+{
+	bool stop;
+
+	pthread_mutex_lock(&hold->lock);
+	stop = hold->stop;
+	pthread_mutex_unlock(&hold->lock);
+	return stop;
+}
+
+static void
+give_up_all(struct hold *hold)
+{
+	struct held *held, *next;
+
+	take_news(hold, 0);
+	DL_FOREACH_SAFE(hold->held, held, next) {
+		ticket_close(&held->ticket);
+		DL_DELETE(hold->held, held);
+		held_free(held);
+	}
+}
+
+void *
+keeper_thread(void *context)
+{
+	struct hold *hold = context;
+	int64_t next = 0;
+	bool stirred;
+
+	while (!is_stopping(hold) && !open_spool(hold))
+		take_news(hold, monotime_after(OPEN_PAUSE));
+	while (!is_stopping(hold)) {
+		stirred = take_news(hold, next);
+		next = go_through(hold, stirred);
+	}
+	give_up_all(hold);
+	return NULL;
+}
