@@ -16,6 +16,7 @@
 #include "filter/wakeup.h"
 
 struct config;
+struct hold;
 struct msgpool;
 struct netlist;
 struct scanner;
@@ -23,6 +24,7 @@ struct scanner;
 struct filter {
 	const struct config *config;
 	struct scanner *scanner;
+	struct hold *hold;
 	struct msgpool *pool;
 	struct netlist *keep_from;
 	struct wakeup wakeup;

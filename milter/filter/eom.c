@@ -11,33 +11,11 @@
 #include "base/monotime.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "eom_internal.h"
 #include "filter/filter.h"
-#include "filter/policy.h"
-#include "filter/record.h"
 #include "filter/reply.h"
-#include "filter/session.h"
+#include "hold/hold.h"
 #include "scan/ledger.h"
-
-/* An MTA edits headers one by one, Postfix in quadratic time, and the reply
- * waits for it.  Honest mail has a handful. */
-#define FOREIGN_MAX 50
-
-/* One end of message under way. */
-struct eom {
-	SMFICTX *ctx;
-	struct session *session;
-	struct filter *filter;
-	const struct config *config;
-	int64_t started;
-	int64_t reply_at;	/* the reply is due */
-	int64_t progress_at;	/* the next sign of life is due */
-	bool waiting;		/* counted in filter->waiting */
-	bool mta_gone;
-	enum session_kind kind;
-	struct key key;
-	struct record record;
-	struct ticket *ticket;
-};
 
 static int64_t
 deadline_of(const struct config *config, enum session_kind kind)
@@ -68,30 +46,29 @@ begin(struct eom *eom, SMFICTX *ctx, struct session *session)
 	    smfi_getsymval(ctx, auth_type) != NULL);
 	eom->reply_at = eom->started + filter_shorten(eom->filter,
 	    deadline_of(eom->config, eom->kind), eom->kind == SESSION_LOCAL);
+	eom->until = eom->reply_at - eom_hold_time(eom);
 	eom->progress_at = eom->started + eom->config->deadline_progress;
 	eom->record.session = session;
 	eom->record.queue_id = smfi_getsymval(ctx, queue_id);
 }
 
-static void
-set_verdict(struct eom *eom, enum verdict_kind kind, const char *name)
+void
+eom_set_verdict(struct eom *eom, enum verdict_kind kind, const char *name)
 {
 	eom->record.outcome.verdict = verdict_make(kind, name);
 }
 
-/* From here the callback may block: it is counted, and leaves libmilter a
- * thread in its place. */
-static bool
-may_wait(struct eom *eom)
+bool
+eom_may_wait(struct eom *eom)
 {
 	if (eom->waiting)
 		return true;
 	if (filter_is_draining(eom->filter)) {
-		set_verdict(eom, VERDICT_ERROR, "shutting-down");
+		eom_set_verdict(eom, VERDICT_ERROR, "shutting-down");
 		return false;
 	}
 	if (!filter_wait_begin(eom->filter)) {
-		set_verdict(eom, VERDICT_ERROR, "too-many-waiting");
+		eom_set_verdict(eom, VERDICT_ERROR, "too-many-waiting");
 		return false;
 	}
 	eom->waiting = true;
@@ -99,27 +76,31 @@ may_wait(struct eom *eom)
 	return true;
 }
 
-/* The end of the next slice of waiting. */
-static int64_t
-slice_end(const struct eom *eom)
+int64_t
+eom_slice_end(const struct eom *eom)
 {
-	return eom->progress_at < eom->reply_at ? eom->progress_at
-						: eom->reply_at;
+	return eom->progress_at < eom->until ? eom->progress_at : eom->until;
 }
 
-/* After a slice: false when the reply is due, or nobody is left to hear it. */
-static bool
-go_on(struct eom *eom)
+bool
+eom_go_on(struct eom *eom)
 {
 	int64_t now = monotime_now();
 
-	if (now >= eom->reply_at)
+	if (now >= eom->until)
 		return false;
 	if (now < eom->progress_at)
-		return !filter_is_draining(eom->filter);
+		return true;
 	eom->progress_at = now + eom->config->deadline_progress;
 	eom->mta_gone = smfi_progress(eom->ctx) != MI_SUCCESS;
 	return !eom->mta_gone;
+}
+
+/* The same while a scan is waited for, which a drain ends. */
+static bool
+wait_on(struct eom *eom)
+{
+	return eom_go_on(eom) && !filter_is_draining(eom->filter);
 }
 
 /* All bytes in place, or a reason why not. */
@@ -131,23 +112,26 @@ seal(struct eom *eom)
 	struct error err;
 
 	if (eom->session->message->too_many) {
-		set_verdict(eom, VERDICT_ERROR, "too-many-recipients");
+		eom_set_verdict(eom, VERDICT_ERROR, "too-many-recipients");
 		return false;
 	}
 	message_complete(eom->session->message);
 	code = msgbuf_seal(buf, 0, &err);
 	while (code == ERROR_TIMEOUT) {
-		if (!may_wait(eom))
+		if (!eom_may_wait(eom))
 			return false;
-		code = msgbuf_seal(buf, slice_end(eom), &err);
-		if (code == ERROR_TIMEOUT && !go_on(eom))
+		code = msgbuf_seal(buf, eom_slice_end(eom), &err);
+		if (code == ERROR_TIMEOUT && !wait_on(eom))
 			break;
 	}
 	if (code != ERROR_NONE) {
-		set_verdict(eom, VERDICT_ERROR, err.text);
+		eom_set_verdict(eom, VERDICT_ERROR, err.text);
 		return false;
 	}
 	eom->key = msgbuf_key(buf);
+	eom->envelope = key_of_envelope(eom->session->message->sender,
+	    eom->session->message->recipients,
+	    eom->session->message->recipient_count);
 	eom->record.key = &eom->key;
 	return true;
 }
@@ -158,20 +142,19 @@ submit(struct eom *eom)
 	const struct message *message = eom->session->message;
 	struct scan_request request = {
 		.key = eom->key,
-		.envelope = key_of_envelope(message->sender,
-		    message->recipients, message->recipient_count),
+		.envelope = eom->envelope,
 		.content = msgbuf_content(message->buf),
 		.cut = msgbuf_is_cut(message->buf),
 		.structure = message->structure,
 		.network = eom->session->network,
-		.patience = eom->reply_at - monotime_now(),
+		.patience = eom->until - monotime_now(),
 	};
 	struct error err;
 
 	if (scanner_submit(eom->filter->scanner, &request, &eom->ticket,
 	    &err) == ERROR_NONE)
 		return true;
-	set_verdict(eom, VERDICT_ERROR, err.text);
+	eom_set_verdict(eom, VERDICT_ERROR, err.text);
 	return false;
 }
 
@@ -185,14 +168,14 @@ await(struct eom *eom)
 
 	if (!known && ticket_is_hopeless(eom->ticket)) {
 		outcome->source = ticket_source(eom->ticket);
-		set_verdict(eom, VERDICT_LATE, "overloaded");
+		eom_set_verdict(eom, VERDICT_LATE, "overloaded");
 		return;
 	}
-	if (!known && !may_wait(eom))
+	if (!known && !eom_may_wait(eom))
 		return;
 	while (!known) {
-		known = ticket_wait(eom->ticket, slice_end(eom), outcome);
-		if (!known && !go_on(eom))
+		known = ticket_wait(eom->ticket, eom_slice_end(eom), outcome);
+		if (!known && !wait_on(eom))
 			break;
 	}
 	eom->record.wait_time = monotime_now() - began;
@@ -200,9 +183,9 @@ await(struct eom *eom)
 		return;
 	outcome->source = ticket_source(eom->ticket);
 	if (filter_is_draining(eom->filter))
-		set_verdict(eom, VERDICT_ERROR, "shutting-down");
+		eom_set_verdict(eom, VERDICT_ERROR, "shutting-down");
 	else
-		set_verdict(eom, VERDICT_LATE, "scan-running");
+		eom_set_verdict(eom, VERDICT_LATE, "scan-running");
 }
 
 /* All recipients in one string, as far as they fit. */
@@ -217,7 +200,8 @@ join_recipients(const struct message *message, char *out, size_t size)
 		    i > 0 ? " " : "", message->recipients[i]);
 }
 
-/* The answer is "later": what comes of the scan is for the retry. */
+/* The answer is "later", or the mail is held: what comes of the scan is for
+ * the retry, or for whoever releases it. */
 static void
 remember(struct eom *eom)
 {
@@ -225,8 +209,7 @@ remember(struct eom *eom)
 	const struct verdict *verdict = &eom->record.outcome.verdict;
 	char recipients[512];
 	struct ledger_try try = {
-		.envelope = key_of_envelope(message->sender,
-		    message->recipients, message->recipient_count),
+		.envelope = eom->envelope,
 		.sender = message->sender,
 		.recipients = recipients,
 		.message_id = message->message_id,
@@ -238,75 +221,6 @@ remember(struct eom *eom)
 	join_recipients(message, recipients, sizeof recipients);
 	scanner_defer(eom->filter->scanner, eom->record.key, &try,
 	    verdict->name);
-}
-
-/* "Infected (NAME)" and the like. */
-static void
-status_text(const struct verdict *verdict, char *out, size_t size)
-{
-	static const char *const labels[VERDICT_KINDS] = {
-		[VERDICT_ERROR] = "Not scanned",
-		[VERDICT_CLEAN] = "Clean",
-		[VERDICT_INFECTED] = "Infected",
-		[VERDICT_ENCRYPTED] = "Encrypted",
-		[VERDICT_MACRO] = "Macro",
-		[VERDICT_PHISHING] = "Phishing",
-		[VERDICT_PUA] = "PUA",
-		[VERDICT_INCOMPLETE] = "Incomplete",
-		[VERDICT_LATE] = "Not scanned",
-		[VERDICT_UNSCANNABLE] = "Unscannable",
-	};
-
-	if (verdict->name[0] == '\0')
-		snprintf(out, size, "%s", labels[verdict->kind]);
-	else
-		snprintf(out, size, "%s (%s)", labels[verdict->kind],
-		    verdict->name);
-}
-
-/* What came under our names is removed, last one first, since each removal
- * renumbers those behind it. */
-static bool
-remove_foreign(struct eom *eom, enum header_own own)
-{
-	char name[32];
-
-	snprintf(name, sizeof name, "%s", header_own_name(own));
-	for (unsigned n = eom->session->message->own_headers[own]; n > 0; n--)
-		if (smfi_chgheader(eom->ctx, name, (int)n, NULL) != MI_SUCCESS)
-			return false;
-	return true;
-}
-
-/* With SMFIP_HDR_LEADSPC the space after the colon is ours to give. */
-static bool
-add_own(struct eom *eom, enum header_own own, const char *value)
-{
-	bool space = (eom->session->steps & SMFIP_HDR_LEADSPC) != 0;
-	char name[32], text[640];
-
-	snprintf(name, sizeof name, "%s", header_own_name(own));
-	snprintf(text, sizeof text, "%s%s", space ? " " : "", value);
-	return smfi_addheader(eom->ctx, name, text) == MI_SUCCESS;
-}
-
-static bool
-label(struct eom *eom)
-{
-	char mta[] = "j", host[256], scanned[400], status[192];
-	const char *name = smfi_getsymval(eom->ctx, mta);
-	bool ok = true;
-
-	text_field(host, sizeof host, name != NULL ? name
-						   : eom->filter->host);
-	snprintf(scanned, sizeof scanned, "vscan-milter %s at %s",
-	    VSCAN_VERSION, host);
-	status_text(&eom->record.outcome.verdict, status, sizeof status);
-	if (!eom->session->keep_own)
-		ok = remove_foreign(eom, HEADER_SCANNED) &&
-		    remove_foreign(eom, HEADER_STATUS);
-	return ok && add_own(eom, HEADER_SCANNED, scanned) &&
-	    add_own(eom, HEADER_STATUS, status);
 }
 
 static sfsistat
@@ -324,56 +238,61 @@ refuse(struct eom *eom)
 						   : SMFIS_TEMPFAIL;
 }
 
-static bool
-has_too_many_foreign(const struct eom *eom)
+static sfsistat
+defer(struct eom *eom)
 {
-	const unsigned *count = eom->session->message->own_headers;
-
-	return !eom->session->keep_own &&
-	    (count[HEADER_SCANNED] > FOREIGN_MAX ||
-	    count[HEADER_STATUS] > FOREIGN_MAX);
+	eom->record.action = ACTION_TEMPFAIL;
+	remember(eom);
+	return refuse(eom);
 }
 
 /* A message that can't be labelled is not let through: it might carry
- * somebody else's label. */
+ * somebody else's label.  mark: of a mail that is held, or NULL. */
 static sfsistat
-let_pass(struct eom *eom)
+let_pass(struct eom *eom, const char *mark)
 {
-	char reason[192];
+	enum action action = eom->record.action;
+	char status[192];
 
-	if (has_too_many_foreign(eom)) {
-		set_verdict(eom, VERDICT_UNSCANNABLE, "foreign-virus-headers");
-		eom->record.action = ACTION_REJECT;
-		return refuse(eom);
-	}
-	if (label(eom)) {
-		if (eom->record.action != ACTION_QUARANTINE)
+	eom_status_text(eom, mark, status, sizeof status);
+	if (eom_label(eom, status)) {
+		if (action != ACTION_QUARANTINE && action != ACTION_HOLD)
 			return SMFIS_CONTINUE;
-		status_text(&eom->record.outcome.verdict, reason,
-		    sizeof reason);
-		if (smfi_quarantine(eom->ctx, reason) == MI_SUCCESS)
+		if (smfi_quarantine(eom->ctx, status) == MI_SUCCESS)
 			return SMFIS_CONTINUE;
 	}
-	set_verdict(eom, VERDICT_ERROR, "mta-refused-change");
+	eom_set_verdict(eom, VERDICT_ERROR, "mta-refused-change");
 	eom->record.action = ACTION_TEMPFAIL;
 	return refuse(eom);
+}
+
+/* Safe on disk first, then accepted into the MTA's quarantine. */
+static sfsistat
+keep(struct eom *eom)
+{
+	struct held *held;
+	sfsistat reply;
+
+	if (!eom_hold(eom, &held))
+		return eom->mta_gone ? SMFIS_TEMPFAIL : defer(eom);
+	reply = let_pass(eom, held_mark(held));
+	if (reply == SMFIS_CONTINUE) {
+		remember(eom);
+		hold_confirm(&held, &eom->ticket);
+	}
+	hold_cancel(&held);
+	return reply;
 }
 
 static sfsistat
 act(struct eom *eom)
 {
-	const struct message *message = eom->session->message;
-	struct policy_message facts = {
-		.verdict = eom->record.outcome.verdict.kind,
-		.submission = eom->kind != SESSION_MTA,
-	};
+	enum verdict_kind kind = eom->record.outcome.verdict.kind;
 
-	eom->record.action = policy_strictest(eom->config, &facts,
-	    message->recipients, message->recipient_count);
+	eom->record.action = eom_action_for(eom, kind);
 	switch (eom->record.action) {
 	case ACTION_TEMPFAIL:
-		remember(eom);
-		return refuse(eom);
+		return defer(eom);
 	case ACTION_REJECT:
 		return refuse(eom);
 	case ACTION_DISCARD:
@@ -384,7 +303,14 @@ act(struct eom *eom)
 	case ACTION_QUARANTINE:
 		break;
 	}
-	return let_pass(eom);
+	if (eom_has_too_many_foreign(eom)) {
+		eom_set_verdict(eom, VERDICT_UNSCANNABLE,
+		    "foreign-virus-headers");
+		eom->record.action = ACTION_REJECT;
+		return refuse(eom);
+	}
+	return eom->record.action == ACTION_HOLD ? keep(eom)
+						 : let_pass(eom, NULL);
 }
 
 static void
@@ -406,16 +332,16 @@ eom_answer(SMFICTX *ctx, struct session *session)
 	begin(&eom, ctx, session);
 	if (seal(&eom) && submit(&eom))
 		await(&eom);
-	if (eom.waiting)
-		filter_wait_end(eom.filter);
 	if (eom.kind == SESSION_LOCAL)
 		filter_local_reply(eom.filter,
 		    eom.record.outcome.verdict.kind == VERDICT_LATE);
 	eom.record.action = ACTION_TEMPFAIL;
+	if (!eom.mta_gone)
+		reply = act(&eom);
 	if (eom.mta_gone)
 		log_gone(&eom);
-	else
-		reply = act(&eom);
+	if (eom.waiting)
+		filter_wait_end(eom.filter);
 	/* Last, so that a scan that is to go on is known to be. */
 	ticket_close(&eom.ticket);
 	eom.record.total_time = monotime_now() - eom.started;

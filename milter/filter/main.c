@@ -25,6 +25,7 @@
 #include "filter/msgbuf.h"
 #include "filter/netlist.h"
 #include "filter/upstream.h"
+#include "hold/hold.h"
 #include "scan/engines.h"
 #include "scan/scanner.h"
 
@@ -123,6 +124,10 @@ start_parts(struct filter *filter, struct upstream *upstream,
 	if (code == ERROR_NONE)
 		code = scanner_create(config, upstream->engines,
 		    &filter->scanner, err);
+	/* Also where nothing is held by now: there may be mail from before. */
+	if (code == ERROR_NONE)
+		code = hold_create(config, filter->scanner, &filter->hold,
+		    err);
 	if (code == ERROR_NONE)
 		code = upstream_start(upstream, err);
 	return code;

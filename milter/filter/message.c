@@ -77,6 +77,7 @@ message_add_header(struct message *message, const char *name,
 {
 	enum header_own own = header_own_find(name);
 
+	message->size += strlen(name) + strlen(value) + strlen(":\r\n");
 	begin_headers(message);
 	if (own != HEADER_OWN_COUNT)
 		message->own_headers[own]++;
@@ -102,6 +103,7 @@ void
 message_add_body(struct message *message, const void *data, size_t len)
 {
 	end_headers(message);
+	message->size += len;
 	msgbuf_append(message->buf, data, len);
 }
 
