@@ -41,8 +41,10 @@ struct hold;
 #define HOLD_WRITERS 2
 #define HOLD_OVERHEAD 16384
 
-/* An MTA that doesn't have a mail for so long doesn't get it any more. */
+/* An MTA that doesn't have a mail for so long doesn't get it any more; one
+ * that has it, but doesn't hold it for so long, has let it out. */
 #define HOLD_ABSENT_MAX (3600 * MONOTIME_S)
+#define HOLD_NOT_HELD_MAX (60 * MONOTIME_S)
 
 struct hold_request {
 	/* As in struct scan_content: released once it is written, or can't

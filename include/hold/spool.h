@@ -1,10 +1,10 @@
 /* spool - held mail on disk, so that no crash forgets it
  *
- * One file for each mail in DIRECTORY, named by its mark: the bytes that the
- * engine is to see, and behind them what else has to be known.  A file
- * appears whole or not at all (written under another name, fsync, rename,
- * fsync of the directory), so it is what says that a mail is held, and it
- * needs no table beside it.
+ * Two files for each mail in DIRECTORY: MARK.eml, the bytes that the engine
+ * is to see and nothing else, and MARK, what has to be known beside them.  The
+ * latter is written last, and appears whole or not at all (written under
+ * another name, fsync, rename, fsync of the directory), so it is what says
+ * that a mail is held, and no table beside it is needed.
  *
  * Every function but spool_close() waits for the disk, for as long as that
  * takes.  Any thread.

@@ -108,9 +108,9 @@ enum scan_source ticket_source(const struct ticket *ticket);
 /* True if what waits already makes a verdict in time impossible. */
 bool ticket_is_hopeless(const struct ticket *ticket);
 
-/* Called when a scan that a ticket watches has ended (ticket_wait() doesn't wait
- * then): from any thread, with the scanner's lock held, so it must not block
- * nor call the scanner. */
+/* Called when a scan that a ticket watches has ended (ticket_wait() doesn't
+ * wait then): from any thread, with the scanner's lock held, so it must not
+ * block nor call the scanner. */
 typedef void scanner_settled_function(void *context);
 
 /* Sets it; before the first ticket_watch(). */

@@ -93,20 +93,21 @@ ask(struct hold *hold, struct held *held, enum release_verb verb,
 	return false;
 }
 
-/* The MTA may not have it yet, or not any more. */
+/* What the MTA doesn't have, or doesn't hold, may only not be there yet: it is
+ * given up when that has been so for this long. */
 static void
-miss(struct held *held)
+miss(struct held *held, int64_t patience, const char *what)
 {
 	int64_t now = monotime_now();
 
 	if (held->absent_since == 0)
 		held->absent_since = now;
-	if (now - held->absent_since < HOLD_ABSENT_MAX) {
+	if (now - held->absent_since < patience) {
 		put_off(held);
 		return;
 	}
-	log_msg(LOG_LEVEL_WARNING, "%s: held: the MTA does not have it any "
-	    "more, it is forgotten", id_of(held));
+	log_msg(LOG_LEVEL_WARNING, "%s: held: %s, it is forgotten",
+	    id_of(held), what);
 	become(held, HELD_ENDED);
 }
 
@@ -116,9 +117,8 @@ take_refusal(struct held *held, const struct release_reply *reply)
 {
 	switch ((enum release_result)reply->result) {
 	case RELEASE_NOT_HELD:
-		log_msg(LOG_LEVEL_NOTICE, "%s: held: somebody else has "
-		    "released it", id_of(held));
-		become(held, HELD_ENDED);
+		miss(held, HOLD_NOT_HELD_MAX,
+		    "somebody else has released it");
 		break;
 	case RELEASE_FAILED:
 		if (held->pause >= PAUSE_MAX)
@@ -129,7 +129,7 @@ take_refusal(struct held *held, const struct release_reply *reply)
 	case RELEASE_ABSENT:
 	case RELEASE_OTHER:
 	default:
-		miss(held);
+		miss(held, HOLD_ABSENT_MAX, "the MTA does not have it");
 		break;
 	}
 }
@@ -179,6 +179,16 @@ open_content(struct hold *hold, struct held *held,
 	return true;
 }
 
+/* The pause goes on growing from one scan that fails to the next. */
+static void
+enter_scan(struct held *held)
+{
+	int64_t pause = held->pause;
+
+	become(held, HELD_SCANNING);
+	held->pause = pause;
+}
+
 static void
 submit(struct hold *hold, struct held *held)
 {
@@ -202,7 +212,7 @@ submit(struct hold *hold, struct held *held)
 		hold->submit_at = held->due = monotime_after(SUBMIT_PAUSE);
 		return;
 	}
-	become(held, HELD_SCANNING);
+	enter_scan(held);
 	held->own_scan = true;
 	hold->own_scans++;
 	ticket_watch(held->ticket);

@@ -19,8 +19,9 @@
 #include "base/log.h"
 #include "config/config.h"
 
-#define SUFFIX_NEW ".new"
-#define SUFFIX_BAD ".bad"
+#define SUFFIX_EML ".eml"	/* the mail's bytes */
+#define SUFFIX_NEW ".new"	/* not yet written to its end */
+#define SUFFIX_BAD ".bad"	/* damaged, set aside */
 #define NAME_SIZE (RELEASE_MARK_SIZE + 4)
 #define MAGIC "VSHELD1\n"
 #define DIGEST_SIZE 32
@@ -30,8 +31,8 @@ struct spool {
 	int directory;
 };
 
-/* Stands at the end of the file. */
-struct trailer {
+/* The file MARK. */
+struct record {
 	char magic[sizeof MAGIC - 1];
 	struct spool_mail mail;
 	unsigned char digest[DIGEST_SIZE];	/* of mail */
@@ -52,17 +53,16 @@ is_action_for_held(uint8_t action)
 
 /* What was read may be anything. */
 static bool
-makes_sense(const struct trailer *trailer, const char *name, uint64_t size)
+makes_sense(const struct record *record, const char *name)
 {
-	const struct spool_mail *mail = &trailer->mail;
+	const struct spool_mail *mail = &record->mail;
 	unsigned char digest[DIGEST_SIZE];
 
 	digest_of(mail, digest);
-	if (memcmp(trailer->magic, MAGIC, sizeof trailer->magic) != 0 ||
-	    memcmp(trailer->digest, digest, sizeof digest) != 0 ||
+	if (memcmp(record->magic, MAGIC, sizeof record->magic) != 0 ||
+	    memcmp(record->digest, digest, sizeof digest) != 0 ||
 	    !release_mail_is_valid(&mail->at_mta) ||
 	    strcmp(mail->at_mta.mark, name) != 0 ||
-	    mail->size + sizeof *trailer != size ||
 	    mail->structure >= COST_STRUCTURES)
 		return false;
 	for (int kind = 0; kind < VERDICT_KINDS; kind++)
@@ -71,26 +71,44 @@ makes_sense(const struct trailer *trailer, const char *name, uint64_t size)
 	return memchr(mail->reason, '\0', sizeof mail->reason) != NULL;
 }
 
+static void
+name_of(const struct spool_mail *mail, const char *suffix,
+    char out[NAME_SIZE])
+{
+	snprintf(out, NAME_SIZE, "%s%s", mail->at_mta.mark, suffix);
+}
+
+/* All of its bytes are there, and no more. */
+static bool
+is_whole(const struct spool *spool, const struct spool_mail *mail)
+{
+	char eml[NAME_SIZE];
+	struct stat st;
+
+	name_of(mail, SUFFIX_EML, eml);
+	return fstatat(spool->directory, eml, &st, AT_SYMLINK_NOFOLLOW) ==
+	    0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == mail->size;
+}
+
 static bool
 read_mail(const struct spool *spool, const char *name,
     struct spool_mail *mail_r)
 {
 	int fd = openat(spool->directory, name,
 	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct trailer trailer;
+	struct record record;
 	struct stat st;
 	bool good;
 
 	if (fd < 0)
 		return false;
 	good = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size >= (off_t)sizeof trailer &&
-	    pread(fd, &trailer, sizeof trailer,
-	    st.st_size - (off_t)sizeof trailer) == sizeof trailer &&
-	    makes_sense(&trailer, name, (uint64_t)st.st_size);
+	    st.st_size == (off_t)sizeof record &&
+	    pread(fd, &record, sizeof record, 0) == sizeof record &&
+	    makes_sense(&record, name) && is_whole(spool, &record.mail);
 	close(fd);
 	if (good)
-		*mail_r = trailer.mail;
+		*mail_r = record.mail;
 	return good;
 }
 
@@ -102,16 +120,38 @@ ends_with(const char *name, const char *suffix)
 	return len >= end && strcmp(name + len - end, suffix) == 0;
 }
 
+static bool
+rename_bad(const struct spool *spool, const char *name)
+{
+	char bad[NAME_MAX + sizeof SUFFIX_EML SUFFIX_BAD];
+
+	snprintf(bad, sizeof bad, "%s" SUFFIX_BAD, name);
+	return renameat(spool->directory, name, spool->directory, bad) == 0;
+}
+
 static void
 set_aside(const struct spool *spool, const char *name)
 {
-	char bad[NAME_MAX + sizeof SUFFIX_BAD];
+	char eml[NAME_MAX + sizeof SUFFIX_EML];
+	bool renamed;
 
-	snprintf(bad, sizeof bad, "%s" SUFFIX_BAD, name);
-	log_msg(LOG_LEVEL_ERROR, "held mail %s/%s is damaged, it is %s%s now; "
-	    "the MTA still holds the mail", spool->path, name, bad,
-	    renameat(spool->directory, name, spool->directory, bad) < 0
-	    ? " (not renamed)" : "");
+	snprintf(eml, sizeof eml, "%s" SUFFIX_EML, name);
+	renamed = rename_bad(spool, name);
+	rename_bad(spool, eml);
+	log_msg(LOG_LEVEL_ERROR, "held mail %s/%s is damaged%s; the MTA still "
+	    "holds the mail", spool->path, name,
+	    renamed ? ", it is " SUFFIX_BAD " now" : "");
+}
+
+/* Bytes that were written for a mail which was never held. */
+static bool
+is_orphan(const struct spool *spool, const char *eml)
+{
+	char name[NAME_MAX + 1];
+
+	snprintf(name, sizeof name, "%.*s",
+	    (int)(strlen(eml) - strlen(SUFFIX_EML)), eml);
+	return faccessat(spool->directory, name, F_OK, 0) < 0;
 }
 
 static void
@@ -122,12 +162,16 @@ read_entry(const struct spool *spool, const char *name,
 
 	if (name[0] == '.' || ends_with(name, SUFFIX_BAD))
 		return;
-	if (ends_with(name, SUFFIX_NEW))
+	if (ends_with(name, SUFFIX_EML)) {
+		if (is_orphan(spool, name))
+			unlinkat(spool->directory, name, 0);
+	} else if (ends_with(name, SUFFIX_NEW)) {
 		unlinkat(spool->directory, name, 0);
-	else if (read_mail(spool, name, &mail))
+	} else if (read_mail(spool, name, &mail)) {
 		each(context, &mail);
-	else
+	} else {
 		set_aside(spool, name);
+	}
 }
 
 static enum error_code
@@ -204,50 +248,115 @@ copy_bytes(int from, int to, uint64_t size, struct error *err)
 }
 
 static enum error_code
-write_file(int fd, const struct spool_mail *mail, int from,
+begin_file(const struct spool *spool, const char *name, int *fd_r,
     struct error *err)
 {
-	struct trailer trailer;
-	enum error_code code;
+	*fd_r = openat(spool->directory, name, O_WRONLY | O_CREAT | O_EXCL |
+	    O_CLOEXEC, 0600);
+	if (*fd_r < 0)
+		return error_sys(err, errno, "%s/%s", spool->path, name);
+	return ERROR_NONE;
+}
 
-	memset(&trailer, 0, sizeof trailer);
-	memcpy(trailer.magic, MAGIC, sizeof trailer.magic);
-	trailer.mail = *mail;
-	digest_of(&trailer.mail, trailer.digest);
-	code = copy_bytes(from, fd, mail->size, err);
-	if (code == ERROR_NONE)
-		code = fd_write_at(fd, &trailer, sizeof trailer, mail->size,
-		    err);
-	if (code == ERROR_NONE && fsync(fd) < 0)
-		code = error_sys(err, errno, "fsync of held mail");
+static enum error_code
+end_file(const struct spool *spool, const char *name, int *fd,
+    struct error *err)
+{
+	enum error_code code = ERROR_NONE;
+
+	if (fsync(*fd) < 0)
+		code = error_sys(err, errno, "fsync of %s/%s", spool->path,
+		    name);
+	fd_close(fd);
 	return code;
+}
+
+static enum error_code
+write_bytes(const struct spool *spool, const struct spool_mail *mail,
+    int from, struct error *err)
+{
+	char eml[NAME_SIZE];
+	enum error_code code;
+	int fd;
+
+	name_of(mail, SUFFIX_EML, eml);
+	code = begin_file(spool, eml, &fd, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = copy_bytes(from, fd, mail->size, err);
+	if (code != ERROR_NONE)
+		fd_close(&fd);
+	else
+		code = end_file(spool, eml, &fd, err);
+	return code;
+}
+
+static enum error_code
+write_record(const struct spool *spool, const struct spool_mail *mail,
+    struct error *err)
+{
+	char new[NAME_SIZE];
+	struct record record;
+	enum error_code code;
+	int fd;
+
+	memset(&record, 0, sizeof record);
+	memcpy(record.magic, MAGIC, sizeof record.magic);
+	record.mail = *mail;
+	digest_of(&record.mail, record.digest);
+	name_of(mail, SUFFIX_NEW, new);
+	code = begin_file(spool, new, &fd, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = fd_write_at(fd, &record, sizeof record, 0, err);
+	if (code != ERROR_NONE)
+		fd_close(&fd);
+	else
+		code = end_file(spool, new, &fd, err);
+	return code;
+}
+
+/* From here on it is held. */
+static enum error_code
+publish(const struct spool *spool, const struct spool_mail *mail,
+    struct error *err)
+{
+	char new[NAME_SIZE];
+
+	name_of(mail, SUFFIX_NEW, new);
+	if (renameat(spool->directory, new, spool->directory,
+	    mail->at_mta.mark) < 0)
+		return error_sys(err, errno, "%s/%s", spool->path, new);
+	if (fsync(spool->directory) < 0)
+		return error_sys(err, errno, "fsync of %s", spool->path);
+	return ERROR_NONE;
+}
+
+static void
+remove_file(const struct spool *spool, const struct spool_mail *mail,
+    const char *suffix)
+{
+	char name[NAME_SIZE];
+
+	name_of(mail, suffix, name);
+	unlinkat(spool->directory, name, 0);
 }
 
 enum error_code
 spool_put(struct spool *spool, const struct spool_mail *mail, int fd,
     struct error *err)
 {
-	const char *name = mail->at_mta.mark;
-	char new[NAME_SIZE];
-	enum error_code code;
-	int to;
+	enum error_code code = write_bytes(spool, mail, fd, err);
 
-	snprintf(new, sizeof new, "%s" SUFFIX_NEW, name);
-	to = openat(spool->directory, new, O_WRONLY | O_CREAT | O_EXCL |
-	    O_CLOEXEC, 0600);
-	if (to < 0)
-		return error_sys(err, errno, "%s/%s", spool->path, new);
-	code = write_file(to, mail, fd, err);
-	close(to);
-	if (code == ERROR_NONE && renameat(spool->directory, new,
-	    spool->directory, name) < 0)
-		code = error_sys(err, errno, "%s/%s", spool->path, name);
-	if (code == ERROR_NONE && fsync(spool->directory) < 0) {
-		code = error_sys(err, errno, "fsync of %s", spool->path);
-		unlinkat(spool->directory, name, 0);
-	}
-	if (code != ERROR_NONE)
-		unlinkat(spool->directory, new, 0);
+	if (code == ERROR_NONE)
+		code = write_record(spool, mail, err);
+	if (code == ERROR_NONE)
+		code = publish(spool, mail, err);
+	if (code == ERROR_NONE)
+		return code;
+	remove_file(spool, mail, "");
+	remove_file(spool, mail, SUFFIX_NEW);
+	remove_file(spool, mail, SUFFIX_EML);
 	return code;
 }
 
@@ -255,14 +364,17 @@ enum error_code
 spool_get(struct spool *spool, const struct spool_mail *mail, int *fd_r,
     struct error *err)
 {
-	*fd_r = openat(spool->directory, mail->at_mta.mark,
+	char eml[NAME_SIZE];
+
+	name_of(mail, SUFFIX_EML, eml);
+	*fd_r = openat(spool->directory, eml,
 	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (*fd_r < 0)
-		return error_sys(err, errno, "%s/%s", spool->path,
-		    mail->at_mta.mark);
+		return error_sys(err, errno, "%s/%s", spool->path, eml);
 	return ERROR_NONE;
 }
 
+/* The other way round: what is left by a crash in between is an orphan. */
 enum error_code
 spool_remove(struct spool *spool, const struct spool_mail *mail,
     struct error *err)
@@ -271,5 +383,6 @@ spool_remove(struct spool *spool, const struct spool_mail *mail,
 	    errno != ENOENT)
 		return error_sys(err, errno, "removing %s/%s", spool->path,
 		    mail->at_mta.mark);
+	remove_file(spool, mail, SUFFIX_EML);
 	return ERROR_NONE;
 }

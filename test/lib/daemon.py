@@ -88,13 +88,13 @@ class Daemon(Running):
         self.directory.mkdir(mode=0o755, exist_ok=True)
         self.log_file = self.directory / "daemon.log"
         self.config_file = self.directory / "vscan-milter.conf"
-        self.buffers, state, control, sockets = (
+        self.buffers, self.state, control, sockets = (
             owned_dir(self.directory / name, account.pw_uid, account.pw_gid,
                       0o755)
             for name in ("buffers", "state", "control", "socket"))
         self.settings = merged(_DEFAULTS, {
             "socket": f"unix:{sockets}/milter.sock",
-            "state_directory": state,
+            "state_directory": self.state,
             "control_socket": f"{control}/control.sock",
             "engine": {"database": [database]},
             "buffer": {"directory": self.buffers},

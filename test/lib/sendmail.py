@@ -20,10 +20,20 @@ from syslogsink import SyslogSink
 
 # Sendmail and the libraries of it that a base system need not have.
 _PACKAGES = ["sendmail-bin", "sendmail-cf", "libdb5.3", "libldap-2.5-0",
-             "libnsl2", "libsasl2-2", "libsasl2-modules-db", "libtirpc3",
-             "libwrap0"]
+             "libnsl2", "libsasl2-2", "libsasl2-modules",
+             "libsasl2-modules-db", "libtirpc3", "libwrap0", "sasl2-bin"]
 
 _HOST = "sendmail.example"
+
+# The one client that may log in.
+LOGIN, PASSWORD = f"user@{_HOST}", "secret"
+
+# Where sasldb is, and that nothing else is asked.
+_SASL = """pwcheck_method: auxprop
+auxprop_plugin: sasldb
+mech_list: PLAIN
+sasldb_path: {directory}/sasldb2
+"""
 
 _MC = """
 OSTYPE(`linux')
@@ -41,6 +51,8 @@ define(`STATUS_FILE', `{directory}/statistics')
 define(`HELP_FILE', `')
 define(`SMART_HOST', `relay:[127.0.0.1]')
 define(`RELAY_MAILER_ARGS', `TCP $h {sink_port}')
+define(`confAUTH_MECHANISMS', `PLAIN')
+TRUST_AUTH_MECH(`PLAIN')
 FEATURE(`nocanonify')
 FEATURE(`accept_unresolvable_domains')
 FEATURE(`promiscuous_relay')
@@ -49,6 +61,9 @@ DAEMON_OPTIONS(`Family=inet, Address=127.0.0.1, Port={port}, Name=MTA')
 INPUT_MAIL_FILTER(`vscan', `S={milter}, F=T')
 MAILER(`local')
 MAILER(`smtp')
+LOCAL_CONFIG
+ESASL_PATH={sasl_path}
+ESASL_CONF_PATH={directory}/sasl
 """
 
 # Runs in the namespaces; $1 is the directory, the rest the command.
@@ -116,16 +131,34 @@ class Sendmail(Mta):
             "passwd files\nhosts files\naliases files\n")
         (self.directory / "hosts").write_text(
             f"127.0.0.1 localhost {_HOST}\n")
+        self._make_login()
         self._make_cf(sink_port, milter)
         self._syslog = SyslogSink(self.directory / "log.socket",
                                   self.log_file)
         self._process = None
 
+    @property
+    def _sasl_path(self):
+        path, = self._root.glob("usr/lib/*-linux-gnu/sasl2")
+        return path
+
+    def _make_login(self):
+        conf = self.directory / "sasl"
+        conf.mkdir(mode=0o700)
+        (conf / "Sendmail.conf").write_text(
+            _SASL.format(directory=self.directory))
+        name, _, realm = LOGIN.partition("@")
+        procs.run([self._root / "usr/sbin/saslpasswd2", "-p", "-c",
+                   "-f", self.directory / "sasldb2", "-u", realm, name],
+                  stdin=None, input=PASSWORD, env=dict(
+                      self._environment(), SASL_PATH=str(self._sasl_path)))
+
     def _make_cf(self, sink_port, milter):
         mc_file = self._cf.with_suffix(".mc")
         mc_file.write_text(_MC.format(
             host=_HOST, directory=self.directory, port=self.port,
-            sink_port=sink_port, milter=milter))
+            sink_port=sink_port, milter=milter,
+            sasl_path=self._sasl_path))
         cf_dir = self._root / "usr/share/sendmail/cf"
         self._cf.write_text(procs.run(
             ["m4", f"-D_CF_DIR_={cf_dir}/", cf_dir / "m4/cf.m4", mc_file]

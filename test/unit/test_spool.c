@@ -184,50 +184,58 @@ test_spool_removes_what_was_not_written_to_its_end(void **state)
 	reopen(f);
 	assert_int_equal(f->found, 0);
 	assert_false(exists(f, MARK ".new"));
+	reopen(f);
+	assert_false(exists(f, MARK ".eml"));
 }
 
-/* Each of these makes a file that says something else than was put. */
+/* Cuts a file, or changes one byte of it. */
+static void
+damage(const struct fixture *f, const char *name, off_t keep, off_t flip)
+{
+	char path[128], byte;
+	struct stat st;
+	int fd;
+
+	file_of(f, name, path);
+	fd = open(path, O_RDWR);
+	assert_int_equal(fstat(fd, &st), 0);
+	if (keep >= 0)
+		assert_int_equal(ftruncate(fd, keep), 0);
+	if (flip >= 0) {
+		assert_int_equal(pread(fd, &byte, 1, flip), 1);
+		byte ^= 1;
+		assert_int_equal(pwrite(fd, &byte, 1, flip), 1);
+	}
+	close(fd);
+}
+
 static void
 test_spool_sets_aside_what_is_damaged(void **state)
 {
 	static const struct {
-		const char *what;
-		off_t keep;	/* of the file, from the beginning; -1: all */
-		off_t flip;	/* a byte, from the end; 0: none */
+		const char *what, *name;
+		off_t keep, flip;	/* -1: not that */
 	} cases[] = {
-		{ "empty", 0, 0 },
-		{ "only its beginning", 20, 0 },
-		{ "all but the last byte", -2, 0 },
-		{ "a changed digest", -1, 1 },
-		{ "a changed action", -1, 100 },
-		{ "a changed ID", -1, (off_t)sizeof(struct spool_mail) + 31 },
+		{ "an empty record", MARK, 0, -1 },
+		{ "half a record", MARK, 20, -1 },
+		{ "a record and more", MARK, sizeof(struct spool_mail) + 99,
+		  -1 },
+		{ "another ID", MARK, -1, 8 },
+		{ "another action", MARK, -1,
+		  8 + offsetof(struct spool_mail, actions) },
+		{ "another digest", MARK, -1, 8 + sizeof(struct spool_mail) },
+		{ "no bytes", MARK ".eml", 0, -1 },
+		{ "not all bytes", MARK ".eml", 5, -1 },
+		{ "more bytes", MARK ".eml", 500, -1 },
 	};
 	struct fixture *f = *state;
-	char path[128];
-	struct stat st;
-	char byte;
 
-	file_of(f, MARK, path);
 	for (size_t i = 0; i < LENGTH(cases); i++) {
-		int fd;
-
 		put(f, MARK);
-		fd = open(path, O_RDWR);
-		assert_int_equal(fstat(fd, &st), 0);
-		if (cases[i].keep != -1)
-			assert_int_equal(ftruncate(fd, cases[i].keep < 0
-			    ? st.st_size - 1 : cases[i].keep), 0);
-		if (cases[i].flip > 0) {
-			assert_int_equal(pread(fd, &byte, 1, st.st_size -
-			    cases[i].flip), 1);
-			byte ^= 1;
-			assert_int_equal(pwrite(fd, &byte, 1, st.st_size -
-			    cases[i].flip), 1);
-		}
-		close(fd);
+		damage(f, cases[i].name, cases[i].keep, cases[i].flip);
 		reopen(f);
 		if (f->found != 0 || exists(f, MARK) ||
-		    !exists(f, MARK ".bad"))
+		    !exists(f, MARK ".bad") || !exists(f, MARK ".eml.bad"))
 			fail_msg("%s", cases[i].what);
 	}
 }
@@ -262,6 +270,7 @@ test_spool_leaves_nothing_of_what_it_could_not_write(void **state)
 	close(fd);
 	assert_false(exists(f, MARK));
 	assert_false(exists(f, MARK ".new"));
+	assert_false(exists(f, MARK ".eml"));
 }
 
 static void
