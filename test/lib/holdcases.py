@@ -31,8 +31,11 @@ def slow_clean():
 
 
 def slow_infected():
-    """A mail that takes as long, and has a virus at its end."""
-    return slow_clean() + signatures.EICAR + b"\r\n"
+    """A mail that takes long, and has a virus in a part behind that."""
+    ticks = mails.split(slow_clean())[1]
+    return mails.multipart(
+        ("text/plain", "7bit", ticks),
+        ("application/octet-stream", "base64", signatures.EICAR))
 
 
 class HoldTests:

@@ -89,29 +89,29 @@ class Postfix(Mta):
         self.port = ports.free_port()
         self.queue = self.directory / "queue"
         self.log_file = self.directory / "maillog.log"
-        self._config = self.directory / "config"
+        self.config = self.directory / "config"
         self._master = None
-        for path in (self.queue, self._config):
+        for path in (self.queue, self.config):
             path.mkdir(mode=0o755, parents=True, exist_ok=True)
         postfix = pwd.getpwnam("postfix")
         owned_dir(self.directory / "data", postfix.pw_uid, postfix.pw_gid)
         main = {name: value.format(directory=self.directory, milter=milter,
                                    sink_port=sink_port)
                 for name, value in _MAIN.items()} | settings
-        (self._config / "main.cf").write_text("".join(
+        (self.config / "main.cf").write_text("".join(
             f"{name} = {value}\n" for name, value in main.items()))
-        (self._config / "master.cf").write_text(
+        (self.config / "master.cf").write_text(
             _MASTER.format(port=self.port))
 
     def _command(self, program, *arguments):
-        return procs.run([needs.program(program), "-c", self._config,
+        return procs.run([needs.program(program), "-c", self.config,
                           *arguments]).stdout.strip()
 
     def start(self):
         self._command("postfix", "check")
         daemons = self._command("postconf", "-h", "daemon_directory")
         self._master = procs.start(
-            [f"{daemons}/master", "-c", self._config],
+            [f"{daemons}/master", "-c", self.config],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait_greeting(self._master)
 
@@ -130,7 +130,7 @@ class Postfix(Mta):
         mail_file = self.directory / "submission"
         mail_file.write_bytes(mail.replace(b"\r\n", b"\n"))
         with mail_file.open("rb") as stdin:
-            procs.run([needs.program("sendmail"), "-C", self._config, "-i",
+            procs.run([needs.program("sendmail"), "-C", self.config, "-i",
                        "-f", sender, recipient], stdin=stdin)
         mail_file.unlink()
 

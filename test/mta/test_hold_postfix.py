@@ -33,15 +33,16 @@ class _PostfixCase(MtaCase):
             smtpd_sasl_auth_enable="yes")
         account = pwd.getpwnam(daemon.USER)
         socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+        cls.release = release.Release(cls.scratch / "release", {
+            "hold": {"mta": [f"postfix:{mta.config}"]}})
         settings = daemon.merged(
             holdcases.SETTINGS, cls.SETTINGS,
-            release.settings(cls.scratch, [mta.name_for_release()]))
+            cls.release.settings)
         served = cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database,
             socket=f"unix:{socket}/milter.sock", **settings))
         cls.enterClassContext(mta)
-        cls.release = cls.enterClassContext(
-            release.Release(served.config_file))
+        cls.enterClassContext(cls.release)
         return served, mta
 
     def held(self):

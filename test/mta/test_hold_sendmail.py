@@ -23,16 +23,16 @@ class SendmailHoldCase(holdcases.HoldTests, MtaCase):
     @classmethod
     def enter_mta(cls):
         directory = cls.scratch / "sendmail"
-        settings = daemon.merged(holdcases.SETTINGS, release.settings(
-            cls.scratch, [f"sendmail:{directory}/sendmail.cf"]),
-            {"hold": {"sendmail": f"{directory}/sendmail.sh"}})
+        cls.release = release.Release(cls.scratch / "release", {"hold": {
+            "mta": [f"sendmail:{directory}/sendmail.cf"],
+            "sendmail": f"{directory}/sendmail.sh"}})
+        settings = daemon.merged(holdcases.SETTINGS, cls.release.settings)
         served = cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database, **settings))
         socket = served.socket.removeprefix("unix:")
         mta = cls.enterClassContext(sendmail.Sendmail(
             directory, cls.sink.port, f"local:{socket}"))
-        cls.release = cls.enterClassContext(
-            release.Release(served.config_file))
+        cls.enterClassContext(cls.release)
         return served, mta
 
     def held(self):
