@@ -12,12 +12,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/daemonize.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "supervisor/check_mta.h"
 #include "supervisor/child.h"
-#include "supervisor/daemonize.h"
 #include "supervisor/instance.h"
 #include "supervisor/supervisor.h"
 

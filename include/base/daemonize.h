@@ -2,8 +2,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#ifndef SUPERVISOR_DAEMONIZE_H
-#define SUPERVISOR_DAEMONIZE_H
+#ifndef BASE_DAEMONIZE_H
+#define BASE_DAEMONIZE_H
 
 #include "base/error.h"
 

@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#include "supervisor/daemonize.h"
+#include "base/daemonize.h"
 
 #include <errno.h>
 #include <fcntl.h>
