@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/unixsock.h"
 #include "config/config.h"
 
 /* Makes one directory and gives it to the owner, as root only; elsewhere it
@@ -87,12 +87,8 @@ static enum error_code
 make_socket_directory(const struct config *config, struct error *err)
 {
 	const char *path = socket_path(config);
-	char copy[PATH_MAX];
 
-	if (path == NULL)
-		return ERROR_NONE;
-	snprintf(copy, sizeof copy, "%s", path);
-	return make_directory(dirname(copy), geteuid(), getegid(), err);
+	return path == NULL ? ERROR_NONE : unixsock_make_directory(path, err);
 }
 
 enum error_code

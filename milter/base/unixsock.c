@@ -1,0 +1,73 @@
+/* unixsock - where a service listens: a socket file that is its own
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "base/unixsock.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+enum error_code
+unixsock_make_directory(const char *path, struct error *err)
+{
+	char copy[PATH_MAX];
+	const char *directory;
+
+	snprintf(copy, sizeof copy, "%s", path);
+	directory = dirname(copy);
+	if (geteuid() == 0 && mkdir(directory, 0755) < 0 && errno != EEXIST)
+		return error_sys(err, errno, "making the directory %s",
+		    directory);
+	return ERROR_NONE;
+}
+
+/* 0 if somebody answers there, else why not. */
+static int
+try_connect(const char *path, int type)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, why = 0;
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address,
+	    sizeof address) < 0)
+		why = errno;
+	fd_close(&fd);
+	/* Its backlog is full, so somebody is there. */
+	return why == EAGAIN ? 0 : why;
+}
+
+enum error_code
+unixsock_remove_stale(const char *path, int type, struct error *err)
+{
+	struct stat st;
+	int why;
+
+	if (lstat(path, &st) < 0)
+		return ERROR_NONE;
+	if (!S_ISSOCK(st.st_mode))
+		return error_set(err, ERROR_INPUT,
+		    "%s exists and is not a socket", path);
+	why = try_connect(path, type);
+	if (why == 0)
+		return error_set(err, ERROR_LIMIT,
+		    "another process listens on %s", path);
+	if (why != ECONNREFUSED)
+		return error_sys(err, why, "%s", path);
+	if (unlink(path) < 0)
+		return error_sys(err, errno, "removing the stale socket %s",
+		    path);
+	return ERROR_NONE;
+}
