@@ -1,0 +1,39 @@
+/* command - runs one of the MTA's programs, within bounds
+ *
+ * Without a shell; with an environment of ours (a fixed PATH, UTC, the C
+ * locale, so that what it prints can be read); /dev/null as its input and a
+ * pipe for each of its outputs, and nothing else that is open here; in a
+ * session of its own, which is killed when its time is up.  Its output is
+ * handed on line by line and kept nowhere.
+ *
+ * Single-threaded.  A program that hangs in the kernel (a dead disk) outlasts
+ * SIGKILL, and so command_run() waits for it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef RELEASE_COMMAND_H
+#define RELEASE_COMMAND_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* A line of output without its end.  Over COMMAND_LINE - 1 bytes it is cut;
+ * NUL bytes come as '?'. */
+#define COMMAND_LINE 4096
+typedef void command_line_function(void *context, const char *line);
+
+struct command {
+	const char *const *argv;	/* ends with NULL; [0] is in PATH */
+	int64_t limit;			/* how long it may run */
+	command_line_function *output;
+	command_line_function *complaint;	/* its standard error */
+	void *context;
+};
+
+/* Runs it to its end.  ERROR_NONE: *status_r is as wait(2) has it.
+ * ERROR_TIMEOUT: it was killed. */
+CHECK_RESULT enum error_code command_run(const struct command *command,
+    int *status_r, struct error *err);
+
+#endif

@@ -1,0 +1,164 @@
+/* main - vscan-release's command line
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/daemonize.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "release/service.h"
+
+struct options {
+	const char *path;
+	bool foreground;
+	bool test;
+	bool version;
+};
+
+static const char usage[] =
+    "usage: vscan-release [-c FILE] [-f] [-t] [-V]\n"
+    "  -c, --config FILE   vscan-milter's configuration ("
+    CONFIG_DEFAULT_PATH ")\n"
+    "  -f, --foreground    stay in the foreground\n"
+    "  -t, --test          check the configuration and exit\n"
+    "  -V, --version       print the version and exit\n";
+
+/* Returns 0, the exit status for a wrong command line, or -1 for help. */
+static int
+parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option names[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "test", no_argument, NULL, 't' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:ftVh", names, NULL)) !=
+	    -1) {
+		if (option == 'c')
+			options->path = optarg;
+		else if (option == 'f')
+			options->foreground = true;
+		else if (option == 't')
+			options->test = true;
+		else if (option == 'V')
+			options->version = true;
+		else {
+			fputs(usage, option == 'h' ? stdout : stderr);
+			return option == 'h' ? -1 : EX_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "vscan-release: unexpected argument \"%s\"\n"
+		    "%s", argv[optind], usage);
+		return EX_USAGE;
+	}
+	return 0;
+}
+
+static int
+complain(const struct error *err, int status)
+{
+	fprintf(stderr, "vscan-release: %s\n", err->text);
+	return status;
+}
+
+static void
+block_signals(void)
+{
+	sigset_t handled;
+
+	sigemptyset(&handled);
+	sigaddset(&handled, SIGTERM);
+	sigaddset(&handled, SIGINT);
+	sigprocmask(SIG_BLOCK, &handled, NULL);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static enum error_code
+serve(const struct config *config, bool foreground, struct error *err)
+{
+	struct service service;
+	enum error_code code = ERROR_NONE;
+	int ready = -1;
+
+	block_signals();
+	umask(022);
+	if (!foreground)
+		code = daemonize(&ready, err);
+	if (code == ERROR_NONE)
+		code = service_open(&service, config, err);
+	if (code != ERROR_NONE)
+		return code;
+	log_open("vscan-release", (enum log_target)config->log_target,
+	    config->log_facility, (enum log_level)config->log_level);
+	log_msg(LOG_LEVEL_NOTICE, "listening on %s for %s",
+	    config->hold_release_socket, service.account.name);
+	daemonize_ready(&ready);
+	code = service_run(&service, err);
+	service_close(&service);
+	log_msg(LOG_LEVEL_NOTICE, "ended");
+	return code;
+}
+
+static int
+run(const struct config *config, const struct options *options)
+{
+	enum error_code code;
+	struct error err;
+
+	if (options->test) {
+		printf("%s: no mistakes found\n", options->path);
+		return EX_OK;
+	}
+	if (geteuid() != 0) {
+		fprintf(stderr, "vscan-release: only root can release mail: "
+		    "start it as root\n");
+		return EX_NOPERM;
+	}
+	if (!options->foreground && config->log_target == LOG_TARGET_STDERR) {
+		fprintf(stderr, "vscan-release: log.target = \"stderr\" needs "
+		    "-f: in the background nobody reads it\n");
+		return EX_CONFIG;
+	}
+	code = serve(config, options->foreground, &err);
+	if (code == ERROR_NONE)
+		return EX_OK;
+	return complain(&err, code == ERROR_INPUT ? EX_CONFIG : EX_OSERR);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { .path = CONFIG_DEFAULT_PATH };
+	struct config *config;
+	struct error err;
+	int status;
+
+	status = parse_options(argc, argv, &options);
+	if (status != 0)
+		return status < 0 ? EX_OK : status;
+	if (options.version) {
+		printf("vscan-release %s\n", VSCAN_VERSION);
+		return EX_OK;
+	}
+	if (config_load(options.path, &config, &err) != ERROR_NONE)
+		return complain(&err, EX_CONFIG);
+	status = run(config, &options);
+	config_destroy(&config);
+	return status;
+}
