@@ -39,6 +39,12 @@ CHECK_RESULT enum error_code fd_reopen_readonly(int fd, int *fd_r,
 CHECK_RESULT enum error_code fd_write_at(int fd, const void *data, size_t len,
     uint64_t offset, struct error *err);
 
+/* The rest of a file or stream, NUL-terminated, for free(); ERROR_LIMIT if
+ * it is over 4 MB.  name stands in messages. */
+#define FD_TEXT_MAX (4 * 1024 * 1024)
+CHECK_RESULT enum error_code fd_read_text(int fd, const char *name,
+    char **text_r, struct error *err);
+
 /* Makes fd known as target without close-on-exec.  For use between fork and
  * exec. */
 CHECK_RESULT enum error_code fd_move_to(int fd, int target,

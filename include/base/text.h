@@ -19,6 +19,9 @@ char *text_field(char *out, size_t size, const char *s);
 /* Copies s, each control or non-ASCII byte as '?'; spaces stay. */
 char *text_line(char *out, size_t size, const char *s);
 
+/* Cuts the blanks off both ends of text, in place. */
+char *text_trim(char *text);
+
 /* True if s is a name that a signature may have: [A-Za-z0-9._:/()-]{1,128}.
  * Nothing else that a worker claims reaches a log, header or reply. */
 bool text_is_signature_name(const char *s);

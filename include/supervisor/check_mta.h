@@ -139,16 +139,8 @@ struct check_mta_filter {
 	const char *end;
 };
 
-/* Takes the first line off *text, with those that continue it.  NULL at the
- * end; a comment is an empty line. */
-char *check_mta_next_line(char **text);
-
 /* What stands behind the X.  False if it has no name. */
 bool check_mta_parse_filter(char *line, struct check_mta_filter *filter_r);
-
-/* The value of option name in a line "O name=value"; NULL if it is another
- * line. */
-char *check_mta_option(char *line, const char *name);
 
 /* True if name is in a list of filters. */
 bool check_mta_in_list(const char *list, const char *name);

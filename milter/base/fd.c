@@ -122,3 +122,32 @@ fd_close_from(int lowest)
 	for (int fd = lowest; fd < (int)sysconf(_SC_OPEN_MAX); fd++)
 		close(fd);
 }
+
+enum error_code
+fd_read_text(int fd, const char *name, char **text_r, struct error *err)
+{
+	size_t len = 0, size = 0;
+	char *text = NULL;
+	ssize_t n;
+
+	*text_r = NULL;
+	do {
+		if (len + 1 >= size) {
+			size = size == 0 ? 16384 : 2 * size;
+			text = realloc(text, size);
+			if (text == NULL)
+				abort();
+		}
+		n = read(fd, text + len, size - len - 1);
+		if (n > 0)
+			len += (size_t)n;
+	} while ((n > 0 && len <= FD_TEXT_MAX) || (n < 0 && errno == EINTR));
+	text[len] = '\0';
+	if (n == 0) {
+		*text_r = text;
+		return ERROR_NONE;
+	}
+	free(text);
+	return n < 0 ? error_sys(err, errno, "%s", name)
+		     : error_set(err, ERROR_LIMIT, "%s: over 4 MB", name);
+}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define NAME_MAX_LENGTH 128
+#define BLANKS " \t\r\n"
 
 char *
 text_field(char *out, size_t size, const char *s)
@@ -35,6 +36,18 @@ text_line(char *out, size_t size, const char *s)
 	}
 	out[i] = '\0';
 	return out;
+}
+
+char *
+text_trim(char *text)
+{
+	size_t len;
+
+	text += strspn(text, BLANKS);
+	len = strlen(text);
+	while (len > 0 && strchr(BLANKS, text[len - 1]) != NULL)
+		text[--len] = '\0';
+	return text;
 }
 
 bool

@@ -1,44 +1,13 @@
-/* check_mta_cf - takes apart the lines of sendmail.cf
+/* check_mta_cf - what sendmail.cf says of milters
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #include <string.h>
-#include <strings.h>
 
+#include "base/text.h"
 #include "check_mta_internal.h"
 
 #define BLANKS " \t\r\n"
-
-/* A comment begins the line, or follows a blank. */
-static void
-cut_comment(char *line)
-{
-	for (char *p = line; *p != '\0'; p++)
-		if (*p == '#' && (p == line || p[-1] == ' ' || p[-1] == '\t')) {
-			*p = '\0';
-			return;
-		}
-}
-
-char *
-check_mta_next_line(char **text)
-{
-	char *line = *text, *end = line;
-
-	if (*line == '\0')
-		return NULL;
-	while ((end = strchr(end, '\n')) != NULL &&
-	    (end[1] == ' ' || end[1] == '\t'))
-		*end = ' ';
-	if (end == NULL)
-		*text = line + strlen(line);
-	else {
-		*text = end + 1;
-		*end = '\0';
-	}
-	cut_comment(line);
-	return line;
-}
 
 /* "C:5m;S:10s": the last of each counts. */
 static void
@@ -47,11 +16,11 @@ take_timeouts(char *list, struct check_mta_filter *filter)
 	char *part, *value;
 
 	while ((part = strsep(&list, ";")) != NULL) {
-		part = check_mta_trim(part);
+		part = text_trim(part);
 		value = strchr(part, ':');
 		if (value == NULL)
 			continue;
-		value = check_mta_trim(value + 1);
+		value = text_trim(value + 1);
 		switch (part[0]) {
 		case 'C':
 			filter->connect = value;
@@ -80,11 +49,11 @@ check_mta_parse_filter(char *line, struct check_mta_filter *filter_r)
 	rest = line[len] == '\0' ? line + len : line + len + 1;
 	line[len] = '\0';
 	while ((field = strsep(&rest, ",")) != NULL) {
-		field = check_mta_trim(field);
+		field = text_trim(field);
 		value = strchr(field, '=');
 		if (value == NULL)
 			continue;
-		value = check_mta_trim(value + 1);
+		value = text_trim(value + 1);
 		if (field[0] == 'S')
 			filter_r->socket = value;
 		else if (field[0] == 'F')
@@ -93,21 +62,6 @@ check_mta_parse_filter(char *line, struct check_mta_filter *filter_r)
 			take_timeouts(value, filter_r);
 	}
 	return len > 0;
-}
-
-char *
-check_mta_option(char *line, const char *name)
-{
-	size_t len = strlen(name);
-
-	if (line[0] != 'O' || (line[1] != ' ' && line[1] != '\t'))
-		return NULL;
-	line = check_mta_trim(line + 1);
-	if (strncasecmp(line, name, len) != 0)
-		return NULL;
-	line += len;
-	line += strspn(line, BLANKS);
-	return *line == '=' ? check_mta_trim(line + 1) : NULL;
 }
 
 bool

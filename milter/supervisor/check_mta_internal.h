@@ -31,14 +31,6 @@ void check_mta_problem(struct check_mta_report *report, const char *fmt, ...)
 /* Frees the lines. */
 void check_mta_report_fini(struct check_mta_report *report);
 
-/* Cuts the blanks off both ends of text, in place. */
-char *check_mta_trim(char *text);
-
-/* The whole of a stream, NUL-terminated, for free(); ERROR_LIMIT over 4 MB.
- * name stands in messages. */
-CHECK_RESULT enum error_code check_mta_read(int fd, const char *name,
-    char **text_r, struct error *err);
-
 CHECK_RESULT enum error_code check_mta_postfix(
     struct check_mta_report *report, const char *directory,
     struct error *err);

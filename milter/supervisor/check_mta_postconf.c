@@ -4,22 +4,11 @@
  */
 #include <string.h>
 
+#include "base/text.h"
 #include "check_mta_internal.h"
 
 #define BLANKS " \t\r\n"
 #define SEPARATORS ", \t\r\n"
-
-char *
-check_mta_trim(char *text)
-{
-	size_t len;
-
-	text += strspn(text, BLANKS);
-	len = strlen(text);
-	while (len > 0 && strchr(BLANKS, text[len - 1]) != NULL)
-		text[--len] = '\0';
-	return text;
-}
 
 /* Splits NAME = VALUE; false if there is no "=" or no name. */
 static bool
@@ -30,8 +19,8 @@ split_assignment(char *text, const char **name_r, const char **value_r)
 	if (equals == NULL)
 		return false;
 	*equals = '\0';
-	*name_r = check_mta_trim(text);
-	*value_r = check_mta_trim(equals + 1);
+	*name_r = text_trim(text);
+	*value_r = text_trim(equals + 1);
 	return (*name_r)[0] != '\0';
 }
 
@@ -109,7 +98,7 @@ next_token(char **list)
 		return token;
 	if (end[-1] == '}')
 		end[-1] = '\0';
-	return check_mta_trim(token + 1);
+	return text_trim(token + 1);
 }
 
 static void

@@ -61,7 +61,7 @@ run_postconf(char *const *argv, char **text_r, struct error *err)
 		become_postconf(argv, pipe_fds[1]);
 	fd_close(&pipe_fds[1]);
 	code = child < 0 ? error_sys(err, errno, "fork")
-	    : check_mta_read(pipe_fds[0], "postconf", text_r, err);
+	    : fd_read_text(pipe_fds[0], "postconf", text_r, err);
 	fd_close(&pipe_fds[0]);
 	while (child > 0 && waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)

@@ -2,18 +2,15 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "check_mta_internal.h"
 
 #define LINE_MAX_LEN 4096
-#define READ_MAX ((size_t)4 << 20)
 
 /* Puts the line away; false if it was printed before. */
 static bool
@@ -88,33 +85,4 @@ check_mta_report_fini(struct check_mta_report *report)
 	free(report->lines);
 	report->lines = NULL;
 	report->count = 0;
-}
-
-enum error_code
-check_mta_read(int fd, const char *name, char **text_r, struct error *err)
-{
-	size_t len = 0, size = 0;
-	char *text = NULL;
-	ssize_t n;
-
-	*text_r = NULL;
-	do {
-		if (len + 1 >= size) {
-			size = size == 0 ? 16384 : 2 * size;
-			text = realloc(text, size);
-			if (text == NULL)
-				abort();
-		}
-		n = read(fd, text + len, size - len - 1);
-		if (n > 0)
-			len += (size_t)n;
-	} while ((n > 0 && len <= READ_MAX) || (n < 0 && errno == EINTR));
-	text[len] = '\0';
-	if (n == 0) {
-		*text_r = text;
-		return ERROR_NONE;
-	}
-	free(text);
-	return n < 0 ? error_sys(err, errno, "%s", name)
-		     : error_set(err, ERROR_LIMIT, "%s: over 4 MB", name);
 }

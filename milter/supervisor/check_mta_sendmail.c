@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "check_mta_internal.h"
+#include "config/cf.h"
 
 /* One thing that an X line sets. */
 struct part {
@@ -109,13 +110,13 @@ daemon_filters(char *options)
 static void
 take_lists(char *line, struct lists *lists)
 {
-	char *value = check_mta_option(line, "InputMailFilters");
+	char *value = cf_option(line, "InputMailFilters");
 
 	if (value != NULL) {
 		lists->global = value;
 		return;
 	}
-	value = check_mta_option(line, "DaemonPortOptions");
+	value = cf_option(line, "DaemonPortOptions");
 	value = value == NULL ? NULL : daemon_filters(value);
 	if (value != NULL &&
 	    lists->count < sizeof lists->daemons / sizeof lists->daemons[0])
@@ -163,7 +164,7 @@ judge_text(struct check_mta_report *report, const char *path, char *text,
 	bool version = false;
 	char *line;
 
-	while ((line = check_mta_next_line(&text)) != NULL) {
+	while ((line = cf_next_line(&text)) != NULL) {
 		if (line[0] == 'V' && line[1] >= '0' && line[1] <= '9')
 			version = true;
 		take_lists(line, &lists);
@@ -171,7 +172,7 @@ judge_text(struct check_mta_report *report, const char *path, char *text,
 	if (!version)
 		return error_set(err, ERROR_INPUT, "%s: not a sendmail.cf "
 		    "(it has no V line)", path);
-	while ((line = check_mta_next_line(&again)) != NULL)
+	while ((line = cf_next_line(&again)) != NULL)
 		take_filter(report, path, line, &lists);
 	if (report->asking == asking)
 		check_mta_note(report, "%s: no X line has our socket, %s",
@@ -190,7 +191,7 @@ check_mta_sendmail(struct check_mta_report *report, const char *path,
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_sys(err, errno, "%s", path);
-	code = check_mta_read(fd, path, &text, err);
+	code = fd_read_text(fd, path, &text, err);
 	fd_close(&fd);
 	if (code != ERROR_NONE)
 		return code;

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "config/cf.h"
 #include "supervisor/check_mta.h"
 #include "support.h"
 
@@ -219,13 +220,12 @@ test_check_mta_joins_lines_and_leaves_comments_out(void **state)
 	    "\nO A#b=c\n  d"), *rest = text;
 
 	(void)state;
-	assert_string_equal(check_mta_next_line(&rest), "V10/Test");
-	assert_string_equal(check_mta_next_line(&rest), "");
-	assert_string_equal(check_mta_next_line(&rest),
-	    "Xv, S=unix:/x, \tF=T ");
-	assert_string_equal(check_mta_next_line(&rest), "");
-	assert_string_equal(check_mta_next_line(&rest), "O A#b=c   d");
-	assert_null(check_mta_next_line(&rest));
+	assert_string_equal(cf_next_line(&rest), "V10/Test");
+	assert_string_equal(cf_next_line(&rest), "");
+	assert_string_equal(cf_next_line(&rest), "Xv, S=unix:/x, \tF=T ");
+	assert_string_equal(cf_next_line(&rest), "");
+	assert_string_equal(cf_next_line(&rest), "O A#b=c   d");
+	assert_null(cf_next_line(&rest));
 	free(text);
 }
 
@@ -249,7 +249,7 @@ test_check_mta_finds_options_and_names_in_lists(void **state)
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		char *line = copy_of(cases[i].line);
 
-		assert_true(same(check_mta_option(line, "InputMailFilters"),
+		assert_true(same(cf_option(line, "InputMailFilters"),
 		    cases[i].value));
 		free(line);
 	}
