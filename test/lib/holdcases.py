@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """Held mail, in whichever MTA: accepted at once, delivered if it is clean.
 
-The reply deadline of a submission is 4 s here, of which the last second is
-for making the mail safe on disk; the scans take 8 s.
+The reply deadline of a submission is 3 s here, of which the last second is
+for making the mail safe on disk; the scans take 6 s.
 """
 
+import os
 import time
 
 import mails
 import signatures
 from waiting import wait_until
 
-SCAN_SECONDS = 8
-DEADLINE = 4.0
+SCAN_SECONDS = 6
+DEADLINE = 3.0
 LATENESS = 0.5 + 1.0
 RELEASED_WITHIN = 3.0
 
 SETTINGS = {
-    "deadline": {"reply": "2s", "reply_submission": "4s",
-                 "reply_local": "4s"},
+    "deadline": {"reply": "2s", "reply_submission": "3s",
+                 "reply_local": "3s"},
     "action": {"late_submission": "hold"},
     "hold": {"commit": "1s"},
     "drain_timeout": "1s",
@@ -40,13 +41,14 @@ def slow_infected():
 
 class HoldTests:
     """To be mixed into an MtaCase that has submit(mail) for an authenticated
-    client, held() for the queue IDs in quarantine, .release, and .queued() for
-    all queue IDs."""
+    client, held() for the queue IDs in quarantine, and .release."""
+
+    files = frozenset()
 
     def hold(self, mail):
         """Submits it; returns its line in the log once it is held."""
         since = self.daemon.mark()
-        before = set(self.held())
+        before, spooled = set(self.held()), self.spooled()
         answer = self.submit(mail)
         self.assertEqual(answer.code, 250, answer)
         self.assertLess(answer.seconds, DEADLINE + LATENESS)
@@ -56,7 +58,13 @@ class HoldTests:
         wait_until("a mail in quarantine",
                    lambda: len(set(self.held()) - before) == 1)
         self.assert_not_delivered(mail)
+        self.files = self.spooled() - spooled
+        self.assertEqual(len(self.files), 2)
         return line
+
+    def spooled(self):
+        """The names of the files of held mail."""
+        return set(os.listdir(self.daemon.state / "held"))
 
     def wait_scanned(self, line, count=1):
         """Waits for the end of its scan; returns when that was seen."""
@@ -75,9 +83,9 @@ class HoldTests:
         self.assertEqual(len(self.sink.holding(self.own_word(mail))), 1)
 
     def assert_forgotten(self):
-        """Nothing of it is left in our directory."""
-        spool = self.daemon.state / "held"
-        wait_until("an empty spool", lambda: not list(spool.iterdir()))
+        """Nothing of what hold() held last is left in our directory."""
+        wait_until("the end of its files",
+                   lambda: not self.files & self.spooled())
 
     def assert_left(self, mail, queue_ids):
         """It stays in quarantine and is forgotten by us."""

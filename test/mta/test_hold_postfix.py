@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """Held mail in a real Postfix, let out by the real vscan-release."""
 
+import os
 import pathlib
 import pwd
+import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -14,6 +16,7 @@ import mails
 import needs
 import postfix
 import release
+import signatures
 import smtpclient
 import testmain
 from daemoncase import MtaCase
@@ -62,12 +65,13 @@ class PostfixHoldCase(holdcases.HoldTests, _PostfixCase):
 
     def test_local_submission_is_held_and_delivered(self):
         mail = holdcases.slow_clean()
-        sender = f"{mails.token()}@local.example"
+        sender, spooled = f"{mails.token()}@local.example", self.spooled()
         self.mta.submit(mail, sender, mails.RECIPIENT)
         line = self.daemon.wait_message(sender)
         self.assertEqual((line.verdict, line.action), ("late", "hold"))
         wait_until("an empty maildrop",
                    lambda: not self.mta.waiting_in("maildrop"))
+        self.files = self.spooled() - spooled
         self.assert_released(mail, self.wait_scanned(line))
         self.assertEqual(len(self.daemon.scans(line.key)), 1)
 
@@ -108,6 +112,30 @@ class PostfixDeleteCase(_PostfixCase):
         self.assertEqual((line.virus, line.action),
                          ("hold-disk", "tempfail"))
         self.assertEqual(self.held(), [])
+
+
+class PostfixErrorCase(_PostfixCase):
+    """action.error = "hold": mail that nobody can scan at the moment."""
+
+    SETTINGS = {"action": {"error": "hold"}}
+
+    def test_mail_is_held_until_there_is_an_engine_again(self):
+        broken = self.database / "broken.ndb"
+        broken.write_text("no signature\n")
+        os.kill(self.daemon.engine(), signal.SIGKILL)
+        self.daemon.wait_log("no engine in service")
+        clean = mails.plain()
+        infected = mails.plain(signatures.EICAR + b"\r\n")
+        for mail in (clean, infected):
+            answer = self.deliver(mail)
+            self.assertEqual(answer.code, 250, answer)
+        wait_until("both mails in quarantine", lambda: len(self.held()) == 2)
+        broken.unlink()
+        self.daemon.reload()
+        self.sink.wait_for(self.own_word(clean), 30)
+        self.daemon.wait_log("held: .*verdict=infected, .*action=leave")
+        self.assertEqual(len(self.held()), 1)
+        self.assert_not_delivered(infected)
 
 
 if __name__ == "__main__":
