@@ -5,6 +5,7 @@
 #ifndef BASE_PRIV_H
 #define BASE_PRIV_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -29,6 +30,13 @@ CHECK_RESULT enum error_code priv_find(const char *user,
  * user than root it only checks that it is that account already. */
 CHECK_RESULT enum error_code priv_drop(const struct priv_account *account,
     struct error *err);
+
+/* For a service that stays root: gives up all capabilities but these
+ * (linux/capability.h), for good and in all that it starts, and sets
+ * no_new_privs.  ERROR_SYSTEM, with nothing given up, where it isn't allowed
+ * even that. */
+CHECK_RESULT enum error_code priv_keep_only(const unsigned *capabilities,
+    size_t count, struct error *err);
 
 /* Empties every capability set, the bounding set too, and sets
  * no_new_privs.  For a worker, which is root of its own namespace only. */

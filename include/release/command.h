@@ -17,18 +17,14 @@
 #include <stdint.h>
 
 #include "base/error.h"
-
-/* A line of output without its end.  Over COMMAND_LINE - 1 bytes it is cut;
- * NUL bytes come as '?'. */
-#define COMMAND_LINE 4096
-typedef void command_line_function(void *context, const char *line);
+#include "release/lines.h"
 
 struct command {
 	const char *const *argv;	/* ends with NULL; [0] is in PATH */
 	int64_t limit;			/* how long it may run */
-	command_line_function *output;
-	command_line_function *complaint;	/* its standard error */
-	void *context;
+	lines_function *output;
+	lines_function *complaint;	/* its standard error */
+	void *context;			/* for both */
 };
 
 /* Runs it to its end.  ERROR_NONE: *status_r is as wait(2) has it.

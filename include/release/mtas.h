@@ -5,6 +5,8 @@
 #ifndef RELEASE_MTAS_H
 #define RELEASE_MTAS_H
 
+#include <stdbool.h>
+
 #include "hold/release.h"
 
 struct config;
@@ -16,5 +18,8 @@ struct config;
  * RELEASE_ABSENT. */
 const char *mtas_act(const struct config *config, enum release_verb verb,
     const struct release_mail *mail, struct release_reply *reply_r);
+
+/* mta as hold.mta has it. */
+bool mtas_is_postfix(const char *mta);
 
 #endif

@@ -37,7 +37,7 @@ struct postcat {
 
 void postcat_init(struct postcat *postcat, const struct release_mail *meant);
 
-/* The next line, without its end.  A command_line_function. */
+/* The next line, without its end (a lines_function). */
 void postcat_take_line(void *postcat, const char *line);
 
 #endif

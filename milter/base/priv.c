@@ -58,6 +58,20 @@ priv_drop_capabilities(struct error *err)
 	return ERROR_NONE;
 }
 
+enum error_code
+priv_keep_only(const unsigned *capabilities, size_t count, struct error *err)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < count; i++)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED |
+		    CAPNG_BOUNDING_SET, capabilities[i]);
+	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
+		return error_sys(err, errno, "giving up capabilities");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_sys(err, errno, "no_new_privs");
+	return ERROR_NONE;
+}
+
 /* setresuid(2) must fail now for every way back to root. */
 static enum error_code
 check_gone(const struct priv_account *account, struct error *err)

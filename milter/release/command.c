@@ -31,13 +31,10 @@ static char locale_variable[] = "LC_ALL=C";
 static char *environment[] = { path_variable, zone_variable, locale_variable,
 	NULL };
 
-/* One output of the program, cut into lines. */
+/* One output of the program. */
 struct stream {
 	int fd;
-	command_line_function *take;
-	void *context;
-	size_t len;
-	char line[COMMAND_LINE];
+	struct lines lines;
 };
 
 struct child {
@@ -112,9 +109,9 @@ start(const struct command *command, struct child *child, struct error *err)
 	enum error_code code;
 	int output = -1, complaint = -1;
 
-	child->output.take = command->output;
-	child->complaint.take = command->complaint;
-	child->output.context = child->complaint.context = command->context;
+	lines_init(&child->output.lines, command->output, command->context);
+	lines_init(&child->complaint.lines, command->complaint,
+	    command->context);
 	code = open_pipe(&child->output, &output, err);
 	if (code == ERROR_NONE)
 		code = open_pipe(&child->complaint, &complaint, err);
@@ -123,26 +120,6 @@ start(const struct command *command, struct child *child, struct error *err)
 	fd_close(&output);
 	fd_close(&complaint);
 	return code;
-}
-
-static void
-end_line(struct stream *stream)
-{
-	stream->line[stream->len] = '\0';
-	stream->len = 0;
-	if (stream->take != NULL)
-		stream->take(stream->context, stream->line);
-}
-
-static void
-take_bytes(struct stream *stream, const char *bytes, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (bytes[i] == '\n')
-			end_line(stream);
-		else if (stream->len < sizeof stream->line - 1)
-			stream->line[stream->len++] = bytes[i] == '\0' ? '?'
-			    : bytes[i];
 }
 
 /* Reads once.  False if nothing is there now; at the end of file it is closed,
@@ -157,7 +134,7 @@ read_stream(struct stream *stream)
 		return false;
 	n = read(stream->fd, room, sizeof room);
 	if (n > 0) {
-		take_bytes(stream, room, (size_t)n);
+		lines_feed(&stream->lines, room, (size_t)n);
 		return true;
 	}
 	if (n == 0 || (errno != EAGAIN && errno != EINTR))
@@ -221,10 +198,8 @@ command_run(const struct command *command, int *status_r, struct error *err)
 		code = attend(&child, monotime_after(command->limit), &why);
 	if (child.pid > 0)
 		reaped = reap(&child, code != ERROR_NONE, status_r, err);
-	if (child.output.len > 0)
-		end_line(&child.output);
-	if (child.complaint.len > 0)
-		end_line(&child.complaint);
+	lines_finish(&child.output.lines);
+	lines_finish(&child.complaint.lines);
 	fd_close(&child.output.fd);
 	fd_close(&child.complaint.fd);
 	fd_close(&child.pidfd);

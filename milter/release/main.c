@@ -2,19 +2,20 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#include <errno.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/daemonize.h"
 #include "base/log.h"
+#include "base/priv.h"
 #include "config/config.h"
+#include "release/mtas.h"
 #include "release/service.h"
 
 struct options {
@@ -89,6 +90,24 @@ block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Postfix's programs need root's rights to files, and become the account
+ * postfix.  Sendmail delivers mail in what it starts, as anybody and by any
+ * program that an administrator or user has set up: so it keeps all. */
+static void
+confine(const struct config *config)
+{
+	static const unsigned for_postfix[] = { CAP_DAC_OVERRIDE, CAP_SETUID,
+		CAP_SETGID };
+	struct error err;
+
+	for (size_t i = 0; i < config->hold_mta.count; i++)
+		if (!mtas_is_postfix(config->hold_mta.items[i]))
+			return;
+	if (priv_keep_only(for_postfix,
+	    sizeof for_postfix / sizeof *for_postfix, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_WARNING, "not confined", &err);
+}
+
 static enum error_code
 serve(const struct config *config, bool foreground, struct error *err)
 {
@@ -106,6 +125,7 @@ serve(const struct config *config, bool foreground, struct error *err)
 		return code;
 	log_open("vscan-release", (enum log_target)config->log_target,
 	    config->log_facility, (enum log_level)config->log_level);
+	confine(config);
 	log_msg(LOG_LEVEL_NOTICE, "listening on %s for %s",
 	    config->hold_release_socket, service.account.name);
 	daemonize_ready(&ready);

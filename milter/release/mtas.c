@@ -9,15 +9,35 @@
 #include "config/config.h"
 #include "release/answer.h"
 #include "release/postfix.h"
+#include "release/sendmail.h"
 
-#define POSTFIX "postfix:"
+/* What stands behind the kind; NULL if it is of another kind. */
+static const char *
+place_of(const char *mta, const char *kind)
+{
+	size_t len = strlen(kind);
+
+	return strncmp(mta, kind, len) == 0 ? mta + len : NULL;
+}
+
+bool
+mtas_is_postfix(const char *mta)
+{
+	return place_of(mta, "postfix:") != NULL;
+}
 
 static void
-ask(const char *mta, enum release_verb verb, const struct release_mail *mail,
-    struct release_reply *reply_r)
+ask(const struct config *config, const char *mta, enum release_verb verb,
+    const struct release_mail *mail, struct release_reply *reply_r)
 {
-	if (strncmp(mta, POSTFIX, strlen(POSTFIX)) == 0)
-		postfix_act(mta + strlen(POSTFIX), verb, mail, reply_r);
+	const char *postfix = place_of(mta, "postfix:");
+	const char *sendmail = place_of(mta, "sendmail:");
+
+	if (postfix != NULL)
+		postfix_act(postfix, verb, mail, reply_r);
+	else if (sendmail != NULL)
+		sendmail_act(config->hold_sendmail, sendmail, verb, mail,
+		    reply_r);
 	else
 		answer(reply_r, RELEASE_FAILED, "not a known kind of MTA");
 }
@@ -47,7 +67,7 @@ mtas_act(const struct config *config, enum release_verb verb,
 		const char *mta = config->hold_mta.items[i];
 		struct release_reply reply;
 
-		ask(mta, verb, mail, &reply);
+		ask(config, mta, verb, mail, &reply);
 		if (reply.result == RELEASE_DONE ||
 		    reply.result == RELEASE_NOT_HELD) {
 			*reply_r = reply;

@@ -6,66 +6,14 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/monotime.h"
-#include "base/text.h"
 #include "release/answer.h"
-#include "release/command.h"
 #include "release/postcat.h"
+#include "release/tool.h"
 
 #define LOOK_LIMIT (10 * MONOTIME_S)
 #define ACT_LIMIT (30 * MONOTIME_S)
-
-/* One run of a program: what its output is to be, and what it complained. */
-struct run {
-	command_line_function *output;
-	void *context;
-	const char *expected;	/* a text in its complaints, or NULL */
-	bool said_expected;
-	char last[200];		/* its last complaint */
-};
-
-static void
-take_output(void *context, const char *line)
-{
-	struct run *run = context;
-
-	if (run->output != NULL)
-		run->output(run->context, line);
-}
-
-static void
-take_complaint(void *context, const char *line)
-{
-	struct run *run = context;
-
-	if (run->expected != NULL && strstr(line, run->expected) != NULL)
-		run->said_expected = true;
-	text_line(run->last, sizeof run->last, line);
-}
-
-/* True if it ended with exit status 0; else run->last says why not. */
-static bool
-run_program(struct run *run, int64_t limit, const char *const *argv)
-{
-	const struct command command = { .argv = argv, .limit = limit,
-		.output = take_output, .complaint = take_complaint,
-		.context = run };
-	struct error err;
-	int status;
-
-	run->said_expected = false;
-	run->last[0] = '\0';
-	if (command_run(&command, &status, &err) != ERROR_NONE)
-		text_line(run->last, sizeof run->last, err.text);
-	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return true;
-	else if (run->last[0] == '\0')
-		snprintf(run->last, sizeof run->last,
-		    "%s failed, status %#x", argv[0], (unsigned)status);
-	return false;
-}
 
 /* While a mail is received it lies in "incoming", without its last headers;
  * what has been released passes through there for a moment, too.  So of a mail
@@ -90,17 +38,17 @@ look(const char *directory, const struct release_mail *mail,
 	const char *const argv[] = { "postcat", "-c", directory, "-eh", "-q",
 		mail->queue_id, NULL };
 	struct postcat seen;
-	struct run run = { .output = postcat_take_line, .context = &seen,
+	struct tool tool = { .output = postcat_take_line, .context = &seen,
 		.expected = "No such file or directory" };
 	char why[160];
 
 	postcat_init(&seen, mail);
-	if (!run_program(&run, LOOK_LIMIT, argv)) {
-		if (run.said_expected &&
-		    strstr(run.last, "open queue file") != NULL)
+	if (!tool_run(&tool, LOOK_LIMIT, argv)) {
+		if (tool.said_expected &&
+		    strstr(tool.last, "open queue file") != NULL)
 			answer(reply_r, RELEASE_ABSENT, "%s", "");
 		else
-			answer(reply_r, RELEASE_FAILED, "%s", run.last);
+			answer(reply_r, RELEASE_FAILED, "%s", tool.last);
 	} else if (!is_settled(&seen))
 		answer(reply_r, RELEASE_ABSENT, "it is still being received");
 	else if (!identity_holds(&seen.identity, why, sizeof why))
@@ -118,17 +66,17 @@ look(const char *directory, const struct release_mail *mail,
  * somebody else may have been faster. */
 static bool
 act(const char *directory, const struct release_mail *mail,
-    const char *const *argv, struct run *run, struct release_reply *reply_r)
+    const char *const *argv, struct tool *tool, struct release_reply *reply_r)
 {
-	bool ended_well = run_program(run, ACT_LIMIT, argv);
+	bool ended_well = tool_run(tool, ACT_LIMIT, argv);
 
-	if (run->said_expected)
+	if (tool->said_expected)
 		return true;
 	look(directory, mail, reply_r);
 	if (reply_r->result == RELEASE_DONE)
 		answer(reply_r, RELEASE_FAILED, "it is still held%s: %s",
 		    ended_well ? ", perhaps still being written" : "",
-		    run->last);
+		    tool->last);
 	return false;
 }
 
@@ -140,16 +88,16 @@ release(const char *directory, const struct release_mail *mail,
 		mail->queue_id, NULL };
 	const char *const deliver[] = { "postqueue", "-c", directory, "-i",
 		mail->queue_id, NULL };
-	struct run run = { .expected = ": released from hold" };
+	struct tool tool = { .expected = ": released from hold" };
 
-	if (!act(directory, mail, unhold, &run, reply_r))
+	if (!act(directory, mail, unhold, &tool, reply_r))
 		return;
-	run.expected = NULL;
-	if (run_program(&run, ACT_LIMIT, deliver))
+	tool.expected = NULL;
+	if (tool_run(&tool, ACT_LIMIT, deliver))
 		answer(reply_r, RELEASE_DONE, "%s", "");
 	else
 		answer(reply_r, RELEASE_FAILED, "it is released, but waits "
-		    "for Postfix to look through its queue: %s", run.last);
+		    "for Postfix to look through its queue: %s", tool.last);
 }
 
 static void
@@ -158,9 +106,9 @@ delete(const char *directory, const struct release_mail *mail,
 {
 	const char *const argv[] = { "postsuper", "-c", directory, "-d",
 		mail->queue_id, "hold", NULL };
-	struct run run = { .expected = ": removed" };
+	struct tool tool = { .expected = ": removed" };
 
-	if (act(directory, mail, argv, &run, reply_r))
+	if (act(directory, mail, argv, &tool, reply_r))
 		answer(reply_r, RELEASE_DONE, "%s", "");
 }
 

@@ -10,6 +10,7 @@ that is the test's.
 import fcntl
 import os
 import pathlib
+import shlex
 import shutil
 
 import needs
@@ -45,7 +46,7 @@ define(`confDONT_PROBE_INTERFACES', `True')
 define(`confTO_IDENT', `0')
 define(`confLOG_LEVEL', `14')
 define(`confDEF_USER_ID', `nobody')
-define(`QUEUE_DIR', `{directory}/queue')
+define(`QUEUE_DIR', `{queue}')
 define(`ALIAS_FILE', `')
 define(`STATUS_FILE', `{directory}/statistics')
 define(`HELP_FILE', `')
@@ -59,6 +60,7 @@ FEATURE(`promiscuous_relay')
 FEATURE(`no_default_msa')
 DAEMON_OPTIONS(`Family=inet, Address=127.0.0.1, Port={port}, Name=MTA')
 INPUT_MAIL_FILTER(`vscan', `S={milter}, F=T')
+{more}
 MAILER(`local')
 MAILER(`smtp')
 LOCAL_CONFIG
@@ -116,14 +118,16 @@ def _unpack(root):
 class Sendmail(Mta):
     """One daemon: up in the with block, down and gone after it."""
 
-    def __init__(self, directory, sink_port, milter):
-        """milter is the socket as Sendmail spells it (local:PATH)."""
+    def __init__(self, directory, sink_port, milter, queue=".", more=""):
+        """milter is the socket as Sendmail spells it (local:PATH); queue the
+        QUEUE_DIR below its queue directory, where it may end with a "*"; more
+        stands in its .mc file."""
         self._root = unpacked()
         self.directory = pathlib.Path(directory)
         self.port = ports.free_port()
         self.queue = self.directory / "queue"
         self.log_file = self.directory / "sendmail.log"
-        self._cf = self.directory / "sendmail.cf"
+        self.cf = self.directory / "sendmail.cf"
         self.directory.mkdir(mode=0o755)
         self.queue.mkdir(mode=0o700)
         (self.directory / "dev").mkdir()
@@ -132,7 +136,8 @@ class Sendmail(Mta):
         (self.directory / "hosts").write_text(
             f"127.0.0.1 localhost {_HOST}\n")
         self._make_login()
-        self._make_cf(sink_port, milter)
+        self._make_cf(sink_port=sink_port, milter=milter, more=more,
+                      queue=self.queue / queue, sasl_path=self._sasl_path)
         self._syslog = SyslogSink(self.directory / "log.socket",
                                   self.log_file)
         self._process = None
@@ -153,23 +158,20 @@ class Sendmail(Mta):
                   stdin=None, input=PASSWORD, env=dict(
                       self._environment(), SASL_PATH=str(self._sasl_path)))
 
-    def _make_cf(self, sink_port, milter):
-        mc_file = self._cf.with_suffix(".mc")
+    def _make_cf(self, **values):
+        mc_file = self.cf.with_suffix(".mc")
         mc_file.write_text(_MC.format(
-            host=_HOST, directory=self.directory, port=self.port,
-            sink_port=sink_port, milter=milter,
-            sasl_path=self._sasl_path))
+            host=_HOST, directory=self.directory, port=self.port, **values))
         cf_dir = self._root / "usr/share/sendmail/cf"
-        self._cf.write_text(procs.run(
+        self.cf.write_text(procs.run(
             ["m4", f"-D_CF_DIR_={cf_dir}/", cf_dir / "m4/cf.m4", mc_file]
         ).stdout)
-        self._cf.chmod(0o644)
+        self.cf.chmod(0o644)
 
     def _argv(self, *arguments):
         return ["unshare", "-u", "-m", "sh", "-c", _ENTER.format(host=_HOST),
                 "sh", self.directory,
-                self._root / "usr/libexec/sendmail/sendmail",
-                "-C", self._cf, *arguments]
+                self._root / "usr/libexec/sendmail/sendmail", *arguments]
 
     def _environment(self):
         libraries = [*self._root.glob("lib/*-linux-gnu"),
@@ -182,7 +184,8 @@ class Sendmail(Mta):
         self._syslog.start()
         with (self.directory / "stderr.log").open("wb") as stderr:
             self._process = procs.start(
-                self._argv("-bD", "-q1s"), env=self._environment(),
+                self._argv("-C", self.cf, "-bD", "-q1s"),
+                env=self._environment(),
                 stdout=stderr, stderr=stderr)
         self.wait_greeting(self._process)
 
@@ -195,7 +198,17 @@ class Sendmail(Mta):
             procs.wait_gone(family)
         self._syslog.stop()
 
+    def make_program(self):
+        """Makes what others may run as Sendmail's program; returns its
+        path."""
+        path = self.directory / "program"
+        words = [f"LD_LIBRARY_PATH={self._environment()['LD_LIBRARY_PATH']}",
+                 *(str(word) for word in self._argv())]
+        path.write_text(f'#!/bin/sh\nexec env {shlex.join(words)} "$@"\n')
+        path.chmod(0o755)
+        return path
+
     def quarantined(self):
         """The queue IDs of the mails that a milter quarantined."""
         return sorted(path.name.removeprefix("hf")
-                      for path in self.queue.glob("hf*"))
+                      for path in self.queue.rglob("hf*"))

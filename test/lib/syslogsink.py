@@ -22,10 +22,11 @@ class SyslogSink(Running):
         self._thread.start()
 
     def stop(self):
-        # An empty datagram is what no syslog client sends.
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", self._socket.getsockname())
-        self._thread.join()
+        if self._thread.is_alive():
+            # An empty datagram is what no syslog client sends.
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+                last.sendto(b"", self._socket.getsockname())
+            self._thread.join()
         self._socket.close()
 
     def _serve(self):
