@@ -54,12 +54,19 @@ identity_take_header(struct identity *identity, const char *line)
 		identity->marked = true;
 }
 
+/* a - b, or 0 if b is greater. */
+static uint64_t
+excess(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
 static bool
 size_is_plausible(uint64_t found, uint64_t meant)
 {
-	/* release_mail_is_valid(): so this can't overflow. */
-	return found <= meant * 2 + IDENTITY_SIZE_MARGIN &&
-	    found + IDENTITY_SIZE_MARGIN >= meant / 2;
+	/* At most INT64_MAX, so its double fits. */
+	return excess(found, meant * 2) <= IDENTITY_SIZE_MARGIN &&
+	    excess(meant / 2, found) <= IDENTITY_SIZE_MARGIN;
 }
 
 static bool
