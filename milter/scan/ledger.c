@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
+#include "ledger_heap.h"
 #include "ledger_row.h"
 #include "scan/store.h"
 
@@ -25,8 +26,9 @@ struct ledger {
 	const struct config *config;
 	struct store *store;
 	struct ledger_row *by_key;
-	struct ledger_row *lone;	/* tried at most once, oldest first */
-	struct ledger_row *returned;	/* tried again, oldest first */
+	struct ledger_heap lone;	/* tried at most once */
+	struct ledger_heap returned;	/* tried again */
+	uint64_t touched;		/* so often, all rows together */
 	struct sender *senders;
 	size_t ready;
 };
@@ -42,9 +44,8 @@ ledger_create(const struct config *config)
 	return ledger;
 }
 
-
-static struct ledger_row **
-list_of(struct ledger *ledger, const struct ledger_row *row)
+static struct ledger_heap *
+heap_of(struct ledger *ledger, const struct ledger_row *row)
 {
 	return row->tries > 1 ? &ledger->returned : &ledger->lone;
 }
@@ -98,16 +99,39 @@ is_ready(const struct ledger_row *row)
 	return row->known && !row->fetched && row->tries > 0;
 }
 
+/* Takes a row out, to be changed or freed. */
+static void
+take_out(struct ledger *ledger, struct ledger_row *row)
+{
+	ledger->ready -= is_ready(row);
+	if (row->tries > 0)
+		discount_sender(ledger, row->sender);
+	ledger_heap_remove(heap_of(ledger, row), row);
+}
+
+static void
+put_in(struct ledger *ledger, struct ledger_row *row)
+{
+	ledger_heap_add(heap_of(ledger, row), row);
+	if (row->tries > 0)
+		count_sender(ledger, row->sender);
+	ledger->ready += is_ready(row);
+}
+
+/* The same after a change, which makes it the youngest. */
+static void
+put_back(struct ledger *ledger, struct ledger_row *row, int64_t now)
+{
+	row->touched_at = now;
+	row->touched_nth = ++ledger->touched;
+	put_in(ledger, row);
+}
+
 /* Removes a row from memory; the store keeps it. */
 static void
 forget(struct ledger *ledger, struct ledger_row *row)
 {
-	struct ledger_row **list = list_of(ledger, row);
-
-	ledger->ready -= is_ready(row);
-	if (row->tries > 0)
-		discount_sender(ledger, row->sender);
-	DL_DELETE(*list, row);
+	take_out(ledger, row);
 	HASH_DEL(ledger->by_key, row);
 	ledger_row_free(row);
 }
@@ -127,6 +151,8 @@ ledger_destroy(struct ledger **ledger)
 
 	HASH_ITER(hh, (*ledger)->by_key, row, next)
 		forget(*ledger, row);
+	ledger_heap_fini(&(*ledger)->lone);
+	ledger_heap_fini(&(*ledger)->returned);
 	free(*ledger);
 	*ledger = NULL;
 }
@@ -160,29 +186,32 @@ has_expired(const struct ledger *ledger, const struct ledger_row *row,
 }
 
 static void
+drop_expired(struct ledger *ledger, struct ledger_heap *heap, int64_t now)
+{
+	struct ledger_row *row;
+
+	while ((row = ledger_heap_oldest(heap)) != NULL &&
+	    has_expired(ledger, row, now))
+		drop(ledger, row);
+}
+
+static void
 make_room(struct ledger *ledger, int64_t now, size_t wanted)
 {
-	while (ledger->lone != NULL && has_expired(ledger, ledger->lone, now))
-		drop(ledger, ledger->lone);
-	while (ledger->returned != NULL &&
-	    has_expired(ledger, ledger->returned, now))
-		drop(ledger, ledger->returned);
+	drop_expired(ledger, &ledger->lone, now);
+	drop_expired(ledger, &ledger->returned, now);
 	while (HASH_COUNT(ledger->by_key) + wanted >
 	    ledger->config->limits_rows)
-		drop(ledger, ledger->lone != NULL ? ledger->lone
-						  : ledger->returned);
+		drop(ledger, ledger_heap_oldest(ledger->lone.count > 0
+		    ? &ledger->lone : &ledger->returned));
 }
 
 static void
 add(struct ledger *ledger, struct ledger_row *row)
 {
-	struct ledger_row **list = list_of(ledger, row);
-
 	HASH_ADD(hh, ledger->by_key, key, sizeof row->key, row);
-	DL_APPEND(*list, row);
-	if (row->tries > 0)
-		count_sender(ledger, row->sender);
-	ledger->ready += is_ready(row);
+	row->touched_nth = ++ledger->touched;
+	put_in(ledger, row);
 }
 
 static struct ledger_row *
@@ -198,21 +227,11 @@ find_or_make(struct ledger *ledger, const struct key *key, int64_t now)
 	return row;
 }
 
-static int
-compare_age(const struct ledger_row *a, const struct ledger_row *b)
-{
-	return (a->touched_at > b->touched_at) -
-	    (a->touched_at < b->touched_at);
-}
-
-/* Rows come from the store in no order; what has expired, or is too much, is
- * deleted there as well. */
+/* What has expired, or is too much, is deleted in the store as well. */
 void
 ledger_attach(struct ledger *ledger, struct store *store)
 {
 	ledger->store = store;
-	DL_SORT(ledger->lone, compare_age);
-	DL_SORT(ledger->returned, compare_age);
 	make_room(ledger, monotime_now(), 0);
 }
 
@@ -236,18 +255,6 @@ holds(const struct ledger *ledger, const struct ledger_row *row,
 		return strcmp(row->generation, generation) == 0;
 	return now - row->verdict_at < ledger->config->cache_late_ttl &&
 	    ledger_row_has_envelope(row, envelope);
-}
-
-/* To the young end of the list that it belongs to now. */
-static void
-touch(struct ledger *ledger, struct ledger_row *row,
-    struct ledger_row **old_list, int64_t now)
-{
-	struct ledger_row **list = list_of(ledger, row);
-
-	DL_DELETE(*old_list, row);
-	DL_APPEND(*list, row);
-	row->touched_at = now;
 }
 
 bool
@@ -287,15 +294,10 @@ ledger_defer(struct ledger *ledger, const struct key *key,
     const struct ledger_try *try, const char *reason, int64_t now)
 {
 	struct ledger_row *row = find_or_make(ledger, key, now);
-	struct ledger_row **list = list_of(ledger, row);
 
-	ledger->ready -= is_ready(row);
-	if (row->tries > 0)
-		discount_sender(ledger, row->sender);
+	take_out(ledger, row);
 	ledger_row_try(row, try, reason, now);
-	count_sender(ledger, row->sender);
-	ledger->ready += is_ready(row);
-	touch(ledger, row, list, now);
+	put_back(ledger, row, now);
 	raise_alarm(ledger, row, now);
 	save(ledger, row, now);
 }
@@ -311,15 +313,14 @@ ledger_verdict(struct ledger *ledger, const struct key *key,
 		row = find_or_make(ledger, key, now);
 	if (row == NULL)
 		return;
-	ledger->ready -= is_ready(row);
+	take_out(ledger, row);
 	row->known = true;
 	row->fetched = false;
 	row->verdict = *verdict;
 	row->scan_time = scan_time;
 	row->verdict_at = now;
 	snprintf(row->generation, sizeof row->generation, "%s", generation);
-	ledger->ready += is_ready(row);
-	touch(ledger, row, list_of(ledger, row), now);
+	put_back(ledger, row, now);
 	save(ledger, row, now);
 }
 
@@ -329,11 +330,12 @@ ledger_fail(struct ledger *ledger, const struct key *key,
 {
 	struct ledger_row *row = find_or_make(ledger, key, now);
 
+	take_out(ledger, row);
 	if (strcmp(row->failed_in, generation) != 0)
 		row->failures = 0;
 	snprintf(row->failed_in, sizeof row->failed_in, "%s", generation);
 	row->failures++;
-	touch(ledger, row, list_of(ledger, row), now);
+	put_back(ledger, row, now);
 	save(ledger, row, now);
 	return row->failures;
 }

@@ -13,7 +13,6 @@
 #include <stdint.h>
 
 #include <uthash.h>
-#include <utlist.h>
 
 #include "scan/key.h"
 #include "scan/ledger.h"
@@ -41,7 +40,8 @@ struct ledger_row {
 	char *sender, *recipients, *message_id, *queue_id;	/* last try's */
 	struct key *envelopes;	/* oldest first */
 	size_t envelope_count;
-	struct ledger_row *prev, *next;
+	uint64_t touched_nth;	/* of all: tells rows of one time apart */
+	size_t place;		/* in its ledger_heap.h */
 	UT_hash_handle hh;
 };
 
