@@ -101,4 +101,17 @@ struct store_state store_state(struct store *store);
  * under way.  Sets *store to NULL. */
 void store_close(struct store **store, int64_t until);
 
+/* Adds to row what an older one of the same content, which it doesn't know of,
+ * has.  The rule: what is newer stands, and nothing of the older is lost that
+ * would still hold if the two had been one row all the time:
+ *
+ *   verdict	row's, else the older one
+ *   failures	of both, if of one generation; else row's, if it has any
+ *   tries	of both; when the first was, is the older one's to say
+ *   last try	row's (its time, reason, sender and so on), else the older one
+ *   envelopes	of both, the latest STORE_ENVELOPES
+ *
+ * The ages of both must be of one moment.  Pure. */
+void store_merge(struct store_row *row, const struct store_row *older);
+
 #endif

@@ -170,6 +170,39 @@ kept_row(unsigned n)
 	return row;
 }
 
+static void
+expect_same_tries(const struct store_row *row,
+    const struct store_row *expected)
+{
+	assert_int_equal(row->failures, expected->failures);
+	assert_string_equal(row->failed_in, expected->failed_in);
+	assert_int_equal(row->tries, expected->tries);
+	assert_int_equal(row->first_age, expected->first_age);
+	assert_int_equal(row->last_age, expected->last_age);
+	assert_string_equal(row->reason, expected->reason);
+	assert_string_equal(row->sender, expected->sender);
+	assert_string_equal(row->recipients, expected->recipients);
+	assert_string_equal(row->message_id, expected->message_id);
+	assert_string_equal(row->queue_id, expected->queue_id);
+}
+
+void
+kept_expect_same(const struct store_row *row,
+    const struct store_row *expected)
+{
+	assert_memory_equal(&row->key, &expected->key, sizeof row->key);
+	assert_int_equal(row->known, expected->known);
+	assert_int_equal(row->verdict.kind, expected->verdict.kind);
+	assert_string_equal(row->verdict.name, expected->verdict.name);
+	assert_string_equal(row->generation, expected->generation);
+	assert_int_equal(row->scan_time, expected->scan_time);
+	assert_int_equal(row->verdict_age, expected->verdict_age);
+	expect_same_tries(row, expected);
+	assert_int_equal(row->envelope_count, expected->envelope_count);
+	assert_memory_equal(row->envelopes, expected->envelopes,
+	    row->envelope_count * sizeof *row->envelopes);
+}
+
 void
 kept_put(struct store *store, unsigned n)
 {

@@ -52,6 +52,10 @@ size_t kept_count(void);
 /* A row with all that it can have; n is all that tells it from others. */
 struct store_row kept_row(unsigned n);
 
+/* Fails the test unless both have the same in all that is kept. */
+void kept_expect_same(const struct store_row *row,
+    const struct store_row *expected);
+
 /* Hands row n over; for child processes too. */
 void kept_put(struct store *store, unsigned n);
 

@@ -44,23 +44,7 @@ test_store_gives_back_every_field(void **state)
 	row.verdict_age = kept_seen()->last.verdict_age;
 	row.first_age = kept_seen()->last.first_age;
 	row.last_age = kept_seen()->last.last_age;
-	assert_memory_equal(&kept_seen()->last.envelopes, &row.envelopes,
-	    sizeof row.envelopes);
-	assert_memory_equal(&kept_seen()->last.key, &row.key, sizeof row.key);
-	assert_true(kept_seen()->last.known);
-	assert_int_equal(kept_seen()->last.verdict.kind, row.verdict.kind);
-	assert_string_equal(kept_seen()->last.verdict.name, row.verdict.name);
-	assert_string_equal(kept_seen()->last.generation, row.generation);
-	assert_int_equal(kept_seen()->last.scan_time, row.scan_time);
-	assert_int_equal(kept_seen()->last.failures, row.failures);
-	assert_string_equal(kept_seen()->last.failed_in, row.failed_in);
-	assert_int_equal(kept_seen()->last.tries, row.tries);
-	assert_string_equal(kept_seen()->last.reason, row.reason);
-	assert_string_equal(kept_seen()->last.sender, row.sender);
-	assert_string_equal(kept_seen()->last.recipients, row.recipients);
-	assert_string_equal(kept_seen()->last.message_id, row.message_id);
-	assert_string_equal(kept_seen()->last.queue_id, row.queue_id);
-	assert_int_equal(kept_seen()->last.envelope_count, row.envelope_count);
+	kept_expect_same(&kept_seen()->last, &row);
 }
 
 static void
