@@ -13,7 +13,8 @@
  * It is all in memory, bounded by limits.rows: rows that were tried once only
  * go first, the oldest of them.  Ages are kept by the monotonic clock.  Each
  * change is handed to the store (store.h), if there is one, which writes it
- * behind.
+ * behind.  What the store has read is taken over when it comes, be that after
+ * the first mail: a row that was made meanwhile becomes one with it.
  *
  * Not locked: the scanner that owns it calls it with its own lock held.
  * Nothing here blocks.  `now` is monotime.h's.
@@ -59,12 +60,13 @@ struct ledger_counts {
 struct ledger *ledger_create(const struct config *config);
 void ledger_destroy(struct ledger **ledger);
 
-/* Takes over a row that the store has read; context is the ledger. */
-void ledger_load(void *context, const struct store_row *row);
-
-/* All rows are loaded; from now on changes go to this store, which must outlive
- * the ledger, or to none (NULL). */
+/* From now on changes go to this store, which must outlive the ledger, or to
+ * none (NULL). */
 void ledger_attach(struct ledger *ledger, struct store *store);
+
+/* Takes over a row that the store has read, within limits.rows.  One that is
+ * here already is merged with it (store_merge()), once only. */
+void ledger_load(struct ledger *ledger, const struct store_row *row);
 
 /* True and *answer_r filled in if there is a verdict that holds for a try
  * with this envelope while generation is in service. */

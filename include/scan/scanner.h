@@ -18,8 +18,8 @@
  * is ended, and done again as background work from its start.  Which job is
  * next, queue.h says; what outlasts the process, ledger.h.
  *
- * Any thread.  No function but ticket_wait() blocks, and none waits for a
- * disk or a worker.
+ * Any thread.  Where a function blocks it says until when; none waits any
+ * longer for a disk or a worker.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -79,9 +79,10 @@ struct scan_outcome {
 	char generation[ENGINE_NAME_SIZE];	/* "" if none */
 };
 
-/* Reads what the last process knew from the file ledger.sqlite in
- * state_directory, and starts the scan threads.  config and engines must
- * outlive it. */
+/* Has what the last process knew read from the file ledger.sqlite in
+ * state_directory, and starts the scan threads.  It waits 3 s at most for the
+ * former: where the disk hangs the rows come later, and mail is served
+ * without them.  config and engines must outlive it. */
 CHECK_RESULT enum error_code scanner_create(const struct config *config,
     struct engines *engines, struct scanner **scanner_r, struct error *err);
 

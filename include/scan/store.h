@@ -1,12 +1,16 @@
 /* store - what must outlast a restart, written behind to one SQLite file
  *
  * The ledger (ledger.h) is the truth, in memory; the store is its copy on
- * disk.  At start the rows are read, once; from then on every change of a row
- * is handed over as a whole and written by the store's own thread, which
- * alone touches SQLite.  Nobody ever waits for it: rows that change again
- * before they are written replace each other, and if more than
- * STORE_PENDING wait (a disk that hangs) further ones are dropped and
- * counted.
+ * disk, which the store's own thread alone touches.  That thread first reads
+ * all rows and hands them to the ledger, one by one; only then it begins to
+ * write.  Every change of a row is handed over to it as a whole.  Nobody ever
+ * waits for it: rows that change again before they are written replace each
+ * other, and if more than STORE_PENDING wait (a disk that hangs) further ones
+ * are dropped and counted.
+ *
+ * The rows may come late, while mail is served without them.  What the ledger
+ * has made of a row until then is merged with it (store_merge()), there and
+ * in the file.
  *
  * A file that is corrupt, of another version, or that can't be written any
  * more is set aside (renamed to PATH.bad-N, of which eight are kept) with an
@@ -14,15 +18,15 @@
  * handed over from then on.  Where that fails as well, or would be of no use
  * (no room on the disk, a read-only file system), the store goes on without a
  * file and tries again every minute.  While another program locks the file it
- * tries every second.  A file that can't be opened by store_open() isn't
- * read later.
+ * tries every second.  Nothing is written before the file has been read, or
+ * was set aside.
  *
  * What is written survives kill -9, and the power too.
  *
  * The interface knows rows and keys only, so that a store that several MX
  * hosts share can stand behind it.
  *
- * Any thread; no function but store_open() and store_close() blocks.
+ * Any thread; no function but store_wait() and store_close() blocks.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -47,6 +51,7 @@
  * verdict is final (verdict_is_final()), or else it isn't found again. */
 struct store_row {
 	struct key key;
+	bool merged;		/* with what the file has, if anything */
 	bool known;		/* verdict, generation, scan_time are set */
 	struct verdict verdict;
 	char generation[17];
@@ -66,23 +71,35 @@ struct store_row {
 	struct key envelopes[STORE_ENVELOPES];	/* oldest first */
 };
 
-/* Called by store_open() for each row, in no order; the row is the callee's
- * only during the call.  Ages have grown by the time since they were written
- * as far as the wall clock tells it, but never shrink and never grow by more
- * than max_step: a clock that was stepped ages nobody out.  Rows that make
- * no sense are left out. */
+/* Called by the store's thread for each row, in no order, without a lock; the
+ * row is the callee's only during the call.  Ages have grown by the time since
+ * they were written as far as the wall clock tells it, but never shrink and
+ * never grow by more than max_step: a clock that was stepped ages nobody out.
+ * Rows that make no sense are left out.  If reading fails in between, it
+ * begins anew, and rows come twice. */
 typedef void store_row_function(void *context, const struct store_row *row);
+
+struct store_reader {
+	store_row_function *each;
+	void *context;
+	int64_t max_step;	/* ns */
+};
 
 struct store;
 
-/* Opens or makes the file, reads all rows, starts the writing thread.  Never
- * fails for the file's sake (see above); ERROR_SYSTEM if the thread can't be
- * started.  max_step: ns. */
-CHECK_RESULT enum error_code store_open(const char *path, int64_t max_step,
-    store_row_function *each, void *context, struct store **store_r,
+/* Starts the thread, which opens or makes the file and reads it.  Never fails
+ * for the file's sake (see above); ERROR_SYSTEM if the thread can't be
+ * started.  The reader's context must live until store_close(). */
+CHECK_RESULT enum error_code store_open(const char *path,
+    const struct store_reader *reader, struct store **store_r,
     struct error *err);
 
-/* Hands over a row, new or changed. */
+/* Waits until all rows are read, or can't be for now, but no longer than until
+ * (monotime.h); then it says in the log that they come later. */
+void store_wait(struct store *store, int64_t until);
+
+/* Hands over a row, new or changed.  row->merged: it was read, or merged with
+ * one that was; this isn't kept. */
 void store_put(struct store *store, const struct store_row *row);
 
 /* Says that a row is no more. */
@@ -93,12 +110,14 @@ struct store_state {
 	size_t pending;
 	uint64_t dropped;
 	bool has_file;
+	bool is_read;		/* or there was nothing to read */
 };
 struct store_state store_state(struct store *store);
 
 /* Writes what is pending, for no longer than until (monotime.h), and ends the
- * thread; one that hangs in the disk is left behind.  No other call may be
- * under way.  Sets *store to NULL. */
+ * thread; one that hangs in the disk is left behind.  The reader is not called
+ * any more, even if not all is read.  No other call may be under way.  Sets
+ * *store to NULL. */
 void store_close(struct store **store, int64_t until);
 
 /* Adds to row what an older one of the same content, which it doesn't know of,
@@ -107,7 +126,7 @@ void store_close(struct store **store, int64_t until);
  *
  *   verdict	row's, else the older one
  *   failures	of both, if of one generation; else row's, if it has any
- *   tries	of both; when the first was, is the older one's to say
+ *   tries	of both, of which the earlier was the first
  *   last try	row's (its time, reason, sender and so on), else the older one
  *   envelopes	of both, the latest STORE_ENVELOPES
  *

@@ -227,21 +227,30 @@ find_or_make(struct ledger *ledger, const struct key *key, int64_t now)
 	return row;
 }
 
-/* What has expired, or is too much, is deleted in the store as well. */
 void
 ledger_attach(struct ledger *ledger, struct store *store)
 {
 	ledger->store = store;
-	make_room(ledger, monotime_now(), 0);
 }
 
+/* What is too much, or has expired, is deleted in the store as well. */
 void
-ledger_load(void *context, const struct store_row *saved)
+ledger_load(struct ledger *ledger, const struct store_row *saved)
 {
-	struct ledger *ledger = context;
+	struct ledger_row *old = find(ledger, &saved->key), *row;
+	int64_t now = monotime_now();
 
-	if (find(ledger, &saved->key) == NULL)
-		add(ledger, ledger_row_load(saved, monotime_now()));
+	if (old != NULL && old->merged)
+		return;
+	if (old == NULL) {
+		add(ledger, ledger_row_load(saved, now));
+		make_room(ledger, now, 0);
+		return;
+	}
+	row = ledger_row_merge(old, saved, now);
+	forget(ledger, old);
+	add(ledger, row);
+	save(ledger, row, now);
 }
 
 /* Unscannable is final until signatures or engine change, whoever asks. */

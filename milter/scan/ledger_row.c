@@ -101,6 +101,7 @@ ledger_row_save(const struct ledger_row *row, int64_t now,
 {
 	memset(saved_r, 0, sizeof *saved_r);
 	saved_r->key = row->key;
+	saved_r->merged = row->merged;
 	saved_r->known = row->known;
 	saved_r->verdict = row->verdict;
 	memcpy(saved_r->generation, row->generation,
@@ -131,6 +132,7 @@ ledger_row_load(const struct store_row *saved, int64_t now)
 {
 	struct ledger_row *row = ledger_row_make(&saved->key, now);
 
+	row->merged = true;
 	row->known = saved->known;
 	row->verdict = saved->verdict;
 	memcpy(row->generation, saved->generation, sizeof row->generation);
@@ -151,4 +153,19 @@ ledger_row_load(const struct store_row *saved, int64_t now)
 	for (size_t i = 0; i < saved->envelope_count; i++)
 		add_envelope(row, &saved->envelopes[i]);
 	return row;
+}
+
+struct ledger_row *
+ledger_row_merge(const struct ledger_row *row, const struct store_row *saved,
+    int64_t now)
+{
+	struct ledger_row *merged;
+	struct store_row both;
+
+	ledger_row_save(row, now, &both);
+	store_merge(&both, saved);
+	merged = ledger_row_load(&both, now);
+	merged->fetched = row->fetched;
+	merged->alarmed = row->alarmed;
+	return merged;
 }

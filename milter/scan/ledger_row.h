@@ -26,6 +26,7 @@ struct ledger_row {
 	bool known;		/* verdict and what belongs to it is set */
 	bool fetched;		/* a retry has had the verdict */
 	bool alarmed;
+	bool merged;		/* with what the store has, if anything */
 	struct verdict verdict;
 	char generation[17];
 	int64_t scan_time;
@@ -61,5 +62,10 @@ void ledger_row_save(const struct ledger_row *row, int64_t now,
     struct store_row *saved_r);
 struct ledger_row *ledger_row_load(const struct store_row *saved,
     int64_t now);
+
+/* A row in the place of row, which has what is saved of the same content as
+ * well (store_merge()); row stays as it is. */
+struct ledger_row *ledger_row_merge(const struct ledger_row *row,
+    const struct store_row *saved, int64_t now);
 
 #endif

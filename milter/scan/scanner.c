@@ -17,6 +17,11 @@
 #include "config/config.h"
 #include "scanner_internal.h"
 
+/* How long the start waits for what was known.  A file of 200,000 rows is read
+ * in two to three seconds on a slow machine.  MTAs wait in the meantime, and
+ * Sendmail for no longer than 10 s until its first reply. */
+#define LOAD_PATIENCE (3 * MONOTIME_S)
+
 struct ticket {
 	struct scanner *scanner;
 	struct job *job;	/* NULL if the answer was known */
@@ -38,19 +43,40 @@ scanner_has_engine(struct scanner *scanner)
 	return true;
 }
 
+/* From the store's thread. */
+static void
+take_row(void *context, const struct store_row *row)
+{
+	struct scanner *scanner = context;
+
+	pthread_mutex_lock(&scanner->lock);
+	ledger_load(scanner->ledger, row);
+	pthread_mutex_unlock(&scanner->lock);
+}
+
+/* The lock is held so that the first row finds the ledger attached. */
 static enum error_code
 open_store(struct scanner *scanner, struct error *err)
 {
+	struct store_reader reader = {
+		.each = take_row,
+		.context = scanner,
+		/* A clock that was stepped must not age a mail out by
+		 * itself. */
+		.max_step = scanner->config->cache_late_ttl / 2
+	};
 	char path[PATH_MAX];
 	enum error_code code;
 
 	snprintf(path, sizeof path, "%s/ledger.sqlite",
 	    scanner->config->state_directory);
-	/* A clock that was stepped must not age a mail out by itself. */
-	code = store_open(path, scanner->config->cache_late_ttl / 2,
-	    ledger_load, scanner->ledger, &scanner->store, err);
+	pthread_mutex_lock(&scanner->lock);
+	code = store_open(path, &reader, &scanner->store, err);
 	if (code == ERROR_NONE)
 		ledger_attach(scanner->ledger, scanner->store);
+	pthread_mutex_unlock(&scanner->lock);
+	if (code == ERROR_NONE)
+		store_wait(scanner->store, monotime_after(LOAD_PATIENCE));
 	return code;
 }
 

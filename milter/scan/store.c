@@ -5,6 +5,10 @@
  * the lock.  What could not be written stays in the batch for the next
  * attempt; only after it the thread takes the next.
  *
+ * While the file is being read nothing is taken away: the ledger merges what
+ * waits with what is read, and hands it over again.  Where the store is closed
+ * before that is done, the thread merges the rest by itself.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #include "scan/store.h"
@@ -13,7 +17,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uthash.h>
 
 #include "base/cond.h"
@@ -38,9 +41,14 @@ struct store {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;	/* for the thread */
-	pthread_cond_t ended;	/* for store_close() */
+	pthread_cond_t changed;	/* for store_wait() and store_close() */
+	struct store_reader reader;
 
 	/* Under the lock: */
+	bool is_read;
+	bool has_tried;		/* to read it, once at least */
+	bool was_awaited;	/* in vain */
+	bool delivers;		/* the reader is being called */
 	struct item *pending;
 	int64_t pending_since;	/* the oldest of them */
 	size_t batch_count;
@@ -55,20 +63,11 @@ struct store {
 	bool has_ended;
 	bool abandoned;		/* the thread is to free the store */
 
-	/* The thread's own, and store_open()'s before it: */
+	/* The thread's own: */
 	struct store_file *file;
 	struct item *batch;
 	uint64_t dropped_logged;
 };
-
-static int64_t
-wall_clock(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * MONOTIME_S + ts.tv_nsec;
-}
 
 static void
 item_free(struct item *item)
@@ -97,7 +96,7 @@ destroy(struct store *store)
 	free_items(&store->pending);
 	free_items(&store->batch);
 	pthread_cond_destroy(&store->wake);
-	pthread_cond_destroy(&store->ended);
+	pthread_cond_destroy(&store->changed);
 	pthread_mutex_destroy(&store->lock);
 	free(store->path);
 	free(store);
@@ -141,7 +140,7 @@ hand_over(struct store *store, const struct key *key,
 	if (item == NULL)
 		abort();
 	item->key = *key;
-	item->handed_over_at = wall_clock();
+	item->handed_over_at = store_wall_clock();
 	if (row != NULL) {
 		item->row = malloc(sizeof *row);
 		if (item->row == NULL)
@@ -175,6 +174,7 @@ store_state(struct store *store)
 	state.pending = count_waiting(store);
 	state.dropped = store->dropped;
 	state.has_file = store->has_file;
+	state.is_read = store->is_read;
 	pthread_mutex_unlock(&store->lock);
 	return state;
 }
@@ -189,16 +189,56 @@ store_set_limits(struct store *store, size_t pending, int64_t retry)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* Opens the file; reads it if there is a reader. */
+/* False when the store is to be closed. */
+static bool
+deliver(void *context, const struct store_row *row)
+{
+	struct store *store = context;
+	bool wanted;
+
+	pthread_mutex_lock(&store->lock);
+	wanted = store->delivers = !store->stopping;
+	pthread_mutex_unlock(&store->lock);
+	if (!wanted)
+		return false;
+	store->reader.each(store->reader.context, row);
+	pthread_mutex_lock(&store->lock);
+	store->delivers = false;
+	if (store->stopping)
+		pthread_cond_broadcast(&store->changed);
+	pthread_mutex_unlock(&store->lock);
+	return true;
+}
+
+/* The thread alone changes this, so it needs no lock to ask. */
+static void
+set_read(struct store *store)
+{
+	bool late;
+
+	pthread_mutex_lock(&store->lock);
+	store->is_read = !store->stopping;
+	late = store->was_awaited && store->is_read;
+	pthread_cond_broadcast(&store->changed);
+	pthread_mutex_unlock(&store->lock);
+	if (late)
+		log_msg(LOG_LEVEL_NOTICE, "store %s: read at last",
+		    store->path);
+}
+
+/* Opens the file; reads it if that has not been done. */
 static enum store_trouble
-open_file(struct store *store, const struct store_reader *reader,
-    struct error *err)
+open_file(struct store *store, struct error *err)
 {
 	enum store_trouble trouble;
 
 	trouble = store_file_open(store->path, &store->file, err);
-	if (trouble == STORE_WELL && reader != NULL)
-		trouble = store_file_read(store->file, reader, err);
+	if (trouble == STORE_WELL && !store->is_read) {
+		trouble = store_file_read(store->file, store->reader.max_step,
+		    deliver, store, err);
+		if (trouble == STORE_WELL)
+			set_read(store);
+	}
 	if (trouble == STORE_WELL)
 		trouble = store_file_writable(store->file, err);
 	if (trouble != STORE_WELL)
@@ -221,6 +261,28 @@ shorten_batch(struct store *store, size_t count)
 	pthread_mutex_unlock(&store->lock);
 }
 
+/* A slice that fails may be written again: what is merged is a copy. */
+static enum store_trouble
+write_item(struct store *store, const struct item *item, struct error *err)
+{
+	struct store_ages ages = {
+		.now = item->handed_over_at,
+		.max_step = store->reader.max_step
+	};
+	enum store_trouble trouble = STORE_WELL;
+	struct store_row row;
+
+	if (item->row == NULL)
+		return store_file_delete(store->file, &item->key, err);
+	row = *item->row;
+	if (!store->is_read && !row.merged)
+		trouble = store_file_merge(store->file, &row, &ages, err);
+	if (trouble == STORE_WELL)
+		trouble = store_file_put(store->file, &row,
+		    item->handed_over_at, err);
+	return trouble;
+}
+
 /* Writes the beginning of the batch, or nothing. */
 static enum store_trouble
 write_slice(struct store *store, struct error *err)
@@ -231,10 +293,7 @@ write_slice(struct store *store, struct error *err)
 
 	for (count = 0; trouble == STORE_WELL && item != NULL &&
 	    count < SLICE; count++) {
-		trouble = item->row != NULL
-		    ? store_file_put(store->file, item->row,
-		    item->handed_over_at, err)
-		    : store_file_delete(store->file, &item->key, err);
+		trouble = write_item(store, item, err);
 		item = item->hh.next;
 	}
 	if (trouble == STORE_WELL)
@@ -280,17 +339,17 @@ take_batch(struct store *store)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* A file that somebody has moved away is left to them. */
+/* A file that somebody has moved away is left to them.  Where the file is open
+ * it has been read, unless the store is being closed. */
 static enum store_trouble
-attempt(struct store *store, const struct store_reader *reader,
-    struct error *err)
+attempt(struct store *store, struct error *err)
 {
 	enum store_trouble trouble = STORE_WELL;
 
 	if (store->file != NULL && !store_file_stands(store->file))
 		store_file_close(&store->file);
 	if (store->file == NULL)
-		trouble = open_file(store, reader, err);
+		trouble = open_file(store, err);
 	if (trouble == STORE_WELL)
 		trouble = write_batch(store, err);
 	if (trouble == STORE_WELL) {
@@ -345,16 +404,20 @@ log_dropped(struct store *store, uint64_t dropped)
 
 /* Writes what there is to write, to a new file if need be. */
 static void
-work(struct store *store, const struct store_reader *reader)
+work(struct store *store)
 {
 	enum store_trouble before, trouble;
 	struct error err;
 	uint64_t dropped;
 
-	trouble = attempt(store, reader, &err);
-	if (trouble == STORE_BAD && set_aside(store, &err))
-		trouble = attempt(store, NULL, &err);
+	trouble = attempt(store, &err);
+	if (trouble == STORE_BAD && set_aside(store, &err)) {
+		set_read(store);
+		trouble = attempt(store, &err);
+	}
 	pthread_mutex_lock(&store->lock);
+	store->has_tried = true;
+	pthread_cond_broadcast(&store->changed);
 	before = store->trouble;
 	store->trouble = trouble;
 	store->tried_at = monotime_now();
@@ -400,10 +463,11 @@ store_thread(void *context)
 	bool abandoned;
 	size_t left;
 
-	while (wait_for_work(store))
-		work(store, NULL);
+	do
+		work(store);
+	while (wait_for_work(store));
 	if (store_state(store).pending > 0)
-		work(store, NULL);
+		work(store);
 	store_file_close(&store->file);
 	left = store_state(store).pending;
 	if (left > 0)
@@ -412,7 +476,7 @@ store_thread(void *context)
 	pthread_mutex_lock(&store->lock);
 	store->has_ended = true;
 	abandoned = store->abandoned;
-	pthread_cond_signal(&store->ended);
+	pthread_cond_broadcast(&store->changed);
 	pthread_mutex_unlock(&store->lock);
 	if (abandoned)
 		destroy(store);
@@ -430,24 +494,18 @@ create(const char *path)
 	store->retry = RETRY;
 	pthread_mutex_init(&store->lock, NULL);
 	cond_init(&store->wake);
-	cond_init(&store->ended);
+	cond_init(&store->changed);
 	return store;
 }
 
 enum error_code
-store_open(const char *path, int64_t max_step, store_row_function *each,
-    void *context, struct store **store_r, struct error *err)
+store_open(const char *path, const struct store_reader *reader,
+    struct store **store_r, struct error *err)
 {
-	struct store_reader reader = {
-		.each = each,
-		.context = context,
-		.max_step = max_step,
-		.now = wall_clock()
-	};
 	struct store *store = create(path);
 	int failed;
 
-	work(store, &reader);
+	store->reader = *reader;
 	failed = pthread_create(&store->thread, NULL, store_thread, store);
 	if (failed) {
 		destroy(store);
@@ -455,6 +513,24 @@ store_open(const char *path, int64_t max_step, store_row_function *each,
 	}
 	*store_r = store;
 	return ERROR_NONE;
+}
+
+void
+store_wait(struct store *store, int64_t until)
+{
+	bool in_vain;
+
+	pthread_mutex_lock(&store->lock);
+	while (!store->is_read && !store->has_tried &&
+	    cond_wait_until(&store->changed, &store->lock, until))
+		continue;
+	in_vain = !store->is_read && !store->has_tried;
+	store->was_awaited = in_vain;
+	pthread_mutex_unlock(&store->lock);
+	if (in_vain)
+		log_msg(LOG_LEVEL_ERROR, "store %s: the disk hangs or is "
+		    "slow; until it is read, nothing is known of mail that "
+		    "was deferred before", store->path);
 }
 
 /* A thread that hangs in the disk can't be ended.  It and the store are left
@@ -473,8 +549,10 @@ store_close(struct store **closed, int64_t until)
 	store->until = until;
 	pthread_cond_signal(&store->wake);
 	while (!store->has_ended &&
-	    cond_wait_until(&store->ended, &store->lock, until))
+	    cond_wait_until(&store->changed, &store->lock, until))
 		continue;
+	while (store->delivers)
+		pthread_cond_wait(&store->changed, &store->lock);
 	ended = store->has_ended;
 	store->abandoned = !ended;
 	left = count_waiting(store);

@@ -16,10 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/monotime.h"
 #include "base/text.h"
 #include "store_internal.h"
 
@@ -32,8 +34,18 @@ struct store_file {
 	struct stat identity;
 	sqlite3 *db;
 	sqlite3_stmt *put;
+	sqlite3_stmt *find;
 	sqlite3_stmt *delete;
 };
+
+int64_t
+store_wall_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * MONOTIME_S + ts.tv_nsec;
+}
 
 /* Causes that another file in its place wouldn't be spared. */
 static bool
@@ -189,6 +201,8 @@ prepare(struct store_file *file, struct error *err)
 {
 	if (sqlite3_prepare_v3(file->db, store_row_put, -1,
 	    SQLITE_PREPARE_PERSISTENT, &file->put, NULL) != SQLITE_OK ||
+	    sqlite3_prepare_v3(file->db, store_row_find, -1,
+	    SQLITE_PREPARE_PERSISTENT, &file->find, NULL) != SQLITE_OK ||
 	    sqlite3_prepare_v3(file->db, store_row_delete, -1,
 	    SQLITE_PREPARE_PERSISTENT, &file->delete, NULL) != SQLITE_OK)
 		return trouble_of(file->db, err);
@@ -241,6 +255,7 @@ store_file_close(struct store_file **file)
 	if (*file == NULL)
 		return;
 	sqlite3_finalize((*file)->put);
+	sqlite3_finalize((*file)->find);
 	sqlite3_finalize((*file)->delete);
 	sqlite3_close((*file)->db);
 	free((*file)->path);
@@ -248,31 +263,53 @@ store_file_close(struct store_file **file)
 	*file = NULL;
 }
 
+/* A disk may hang between two rows, so each has its own moment. */
 enum store_trouble
-store_file_read(struct store_file *file, const struct store_reader *reader,
-    struct error *err)
+store_file_read(struct store_file *file, int64_t max_step,
+    store_file_function *each, void *context, struct error *err)
 {
+	struct store_ages ages = { .max_step = max_step };
 	enum store_trouble trouble = STORE_WELL;
+	bool more = true;
 	size_t nonsense = 0;
 	sqlite3_stmt *select;
 	struct store_row row;
-	int result;
+	int result = SQLITE_DONE;
 
 	if (sqlite3_prepare_v2(file->db, store_row_select, -1, &select, NULL)
 	    != SQLITE_OK)
 		return trouble_of(file->db, err);
-	while ((result = sqlite3_step(select)) == SQLITE_ROW) {
-		if (store_row_read(select, reader, &row))
-			reader->each(reader->context, &row);
+	while (more && (result = sqlite3_step(select)) == SQLITE_ROW) {
+		ages.now = store_wall_clock();
+		if (store_row_read(select, &ages, &row))
+			more = each(context, &row);
 		else
 			nonsense++;
 	}
-	if (result != SQLITE_DONE)
+	if (more && result != SQLITE_DONE)
 		trouble = trouble_of(file->db, err);
 	sqlite3_finalize(select);
 	if (nonsense > 0)
 		log_msg(LOG_LEVEL_WARNING, "store %s: %zu rows make no sense "
 		    "and were left out", file->path, nonsense);
+	return trouble;
+}
+
+enum store_trouble
+store_file_merge(struct store_file *file, struct store_row *row,
+    const struct store_ages *ages, struct error *err)
+{
+	enum store_trouble trouble = STORE_WELL;
+	struct store_row older;
+	int result = SQLITE_NOMEM;
+
+	if (store_row_bind_key(file->find, &row->key))
+		result = sqlite3_step(file->find);
+	if (result == SQLITE_ROW && store_row_read(file->find, ages, &older))
+		store_merge(row, &older);
+	if (result != SQLITE_ROW && result != SQLITE_DONE)
+		trouble = trouble_of(file->db, err);
+	sqlite3_reset(file->find);
 	return trouble;
 }
 

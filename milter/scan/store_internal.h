@@ -24,13 +24,16 @@ enum store_trouble {
 	STORE_BAD	/* this file is of no use: set it aside */
 };
 
-/* Who reads the rows. */
-struct store_reader {
-	store_row_function *each;
-	void *context;
+/* How ages are told from the times in the file. */
+struct store_ages {
+	int64_t now;		/* ns since 1970: when they are to be right */
 	int64_t max_step;	/* ns, as for store_open() */
-	int64_t now;		/* ns since 1970 */
 };
+
+int64_t store_wall_clock(void);		/* ns since 1970 */
+
+/* False to read no further. */
+typedef bool store_file_function(void *context, const struct store_row *row);
 
 /* The open file, used by one thread at a time.  All but close, rollback and
  * stands say in *err what went wrong when they return trouble. */
@@ -40,8 +43,15 @@ struct store_file;
  * trouble.  One that can only be read is opened, too. */
 CHECK_RESULT enum store_trouble store_file_open(const char *path,
     struct store_file **file_r, struct error *err);
+
+/* All rows, until each returns false. */
 CHECK_RESULT enum store_trouble store_file_read(struct store_file *file,
-    const struct store_reader *reader, struct error *err);
+    int64_t max_step, store_file_function *each, void *context,
+    struct error *err);
+
+/* Merges into row what the file has of the same content, if anything. */
+CHECK_RESULT enum store_trouble store_file_merge(struct store_file *file,
+    struct store_row *row, const struct store_ages *ages, struct error *err);
 CHECK_RESULT enum store_trouble store_file_writable(struct store_file *file,
     struct error *err);
 
@@ -70,18 +80,19 @@ void store_file_close(struct store_file **file);
 unsigned store_file_set_aside(const char *path);
 
 /* The table, and the statements on it: put has its parameters bound by
- * store_row_bind(), delete by store_row_bind_key() (false: memory is short),
- * and each row that select yields is read by store_row_read(), which is
- * false if that makes no sense. */
+ * store_row_bind(), find and delete by store_row_bind_key() (false: memory is
+ * short), and each row that select or find yields is read by
+ * store_row_read(), which is false if that makes no sense. */
 extern const char store_row_create[];
 extern const char store_row_select[];
+extern const char store_row_find[];
 extern const char store_row_put[];
 extern const char store_row_delete[];
 
 bool store_row_bind(sqlite3_stmt *put, const struct store_row *row,
     int64_t written_at);
 bool store_row_bind_key(sqlite3_stmt *statement, const struct key *key);
-bool store_row_read(sqlite3_stmt *select, const struct store_reader *reader,
+bool store_row_read(sqlite3_stmt *select, const struct store_ages *ages,
     struct store_row *row_r);
 
 #endif

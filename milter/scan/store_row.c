@@ -53,6 +53,9 @@ const char store_row_create[] =
 
 const char store_row_select[] = "SELECT " COLUMNS " FROM contents";
 
+const char store_row_find[] = "SELECT " COLUMNS " FROM contents"
+    " WHERE key = ?";
+
 const char store_row_put[] = "INSERT OR REPLACE INTO contents (" COLUMNS ")"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
@@ -194,18 +197,18 @@ struct written {
 };
 
 static bool
-read_written(sqlite3_stmt *select, const struct store_reader *reader,
+read_written(sqlite3_stmt *select, const struct store_ages *ages,
     struct written *written_r)
 {
 	int64_t growth;
 
 	if (!read_seconds(select, WRITTEN_AT, WRITTEN_AT_MAX, &written_r->at))
 		return false;
-	growth = reader->now - (int64_t)(written_r->at * NS_PER_S);
+	growth = ages->now - (int64_t)(written_r->at * NS_PER_S);
 	if (growth < 0)
 		growth = 0;
-	if (growth > reader->max_step)
-		growth = reader->max_step;
+	if (growth > ages->max_step)
+		growth = ages->max_step;
 	written_r->growth = growth;
 	return true;
 }
@@ -322,14 +325,14 @@ read_key(sqlite3_stmt *select, struct key *key_r)
 }
 
 bool
-store_row_read(sqlite3_stmt *select, const struct store_reader *reader,
+store_row_read(sqlite3_stmt *select, const struct store_ages *ages,
     struct store_row *row_r)
 {
 	struct written written;
 
 	memset(row_r, 0, sizeof *row_r);
 	return read_key(select, &row_r->key) &&
-	    read_written(select, reader, &written) &&
+	    read_written(select, ages, &written) &&
 	    read_verdict(select, &written, row_r) &&
 	    read_tries(select, &written, row_r) &&
 	    read_story(select, row_r) &&

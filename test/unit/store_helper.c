@@ -57,23 +57,30 @@ kept_teardown(void **state)
 	return 0;
 }
 
+/* From the store's thread. */
 static void
 see(void *context, const struct store_row *row)
 {
-	assert_ptr_equal(context, &seen);
-	seen.count++;
-	seen.last = *row;
+	struct kept_rows *rows = context;
+
+	rows->count++;
+	rows->last = *row;
 }
 
 struct store *
 kept_try_open(void)
 {
+	struct store_reader reader = {
+		.each = see,
+		.context = &seen,
+		.max_step = KEPT_MAX_STEP
+	};
 	struct store *store;
 
 	seen.count = 0;
-	if (store_open(path, KEPT_MAX_STEP, see, &seen, &store, NULL) !=
-	    ERROR_NONE)
+	if (store_open(path, &reader, &store, NULL) != ERROR_NONE)
 		return NULL;
+	store_wait(store, monotime_after(KEPT_SOON));
 	return store;
 }
 

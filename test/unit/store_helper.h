@@ -35,6 +35,7 @@ const char *kept_path(void);
 /* Removes all that is in the directory. */
 void kept_empty(void);
 
+/* Opens the store and waits until the rows are read. */
 struct store *kept_open(void);
 
 /* NULL on failure.  For child processes. */

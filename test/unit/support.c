@@ -93,6 +93,29 @@ support_in_child(bool (*body)(void *context), void *context)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+void
+support_capture_begin(struct support_capture *capture)
+{
+	struct error err;
+
+	capture->saved = dup(STDERR_FILENO);
+	assert_int_equal(fd_memory("log", &capture->file, &err), ERROR_NONE);
+	assert_int_equal(dup2(capture->file, STDERR_FILENO), STDERR_FILENO);
+}
+
+void
+support_capture_end(struct support_capture *capture, char *out, size_t size)
+{
+	ssize_t len;
+
+	assert_int_equal(dup2(capture->saved, STDERR_FILENO), STDERR_FILENO);
+	len = pread(capture->file, out, size - 1, 0);
+	assert_true(len >= 0);
+	out[len] = '\0';
+	fd_close(&capture->saved);
+	fd_close(&capture->file);
+}
+
 bool
 support_check(bool ok, const char *what)
 {

@@ -41,6 +41,15 @@ unsigned char support_pattern(size_t at);
  * if it is false. */
 void support_in_child(bool (*body)(void *context), void *context);
 
+/* Standard error goes into a file, from begin to end; what came is in out,
+ * which has room for size bytes, cut to fit. */
+struct support_capture {
+	int saved, file;
+};
+void support_capture_begin(struct support_capture *capture);
+void support_capture_end(struct support_capture *capture, char *out,
+    size_t size);
+
 /* Returns ok; says what on standard error if not.  For child processes. */
 bool support_check(bool ok, const char *what);
 

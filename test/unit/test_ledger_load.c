@@ -8,16 +8,15 @@
 #include <stdint.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/fd.h"
 #include "base/monotime.h"
 #include "config/config.h"
 #include "scan/ledger.h"
 #include "scan/store.h"
 #include "ledger_helper.h"
+#include "support.h"
 
 #define HOUR (3600 * MONOTIME_S)
 
@@ -26,9 +25,8 @@ static void
 load_alone(const struct store_row *row)
 {
 	ledger_destroy(&ledger);
-	ledger = ledger_create(config);
+	book_open();
 	ledger_load(ledger, row);
-	ledger_attach(ledger, (struct store *)&recorder);
 }
 
 /* A row as the ledger hands it over. */
@@ -165,7 +163,6 @@ test_ledger_loads_no_more_than_its_bound_nor_a_key_twice(void **state)
 		row.key = book_number(n);
 		ledger_load(ledger, &row);
 	}
-	ledger_attach(ledger, (struct store *)&recorder);
 	book_expect_counts(ROWS, ROWS);
 	assert_int_equal(recorder.deletes, ROWS - 1);
 }
@@ -185,7 +182,6 @@ test_ledger_of_loaded_rows_drops_the_oldest(void **state)
 		row.first_age = row.last_age = n * (MONOTIME_S / 10);
 		ledger_load(ledger, &row);
 	}
-	ledger_attach(ledger, (struct store *)&recorder);
 	book_expect_counts(ROWS, 0);
 	book_defer(ROWS + 1, 50, monotime_now());
 	assert_true(book_was_deferred(1));
@@ -206,34 +202,60 @@ test_ledger_of_loaded_rows_drops_all_that_expire(void **state)
 	row.key = book_number(2);
 	row.first_age = row.last_age = 50 * MONOTIME_S;
 	ledger_load(ledger, &row);
-	ledger_attach(ledger, (struct store *)&recorder);
 	book_defer(3, 50, monotime_now() + 60 * MONOTIME_S);
 	assert_true(book_was_deferred(1));
 	assert_false(book_was_deferred(2));
 }
 
-/* Standard error goes into a file from here. */
 static void
-capture_begin(int *saved, int *file)
+test_ledger_row_made_before_the_old_one_came_is_merged(void **state)
 {
-	struct error err;
+	struct store_row old = saved_row(1, VERDICT_INFECTED);
 
-	*saved = dup(STDERR_FILENO);
-	assert_int_equal(fd_memory("log", file, &err), ERROR_NONE);
-	assert_int_equal(dup2(*file, STDERR_FILENO), STDERR_FILENO);
+	(void)state;
+	ledger_destroy(&ledger);
+	book_open();
+	book_defer_from(1, 60, "<new@example.org>", monotime_now());
+	book_expect_counts(1, 0);
+	recorder.puts = 0;
+	ledger_load(ledger, &old);
+	assert_int_equal(recorder.puts, 1);
+	assert_true(recorder.last.merged);
+	assert_int_equal(recorder.last.tries, 4);
+	book_expect_counts(1, 1);
+	assert_true(ledger_awaits_sender(ledger, "<new@example.org>"));
+	assert_false(ledger_awaits_sender(ledger, "<a@example.org>"));
+	assert_int_equal(book_failures(1, OLD), 1);
+	ledger_load(ledger, &old);
+	assert_int_equal(recorder.puts, 1);
+	assert_true(book_known(1, 50, NEW, monotime_now()));
+	assert_true(book_known(1, 60, NEW, monotime_now()));
+	book_expect_counts(1, 0);
+	assert_int_equal(recorder.deletes, 0);
 }
 
+/* A row that was loaded is older than those that were made since. */
 static void
-capture_end(int *saved, int *file, char *out, size_t size)
+test_ledger_that_is_full_has_no_room_for_what_is_loaded(void **state)
 {
-	ssize_t len;
+	struct store_row row;
 
-	assert_int_equal(dup2(*saved, STDERR_FILENO), STDERR_FILENO);
-	len = pread(*file, out, size - 1, 0);
-	assert_true(len >= 0);
-	out[len] = '\0';
-	fd_close(saved);
-	fd_close(file);
+	(void)state;
+	book_defer(1, 50, NOW);
+	row = recorder.last;
+	row.first_age = row.last_age = 10 * MONOTIME_S;
+	ledger_destroy(&ledger);
+	book_open();
+	for (unsigned n = 0; n < ROWS; n++)
+		book_defer(n, 50, monotime_now());
+	for (unsigned n = ROWS; n < 2 * ROWS; n++) {
+		row.key = book_number(n);
+		ledger_load(ledger, &row);
+		book_expect_counts(ROWS, 0);
+		assert_true(book_was_deleted(n));
+	}
+	for (unsigned n = 0; n < ROWS; n++)
+		assert_true(book_was_deferred(n));
 }
 
 /* The log's only line has this in it; "" for no line. */
@@ -255,23 +277,23 @@ static void
 test_ledger_raises_one_alarm_for_a_mail(void **state)
 {
 	char before[4096], at[4096], after[4096];
-	int saved, file;
+	struct support_capture capture;
 
 	(void)state;
 	config->alarm_after = 30 * 60 * MONOTIME_S;
 	config->cache_late_ttl = 24 * HOUR;
-	capture_begin(&saved, &file);
+	support_capture_begin(&capture);
 	book_defer(1, 50, NOW);
 	book_defer(1, 50, NOW + config->alarm_after - 1);
-	capture_end(&saved, &file, before, sizeof before);
-	capture_begin(&saved, &file);
+	support_capture_end(&capture, before, sizeof before);
+	support_capture_begin(&capture);
 	book_defer(1, 50, NOW + config->alarm_after + MONOTIME_S);
-	capture_end(&saved, &file, at, sizeof at);
-	capture_begin(&saved, &file);
+	support_capture_end(&capture, at, sizeof at);
+	support_capture_begin(&capture);
 	book_defer(1, 50, NOW + config->alarm_after + HOUR);
 	book_defer(1, 51, NOW + config->alarm_after + 2 * HOUR);
 	book_defer(2, 50, NOW + config->alarm_after + 2 * HOUR);
-	capture_end(&saved, &file, after, sizeof after);
+	support_capture_end(&capture, after, sizeof after);
 	expect_log(before, "");
 	expect_log(at, "error: mail deferred for 30 minutes: "
 	    "key=0100000000000000, tries=3, reason=scan-running\n");
@@ -283,14 +305,14 @@ test_ledger_alarm_counts_the_time_before_a_restart(void **state)
 {
 	struct store_row row = saved_row(1, VERDICT_CLEAN);
 	char log[4096];
-	int saved, file;
+	struct support_capture capture;
 
 	(void)state;
 	row.first_age = ALARM - 5 * MONOTIME_S;
 	load_alone(&row);
-	capture_begin(&saved, &file);
+	support_capture_begin(&capture);
 	book_defer(1, 50, monotime_now() + 10 * MONOTIME_S);
-	capture_end(&saved, &file, log, sizeof log);
+	support_capture_end(&capture, log, sizeof log);
 	expect_log(log, "mail deferred for 0 minutes: ");
 }
 
@@ -300,15 +322,15 @@ static void
 test_ledger_raises_no_alarm_for_a_mail_that_had_its_answer(void **state)
 {
 	char log[4096];
-	int saved, file;
+	struct support_capture capture;
 
 	(void)state;
 	book_defer(1, 50, NOW);
 	book_verdict(1, VERDICT_CLEAN, OLD, NOW + MONOTIME_S);
 	assert_true(book_known(1, 50, OLD, NOW + 2 * MONOTIME_S));
-	capture_begin(&saved, &file);
+	support_capture_begin(&capture);
 	book_defer(1, 51, NOW + 2 * ALARM);
-	capture_end(&saved, &file, log, sizeof log);
+	support_capture_end(&capture, log, sizeof log);
 	expect_log(log, "");
 }
 
@@ -339,6 +361,12 @@ main(void)
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_of_loaded_rows_drops_all_that_expire,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_row_made_before_the_old_one_came_is_merged,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_that_is_full_has_no_room_for_what_is_loaded,
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_raises_one_alarm_for_a_mail,

@@ -119,7 +119,7 @@ test_store_sets_a_bad_file_aside_and_begins_a_new_one(void **state)
 		kept_write(200);
 		damages[i]();
 		store = kept_open();
-		assert_true(store_state(store).has_file);
+		assert_true(kept_becomes(store, true, 0));
 		if (!kept_exists(".bad-1") || kept_seen()->count > 200)
 			fail_msg("damage %zu: %zu rows", i, kept_seen()->count);
 		kept_put(store, 1000);

@@ -6,10 +6,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -21,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/monotime.h"
+#include "bad_disk.h"
 #include "store_helper.h"
 #include "store_internal.h"
 #include "support.h"
@@ -30,11 +29,13 @@
 static void
 test_store_goes_on_without_a_directory_until_there_is_one(void **state)
 {
+	int64_t began = monotime_now();
 	struct store *store;
 
 	(void)state;
 	support_remove_directory(kept_directory());
 	store = kept_open();
+	assert_true(monotime_now() - began < KEPT_SOON / 10);
 	kept_put(store, 1);
 	kept_sleep(STORE_DELAY);
 	assert_false(store_state(store).has_file);
@@ -229,66 +230,17 @@ test_store_full_disk_stops_nobody_and_is_made_up_for(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* A disk whose fsync() hangs or fails, below SQLite. */
-static struct {
-	sqlite3_vfs vfs;
-	sqlite3_vfs *real;
-	sqlite3_io_methods methods[4];
-	const sqlite3_io_methods *methods_of[4];
-	int (*real_sync)(sqlite3_file *, int);
-	atomic_bool hangs;
-	atomic_int failures;
-} disk;
-
-static int
-disk_sync(sqlite3_file *file, int flags)
-{
-	while (atomic_load(&disk.hangs))
-		kept_sleep(5 * MONOTIME_MS);
-	if (atomic_load(&disk.failures) > 0) {
-		atomic_fetch_sub(&disk.failures, 1);
-		errno = EIO;
-		return SQLITE_IOERR_FSYNC;
-	}
-	return disk.real_sync(file, flags);
-}
-
-static int
-disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
-    int *flags_r)
-{
-	int result = disk.real->xOpen(disk.real, name, file, flags, flags_r);
-	size_t i = 0;
-
-	(void)vfs;
-	if (result != SQLITE_OK)
-		return result;
-	while (i < LENGTH(disk.methods) - 1 && disk.methods_of[i] != NULL &&
-	    disk.methods_of[i] != file->pMethods)
-		i++;
-	disk.methods_of[i] = file->pMethods;
-	disk.methods[i] = *file->pMethods;
-	disk.real_sync = file->pMethods->xSync;
-	disk.methods[i].xSync = disk_sync;
-	file->pMethods = &disk.methods[i];
-	return result;
-}
-
 static int
 put_disk_below(void **state)
 {
-	disk.real = sqlite3_vfs_find(NULL);
-	disk.vfs = *disk.real;
-	disk.vfs.zName = "disk";
-	disk.vfs.xOpen = disk_open;
-	sqlite3_vfs_register(&disk.vfs, 1);
+	bad_disk_begin();
 	return kept_setup(state);
 }
 
 static int
 take_disk_away(void **state)
 {
-	sqlite3_vfs_unregister(&disk.vfs);
+	bad_disk_end();
 	return kept_teardown(state);
 }
 
@@ -300,7 +252,7 @@ test_store_failing_disk_gets_one_more_chance(void **state)
 	(void)state;
 	kept_put(store, 1);
 	assert_true(kept_becomes(store, true, 0));
-	atomic_store(&disk.failures, 1);
+	bad_disk_fail_syncs(1);
 	kept_put(store, 2);
 	assert_true(kept_becomes(store, true, 0));
 	assert_true(kept_exists(".bad-1"));
@@ -312,11 +264,13 @@ test_store_failing_disk_gets_one_more_chance(void **state)
 static void
 test_store_close_leaves_a_hanging_disk_behind(void **state)
 {
+	/* A sanitizer may have threads of its own. */
+	unsigned threads = support_count_names("/proc/self/task");
 	struct store *store = kept_open();
 	int64_t began, until = monotime_after(KEPT_SOON);
 
 	(void)state;
-	atomic_store(&disk.hangs, true);
+	bad_disk_hang_syncs(true);
 	kept_put(store, 1);
 	kept_sleep(STORE_DELAY * 2);
 	assert_true(put_rows_at_once(store, 100));
@@ -325,8 +279,8 @@ test_store_close_leaves_a_hanging_disk_behind(void **state)
 	store_close(&store, monotime_after(STORE_DELAY));
 	assert_null(store);
 	assert_in_range(monotime_now() - began, STORE_DELAY, KEPT_SOON / 10);
-	atomic_store(&disk.hangs, false);
-	while (support_count_names("/proc/self/task") > 1 &&
+	bad_disk_hang_syncs(false);
+	while (support_count_names("/proc/self/task") > threads &&
 	    monotime_now() < until)
 		kept_sleep(5 * MONOTIME_MS);
 	assert_int_equal(kept_count(), 1);
