@@ -57,6 +57,7 @@ struct store_row {
 	char generation[17];
 	int64_t scan_time;	/* ns */
 	int64_t verdict_age;	/* ns since the verdict */
+	bool fetched;		/* a retry has had it */
 	unsigned failures;	/* of the content's own doing, in failed_in */
 	char failed_in[17];
 	unsigned tries;		/* that were deferred */
@@ -124,9 +125,10 @@ void store_close(struct store **store, int64_t until);
  * has.  The rule: what is newer stands, and nothing of the older is lost that
  * would still hold if the two had been one row all the time:
  *
- *   verdict	row's, else the older one
+ *   verdict	row's, else the older one, which a try since then has not had
  *   failures	of both, if of one generation; else row's, if it has any
- *   tries	of both, of which the earlier was the first
+ *   tries	of both, of which the earlier was the first; but what had its
+ *		answer, and was deferred again, began with that
  *   last try	row's (its time, reason, sender and so on), else the older one
  *   envelopes	of both, the latest STORE_ENVELOPES
  *

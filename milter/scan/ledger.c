@@ -266,6 +266,17 @@ holds(const struct ledger *ledger, const struct ledger_row *row,
 	    ledger_row_has_envelope(row, envelope);
 }
 
+/* Noted once, so that a restart doesn't wait for this retry again. */
+static void
+note_fetched(struct ledger *ledger, struct ledger_row *row, int64_t now)
+{
+	if (row->fetched)
+		return;
+	ledger->ready -= is_ready(row);
+	row->fetched = true;
+	save(ledger, row, now);
+}
+
 bool
 ledger_lookup(struct ledger *ledger, const struct key *key,
     const struct key *envelope, const char *generation, int64_t now,
@@ -275,8 +286,7 @@ ledger_lookup(struct ledger *ledger, const struct key *key,
 
 	if (row == NULL || !holds(ledger, row, envelope, generation, now))
 		return false;
-	ledger->ready -= is_ready(row);
-	row->fetched = true;
+	note_fetched(ledger, row, now);
 	answer_r->verdict = row->verdict;
 	answer_r->scan_time = row->scan_time;
 	memcpy(answer_r->generation, row->generation,

@@ -108,6 +108,7 @@ ledger_row_save(const struct ledger_row *row, int64_t now,
 	    sizeof saved_r->generation);
 	saved_r->scan_time = row->scan_time;
 	saved_r->verdict_age = row->known ? now - row->verdict_at : 0;
+	saved_r->fetched = row->fetched;
 	saved_r->failures = row->failures;
 	memcpy(saved_r->failed_in, row->failed_in, sizeof saved_r->failed_in);
 	saved_r->tries = row->tries;
@@ -138,6 +139,7 @@ ledger_row_load(const struct store_row *saved, int64_t now)
 	memcpy(row->generation, saved->generation, sizeof row->generation);
 	row->scan_time = saved->scan_time;
 	row->verdict_at = now - saved->verdict_age;
+	row->fetched = saved->fetched;
 	row->failures = saved->failures;
 	memcpy(row->failed_in, saved->failed_in, sizeof row->failed_in);
 	row->tries = saved->tries;
@@ -165,7 +167,6 @@ ledger_row_merge(const struct ledger_row *row, const struct store_row *saved,
 	ledger_row_save(row, now, &both);
 	store_merge(&both, saved);
 	merged = ledger_row_load(&both, now);
-	merged->fetched = row->fetched;
 	merged->alarmed = row->alarmed;
 	return merged;
 }

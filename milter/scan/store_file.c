@@ -25,7 +25,6 @@
 #include "base/text.h"
 #include "store_internal.h"
 
-#define SCHEMA_VERSION 1
 #define BUSY_TIMEOUT_MS 2000
 #define TEXT_SIZE 256
 
@@ -170,11 +169,27 @@ check_structure(sqlite3 *db, struct error *err)
 	return trouble;
 }
 
+/* Makes or changes the table, and says so in the file. */
+static enum store_trouble
+set_schema(sqlite3 *db, const char *statement, struct error *err)
+{
+	enum store_trouble trouble;
+	char sql[1024];
+
+	snprintf(sql, sizeof sql,
+	    "BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT",
+	    statement, STORE_VERSION);
+	trouble = execute(db, sql, err);
+	if (trouble != STORE_WELL)
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return trouble;
+}
+
 /* An empty database becomes ours; any other is ours or of no use. */
 static enum store_trouble
 check_schema(sqlite3 *db, struct error *err)
 {
-	char version[TEXT_SIZE], tables[TEXT_SIZE], sql[1024];
+	char version[TEXT_SIZE], tables[TEXT_SIZE];
 	enum store_trouble trouble;
 
 	trouble = ask(db, "PRAGMA user_version", version, err);
@@ -183,16 +198,14 @@ check_schema(sqlite3 *db, struct error *err)
 		    tables, err);
 	if (trouble != STORE_WELL)
 		return trouble;
-	if (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0) {
-		snprintf(sql, sizeof sql,
-		    "BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT",
-		    store_row_create, SCHEMA_VERSION);
-		return execute(db, sql, err);
-	}
-	if (strtol(version, NULL, 10) == SCHEMA_VERSION)
+	if (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0)
+		return set_schema(db, store_row_create, err);
+	if (strcmp(version, "1") == 0)
+		return set_schema(db, store_row_upgrade, err);
+	if (strtol(version, NULL, 10) == STORE_VERSION)
 		return STORE_WELL;
 	error_set(err, ERROR_INPUT, "its version is %s, and not %d", version,
-	    SCHEMA_VERSION);
+	    STORE_VERSION);
 	return STORE_BAD;
 }
 

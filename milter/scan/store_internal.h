@@ -35,6 +35,9 @@ int64_t store_wall_clock(void);		/* ns since 1970 */
 /* False to read no further. */
 typedef bool store_file_function(void *context, const struct store_row *row);
 
+/* Of the table; a file of version 1 is taken over. */
+#define STORE_VERSION 2
+
 /* The open file, used by one thread at a time.  All but close, rollback and
  * stands say in *err what went wrong when they return trouble. */
 struct store_file;
@@ -84,6 +87,7 @@ unsigned store_file_set_aside(const char *path);
  * short), and each row that select or find yields is read by
  * store_row_read(), which is false if that makes no sense. */
 extern const char store_row_create[];
+extern const char store_row_upgrade[];	/* of version 1 */
 extern const char store_row_select[];
 extern const char store_row_find[];
 extern const char store_row_put[];

@@ -23,6 +23,7 @@ merge_verdict(struct store_row *row, const struct store_row *older)
 	memcpy(row->generation, older->generation, sizeof row->generation);
 	row->scan_time = older->scan_time;
 	row->verdict_age = older->verdict_age;
+	row->fetched = older->fetched && row->tries == 0;
 }
 
 /* A new generation counts anew. */
@@ -57,7 +58,8 @@ merge_tries(struct store_row *row, const struct store_row *older)
 		return;
 	if (row->tries == 0)
 		take_last_try(row, older);
-	if (row->first_age < older->first_age)
+	if (row->first_age < older->first_age &&
+	    (row->tries == 0 || !older->fetched))
 		row->first_age = older->first_age;
 	row->tries = sum(row->tries, older->tries);
 }

@@ -20,14 +20,18 @@
 
 #define COLUMNS "key, verdict, name, generation, scan_seconds, verdict_at, " \
 	"failures, failed_in, tries, first_try_at, last_try_at, reason, " \
-	"sender, recipients, message_id, queue_id, envelopes, written_at"
+	"sender, recipients, message_id, queue_id, envelopes, written_at, " \
+	"fetched"
 
 /* In the order of COLUMNS. */
 enum column {
 	KEY, VERDICT, NAME, GENERATION, SCAN_SECONDS, VERDICT_AT, FAILURES,
 	FAILED_IN, TRIES, FIRST_TRY_AT, LAST_TRY_AT, REASON, SENDER,
-	RECIPIENTS, MESSAGE_ID, QUEUE_ID, ENVELOPES, WRITTEN_AT
+	RECIPIENTS, MESSAGE_ID, QUEUE_ID, ENVELOPES, WRITTEN_AT, FETCHED
 };
+
+/* Since version 2. */
+#define COLUMN_FETCHED "fetched INTEGER NOT NULL DEFAULT 0"
 
 const char store_row_create[] =
     "CREATE TABLE contents ("
@@ -48,8 +52,12 @@ const char store_row_create[] =
     " message_id TEXT NOT NULL,"
     " queue_id TEXT NOT NULL,"
     " envelopes BLOB NOT NULL,"		/* digests of 32 bytes */
-    " written_at REAL NOT NULL"
+    " written_at REAL NOT NULL,"
+    " " COLUMN_FETCHED
     ") WITHOUT ROWID";
+
+const char store_row_upgrade[] =
+    "ALTER TABLE contents ADD COLUMN " COLUMN_FETCHED;
 
 const char store_row_select[] = "SELECT " COLUMNS " FROM contents";
 
@@ -57,7 +65,7 @@ const char store_row_find[] = "SELECT " COLUMNS " FROM contents"
     " WHERE key = ?";
 
 const char store_row_put[] = "INSERT OR REPLACE INTO contents (" COLUMNS ")"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const char store_row_delete[] = "DELETE FROM contents WHERE key = ?";
 
@@ -105,7 +113,8 @@ bind_tries(sqlite3_stmt *put, const struct store_row *row, int64_t written_at)
 	    bind_count(put, TRIES, row->tries) |
 	    bind_seconds(put, FIRST_TRY_AT, written_at - row->first_age) |
 	    bind_seconds(put, LAST_TRY_AT, written_at - row->last_age) |
-	    bind_seconds(put, WRITTEN_AT, written_at);
+	    bind_seconds(put, WRITTEN_AT, written_at) |
+	    bind_count(put, FETCHED, row->fetched);
 }
 
 static int
@@ -228,6 +237,17 @@ read_age(sqlite3_stmt *select, enum column column,
 	return true;
 }
 
+static bool
+read_flag(sqlite3_stmt *select, enum column column, bool *flag_r)
+{
+	unsigned flag;
+
+	if (!read_count(select, column, &flag) || flag > 1)
+		return false;
+	*flag_r = flag != 0;
+	return true;
+}
+
 /* Only what a scan found out is ever written. */
 static bool
 read_kind(sqlite3_stmt *select, enum verdict_kind *kind_r)
@@ -278,7 +298,8 @@ read_tries(sqlite3_stmt *select, const struct written *written,
 	    sizeof row->failed_in) &&
 	    read_count(select, TRIES, &row->tries) &&
 	    read_age(select, FIRST_TRY_AT, written, &row->first_age) &&
-	    read_age(select, LAST_TRY_AT, written, &row->last_age);
+	    read_age(select, LAST_TRY_AT, written, &row->last_age) &&
+	    read_flag(select, FETCHED, &row->fetched);
 }
 
 static bool

@@ -156,6 +156,7 @@ kept_row(unsigned n)
 		.generation = "0123456789abcdef",
 		.scan_time = 4682 * MONOTIME_S + 123456789,
 		.verdict_age = 5 * MONOTIME_S + 7000,
+		.fetched = true,
 		.failures = 2,
 		.failed_in = "fedcba9876543210",
 		.tries = 3,
@@ -204,6 +205,7 @@ kept_expect_same(const struct store_row *row,
 	assert_string_equal(row->generation, expected->generation);
 	assert_int_equal(row->scan_time, expected->scan_time);
 	assert_int_equal(row->verdict_age, expected->verdict_age);
+	assert_int_equal(row->fetched, expected->fetched);
 	expect_same_tries(row, expected);
 	assert_int_equal(row->envelope_count, expected->envelope_count);
 	assert_memory_equal(row->envelopes, expected->envelopes,

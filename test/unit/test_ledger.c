@@ -452,6 +452,26 @@ test_ledger_hands_every_change_to_the_store(void **state)
 }
 
 static void
+test_ledger_hands_over_once_that_a_verdict_was_fetched(void **state)
+{
+	(void)state;
+	book_defer(1, 50, NOW);
+	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
+	assert_false(recorder.last.fetched);
+	recorder.puts = 0;
+	assert_false(book_known(1, 51, NEW, NOW));
+	assert_int_equal(recorder.puts, 0);
+	assert_true(book_known(1, 50, NEW, NOW + 10));
+	assert_int_equal(recorder.puts, 1);
+	assert_true(recorder.last.fetched);
+	assert_int_equal(recorder.last.last_age, 10);
+	assert_true(book_known(1, 50, NEW, NOW + 20));
+	assert_int_equal(recorder.puts, 1);
+	book_defer(1, 51, NOW + 30);
+	assert_false(recorder.last.fetched);
+}
+
+static void
 test_ledger_without_a_store_works(void **state)
 {
 	(void)state;
@@ -565,6 +585,9 @@ static const struct CMUnitTest tests[] = {
 	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_hands_every_change_to_the_store,
+	    book_setup, book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_hands_over_once_that_a_verdict_was_fetched,
 	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_without_a_store_works,

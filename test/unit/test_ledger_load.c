@@ -137,6 +137,23 @@ test_ledger_unscannable_and_failures_are_loaded(void **state)
 }
 
 static void
+test_ledger_verdict_that_was_fetched_is_not_ready_again(void **state)
+{
+	struct store_row row;
+
+	(void)state;
+	book_defer(1, 50, NOW);
+	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
+	assert_true(book_known(1, 50, NEW, NOW));
+	row = recorder.last;
+	load_alone(&row);
+	book_expect_counts(1, 0);
+	assert_true(book_known(1, 50, NEW, monotime_now()));
+	book_defer(1, 51, monotime_now());
+	book_expect_counts(1, 1);
+}
+
+static void
 test_ledger_does_not_load_what_has_expired(void **state)
 {
 	struct store_row row = saved_row(1, VERDICT_CLEAN);
@@ -349,6 +366,9 @@ main(void)
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_unscannable_and_failures_are_loaded,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_verdict_that_was_fetched_is_not_ready_again,
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_does_not_load_what_has_expired,

@@ -190,6 +190,58 @@ test_store_clock_step_ages_nobody_out(void **state)
 	}
 }
 
+/* The table as version 1 made it, in the place of ours. */
+static const char version_1[] =
+    "CREATE TABLE old ("
+    " key TEXT PRIMARY KEY NOT NULL,"
+    " verdict TEXT,"
+    " name TEXT,"
+    " generation TEXT,"
+    " scan_seconds REAL,"
+    " verdict_at REAL,"
+    " failures INTEGER NOT NULL,"
+    " failed_in TEXT NOT NULL,"
+    " tries INTEGER NOT NULL,"
+    " first_try_at REAL NOT NULL,"
+    " last_try_at REAL NOT NULL,"
+    " reason TEXT NOT NULL,"
+    " sender TEXT NOT NULL,"
+    " recipients TEXT NOT NULL,"
+    " message_id TEXT NOT NULL,"
+    " queue_id TEXT NOT NULL,"
+    " envelopes BLOB NOT NULL,"
+    " written_at REAL NOT NULL"
+    ") WITHOUT ROWID;"
+    "INSERT INTO old SELECT key, verdict, name, generation, scan_seconds,"
+    " verdict_at, failures, failed_in, tries, first_try_at, last_try_at,"
+    " reason, sender, recipients, message_id, queue_id, envelopes, written_at"
+    " FROM contents;"
+    "DROP TABLE contents;"
+    "ALTER TABLE old RENAME TO contents;"
+    "PRAGMA user_version = 1";
+
+static void
+test_store_takes_over_a_file_of_version_1(void **state)
+{
+	struct store_row row = kept_row(7);
+	struct store *store;
+
+	(void)state;
+	kept_write(8);
+	kept_sql(version_1);
+	assert_int_equal(kept_count(), 8);
+	assert_false(kept_seen()->last.fetched);
+	assert_string_equal(kept_seen()->last.sender, row.sender);
+	store = kept_open();
+	store_put(store, &row);
+	kept_close(&store);
+	kept_sql("DELETE FROM contents WHERE NOT fetched");
+	assert_int_equal(kept_count(), 1);
+	assert_memory_equal(&kept_seen()->last.key, &row.key, sizeof row.key);
+	assert_true(kept_seen()->last.fetched);
+	assert_false(kept_exists(".bad-1"));
+}
+
 static void *
 put_five_hundred(void *context)
 {
@@ -240,6 +292,7 @@ test_store_leaves_out_rows_that_make_no_sense(void **state)
 		"queue_id = hex(zeroblob(32))",
 		"envelopes = 'text'", "envelopes = zeroblob(31)",
 		"envelopes = zeroblob(33 * 32)", "envelopes = 1",
+		"fetched = 2", "fetched = -1", "fetched = 'yes'",
 	};
 	char statement[256];
 
@@ -274,6 +327,7 @@ main(void)
 		STORE_TEST(test_store_files_are_for_their_owner_only),
 		STORE_TEST(test_store_survives_kill_9),
 		STORE_TEST(test_store_clock_step_ages_nobody_out),
+		STORE_TEST(test_store_takes_over_a_file_of_version_1),
 		STORE_TEST(test_store_writes_many_rows_from_several_threads),
 		STORE_TEST(test_store_leaves_out_rows_that_make_no_sense),
 	};

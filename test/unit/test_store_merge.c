@@ -212,6 +212,39 @@ test_store_merge_takes_the_older_try_for_none(void **state)
 	expect_who(&row, "old");
 }
 
+/* The older row's verdict had been fetched, or had not; then there was a try,
+ * or only a failure. */
+static void
+test_store_merge_knows_what_was_fetched(void **state)
+{
+	static const struct {
+		bool older_fetched;
+		unsigned tries;
+		bool fetched;
+		int64_t first_age;
+	} cases[] = {
+		{ false, 0, false, 600 * MONOTIME_S },
+		{ true, 0, true, 600 * MONOTIME_S },
+		{ false, 1, false, 600 * MONOTIME_S },
+		{ true, 1, false, 9 * MONOTIME_S },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct store_row older = kept_row(1);
+		struct store_row row = with_tries(cases[i].tries,
+		    9 * MONOTIME_S, MONOTIME_S, "new");
+
+		older.fetched = cases[i].older_fetched;
+		older.first_age = 600 * MONOTIME_S;
+		store_merge(&row, &older);
+		assert_true(row.known);
+		if (row.fetched != cases[i].fetched ||
+		    row.first_age != cases[i].first_age)
+			fail_msg("case %zu", i);
+	}
+}
+
 /* The older row seems to be the younger: the clock was set back. */
 static void
 test_store_merge_takes_the_longer_of_two_first_ages(void **state)
@@ -276,6 +309,7 @@ main(void)
 		    test_store_merge_adds_tries_and_keeps_first_and_last),
 		cmocka_unit_test(
 		    test_store_merge_takes_the_older_try_for_none),
+		cmocka_unit_test(test_store_merge_knows_what_was_fetched),
 		cmocka_unit_test(
 		    test_store_merge_takes_the_longer_of_two_first_ages),
 		cmocka_unit_test(test_store_merge_keeps_the_latest_envelopes),
