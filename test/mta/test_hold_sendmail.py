@@ -25,13 +25,14 @@ class SendmailHoldCase(holdcases.HoldTests, MtaCase):
         directory = cls.scratch / "sendmail"
         cls.release = release.Release(cls.scratch / "release", {"hold": {
             "mta": [f"sendmail:{directory}/sendmail.cf"],
-            "sendmail": f"{directory}/sendmail.sh"}})
+            "sendmail": f"{directory}/program"}})
         settings = daemon.merged(holdcases.SETTINGS, cls.release.settings)
         served = cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database, **settings))
         socket = served.socket.removeprefix("unix:")
         mta = cls.enterClassContext(sendmail.Sendmail(
             directory, cls.sink.port, f"local:{socket}"))
+        mta.make_program()
         cls.enterClassContext(cls.release)
         return served, mta
 
