@@ -33,8 +33,7 @@ CHECK_RESULT enum error_code priv_drop(const struct priv_account *account,
 
 /* For a service that stays root: gives up all capabilities but these
  * (linux/capability.h), for good and in all that it starts, and sets
- * no_new_privs.  ERROR_SYSTEM, with nothing given up, where it isn't allowed
- * even that. */
+ * no_new_privs.  ERROR_SYSTEM where it can't give up all of them. */
 CHECK_RESULT enum error_code priv_keep_only(const unsigned *capabilities,
     size_t count, struct error *err);
 

@@ -28,6 +28,10 @@ struct config;
 #define SERVICE_PEERS 16
 #define SERVICE_PATIENCE_S 5
 
+/* Lines a minute about peers that are sent away: one that was taken over
+ * mustn't fill the log. */
+#define SERVICE_LINES 20
+
 struct service_peer {
 	int sock;		/* -1: the place is free */
 	int64_t until;		/* monotime.h */
@@ -39,6 +43,8 @@ struct service {
 	int signals;
 	int listener;
 	struct service_peer peers[SERVICE_PEERS];
+	int64_t minute;		/* when that of lines began (monotime.h) */
+	unsigned lines;		/* in it */
 };
 
 /* Makes the socket's directory if need be; it has to be root's alone, for

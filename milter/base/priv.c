@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -58,6 +60,21 @@ priv_drop_capabilities(struct error *err)
 	return ERROR_NONE;
 }
 
+/* libcap-ng is content where the bounding set can't be changed. */
+static bool
+bounds_are(const unsigned *capabilities, size_t count)
+{
+	uint64_t wanted = 0;
+
+	for (size_t i = 0; i < count; i++)
+		wanted |= (uint64_t)1 << capabilities[i];
+	for (unsigned i = 0; i < 64; i++)
+		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 &&
+		    (wanted & (uint64_t)1 << i) == 0)
+			return false;
+	return true;
+}
+
 enum error_code
 priv_keep_only(const unsigned *capabilities, size_t count, struct error *err)
 {
@@ -69,6 +86,9 @@ priv_keep_only(const unsigned *capabilities, size_t count, struct error *err)
 		return error_sys(err, errno, "giving up capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_sys(err, errno, "no_new_privs");
+	if (!bounds_are(capabilities, count))
+		return error_set(err, ERROR_SYSTEM,
+		    "the bounding set keeps other capabilities");
 	return ERROR_NONE;
 }
 

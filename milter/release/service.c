@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -27,6 +28,8 @@
 #include "hold/release.h"
 #include "release/answer.h"
 #include "release/mtas.h"
+
+#define BACKLOG 128
 
 enum { POLL_SIGNALS, POLL_LISTENER, POLL_PEERS };
 
@@ -68,7 +71,7 @@ open_listener(struct service *service, const char *path, struct error *err)
 	    sizeof address);
 	umask(mask);
 	if (bound == 0 && lchown(path, 0, service->account.gid) == 0 &&
-	    listen(service->listener, SERVICE_PEERS) == 0)
+	    listen(service->listener, BACKLOG) == 0)
 		return ERROR_NONE;
 	error_sys(err, errno, "opening the socket %s", path);
 	if (bound == 0)
@@ -130,8 +133,30 @@ service_close(struct service *service)
 	fd_close(&service->signals);
 }
 
+/* Says that a peer was sent away, but not without end. */
+static void __attribute__((format(printf, 2, 3)))
+log_sent_away(struct service *service, const char *fmt, ...)
+{
+	int64_t now = monotime_now();
+	char text[256];
+	va_list ap;
+
+	if (service->lines == 0 || now - service->minute >= 60 * MONOTIME_S) {
+		service->minute = now;
+		service->lines = 0;
+	}
+	if (++service->lines > SERVICE_LINES)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	log_msg(LOG_LEVEL_WARNING, "release: %s%s", text,
+	    service->lines == SERVICE_LINES ? "; more like this are not "
+	    "logged for a minute" : "");
+}
+
 static bool
-is_admitted(const struct service *service, int sock)
+is_admitted(struct service *service, int sock)
 {
 	struct ucred peer = { .pid = 0 };
 	socklen_t len = sizeof peer;
@@ -140,16 +165,16 @@ is_admitted(const struct service *service, int sock)
 		return false;
 	if (peer.uid == 0 || peer.uid == service->account.uid)
 		return true;
-	log_msg(LOG_LEVEL_WARNING, "release: refused: process %d of uid %u "
-	    "is neither %s nor root", (int)peer.pid, (unsigned)peer.uid,
+	log_sent_away(service, "refused: process %d of uid %u is neither %s "
+	    "nor root", (int)peer.pid, (unsigned)peer.uid,
 	    service->account.name);
 	return false;
 }
 
 static void
-drop(struct service_peer *peer, const char *why)
+drop(struct service *service, struct service_peer *peer, const char *why)
 {
-	log_msg(LOG_LEVEL_WARNING, "release: closed a connection: %s", why);
+	log_sent_away(service, "closed a connection: %s", why);
 	fd_close(&peer->sock);
 }
 
@@ -167,7 +192,7 @@ find_place(struct service *service)
 		if (peer->until < oldest->until)
 			oldest = peer;
 	}
-	drop(oldest, "it was silent, and another wants to ask");
+	drop(service, oldest, "it was silent, and another wants to ask");
 	return oldest;
 }
 
@@ -214,7 +239,7 @@ is_valid(const struct release_request *request)
 }
 
 static void
-serve(const struct service *service, struct service_peer *peer)
+serve(struct service *service, struct service_peer *peer)
 {
 	struct release_request request;
 	struct release_reply reply;
@@ -223,11 +248,11 @@ serve(const struct service *service, struct service_peer *peer)
 
 	if (seqpacket_recv(peer->sock, &request, sizeof request, NULL, 0,
 	    &err) != ERROR_NONE) {
-		drop(peer, err.text);
+		drop(service, peer, err.text);
 		return;
 	}
 	if (!is_valid(&request)) {
-		drop(peer, "what it asked for makes no sense");
+		drop(service, peer, "what it asked for makes no sense");
 		return;
 	}
 	mta = mtas_act(service->config, (enum release_verb)request.verb,
@@ -250,7 +275,7 @@ drop_silent(struct service *service)
 		struct service_peer *peer = &service->peers[i];
 
 		if (peer->sock >= 0 && peer->until <= now)
-			drop(peer, "it asked for nothing in time");
+			drop(service, peer, "it asked for nothing in time");
 		if (peer->sock >= 0 && peer->until < next)
 			next = peer->until;
 	}

@@ -111,6 +111,11 @@ class Release(Running):
         self._process.kill()
         self._process.wait()
 
+    def terminate(self, timeout=30):
+        """SIGTERM, and the exit code that comes of it."""
+        self._process.terminate()
+        return self._process.wait(timeout)
+
     def ask(self, *what):
         """One request(), as root."""
         return ask(self.socket, *what)

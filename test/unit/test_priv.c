@@ -182,6 +182,39 @@ test_priv_drop_refuses_root(void **state)
 	support_in_child(drop_to_root, NULL);
 }
 
+static bool
+keep_only_two(void *context)
+{
+	static const unsigned kept[] = { CAP_CHOWN, CAP_SETGID };
+	struct error err = { .text = "" };
+
+	(void)context;
+	return support_check(keep_setuid(), "a capability is to be kept") &&
+	    support_check(priv_keep_only(kept, LENGTH(kept), &err) ==
+	    ERROR_NONE, err.text) &&
+	    status_has("CapInh:\t0000000000000000\n") &&
+	    status_has("CapPrm:\t0000000000000041\n") &&
+	    status_has("CapEff:\t0000000000000041\n") &&
+	    status_has("CapBnd:\t0000000000000041\n") &&
+	    status_has("CapAmb:\t0000000000000000\n") &&
+	    status_has("NoNewPrivs:\t1\n") &&
+	    support_check(syscall(SYS_setgroups, 0, NULL) == 0,
+	    "what was kept is of use") &&
+	    support_check(syscall(SYS_setuid, nobody.uid) < 0,
+	    "what wasn't is gone") &&
+	    support_check(priv_keep_only(kept, LENGTH(kept), &err) ==
+	    ERROR_NONE, "the same once more is fine") &&
+	    support_check(priv_keep_only(kept, 1, &err) == ERROR_SYSTEM,
+	    "without CAP_SETPCAP the bounds stay");
+}
+
+static void
+test_priv_keep_only_gives_up_the_others(void **state)
+{
+	(void)state;
+	support_in_child(keep_only_two, NULL);
+}
+
 /* Not by setgroups(3): it wants the same of all threads, also of one that a
  * sanitizer has, and capabilities are a thread's own. */
 static bool
@@ -231,6 +264,7 @@ main(void)
 		cmocka_unit_test(
 		    test_priv_drop_is_not_content_with_an_effective_account),
 		cmocka_unit_test(test_priv_drop_refuses_root),
+		cmocka_unit_test(test_priv_keep_only_gives_up_the_others),
 		cmocka_unit_test(test_priv_drop_capabilities_empties_every_set),
 		cmocka_unit_test(
 		    test_priv_lookup_names_the_account_that_is_missing),
