@@ -100,6 +100,10 @@ bool ledger_was_deferred(const struct ledger *ledger, const struct key *key);
 /* True if mail of this sender was deferred and may come back. */
 bool ledger_awaits_sender(const struct ledger *ledger, const char *sender);
 
+/* Says in the log, once an hour, how many verdicts are ready that no retry has
+ * fetched, if there are any.  Returns when it is to be called again. */
+int64_t ledger_report(struct ledger *ledger, int64_t now);
+
 struct ledger_counts ledger_counts(const struct ledger *ledger);
 
 #endif

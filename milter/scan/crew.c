@@ -411,6 +411,7 @@ step(struct scanner *scanner)
 	bool service = scanner_has_engine(scanner);
 	bool lacks = service && lacks_lanes(scanner);
 	struct job *job = service ? next_job(scanner) : NULL;
+	int64_t until = ledger_report(scanner->ledger, monotime_now());
 
 	if (!service && scanner->jobs.queue.count > 0) {
 		fail_queue(scanner);
@@ -422,8 +423,9 @@ step(struct scanner *scanner)
 		warm_up(scanner, NULL);
 		pthread_mutex_lock(&scanner->lock);
 	} else {
-		cond_wait_until(&scanner->work, &scanner->lock,
-		    lacks ? scanner->warm_after : MONOTIME_NEVER);
+		if (lacks && scanner->warm_after < until)
+			until = scanner->warm_after;
+		cond_wait_until(&scanner->work, &scanner->lock, until);
 	}
 }
 

@@ -15,6 +15,8 @@
 #include "ledger_row.h"
 #include "scan/store.h"
 
+#define REPORT_INTERVAL (3600 * MONOTIME_S)
+
 /* A sender's rows, counted: asked at MAIL, before there is a key. */
 struct sender {
 	struct key digest;
@@ -31,6 +33,7 @@ struct ledger {
 	uint64_t touched;		/* so often, all rows together */
 	struct sender *senders;
 	size_t ready;
+	int64_t report_at;		/* 0: not set yet */
 };
 
 struct ledger *
@@ -384,6 +387,19 @@ ledger_awaits_sender(const struct ledger *ledger, const char *sender)
 	struct key digest = digest_of_sender(sender);
 
 	return find_sender(ledger, &digest) != NULL;
+}
+
+int64_t
+ledger_report(struct ledger *ledger, int64_t now)
+{
+	if (ledger->report_at != 0 && now < ledger->report_at)
+		return ledger->report_at;
+	if (ledger->report_at != 0 && ledger->ready > 0)
+		log_msg(LOG_LEVEL_NOTICE, "verdicts that are ready, but whose "
+		    "senders have not come back: %zu (vscan-milter --deferred "
+		    "lists them)", ledger->ready);
+	ledger->report_at = now + REPORT_INTERVAL;
+	return ledger->report_at;
 }
 
 struct ledger_counts

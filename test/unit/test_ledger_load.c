@@ -351,6 +351,45 @@ test_ledger_raises_no_alarm_for_a_mail_that_had_its_answer(void **state)
 	expect_log(log, "");
 }
 
+static void
+test_ledger_reports_once_an_hour_what_none_has_fetched(void **state)
+{
+	static const struct {
+		int64_t after;		/* since NOW */
+		bool fetched;
+		const char *log;
+	} steps[] = {
+		{ 0, false, "" },
+		{ HOUR - 1, false, "" },
+		{ HOUR, false, "verdicts that are ready, but whose senders "
+		    "have not come back: 2 (vscan-milter --deferred lists "
+		    "them)\n" },
+		{ HOUR + 1, false, "" },
+		{ 2 * HOUR, false, "not come back: 2 (" },
+		{ 3 * HOUR, true, "" },
+	};
+	struct support_capture capture;
+	char log[4096];
+
+	(void)state;
+	config->cache_late_ttl = 24 * HOUR;
+	for (unsigned n = 0; n < 3; n++)
+		book_defer(n, 50, NOW);
+	book_verdict(0, VERDICT_CLEAN, OLD, NOW);
+	book_verdict(1, VERDICT_INFECTED, OLD, NOW);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		int64_t now = NOW + steps[i].after;
+
+		if (steps[i].fetched)
+			assert_true(book_known(0, 50, OLD, now) &&
+			    book_known(1, 50, OLD, now));
+		support_capture_begin(&capture);
+		assert_true(ledger_report(ledger, now) > now);
+		support_capture_end(&capture, log, sizeof log);
+		expect_log(log, steps[i].log);
+	}
+}
+
 int
 main(void)
 {
@@ -396,6 +435,9 @@ main(void)
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_raises_no_alarm_for_a_mail_that_had_its_answer,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_reports_once_an_hour_what_none_has_fetched,
 		    book_setup, book_teardown),
 	};
 
