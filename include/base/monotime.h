@@ -18,6 +18,10 @@
 
 int64_t monotime_now(void);
 
+/* The wall clock, in nanoseconds since 1970: for what outlasts the process, or
+ * is told to people.  It may be stepped. */
+int64_t monotime_wall(void);
+
 /* now + duration, saturating at MONOTIME_NEVER. */
 int64_t monotime_after(int64_t duration);
 

@@ -79,7 +79,7 @@ struct scan_outcome {
 	char generation[ENGINE_NAME_SIZE];	/* "" if none */
 };
 
-/* Has what the last process knew read from the file ledger.sqlite in
+/* Has what the last process knew read from the file STORE_NAME (store.h) in
  * state_directory, and starts the scan threads.  It waits 3 s at most for the
  * former: where the disk hangs the rows come later, and mail is served
  * without them.  config and engines must outlive it. */

@@ -41,6 +41,7 @@
 #include "scan/key.h"
 #include "scan/verdict.h"
 
+#define STORE_NAME "ledger.sqlite"	/* in state_directory */
 #define STORE_ENVELOPES 32	/* of one row, the latest */
 #define STORE_PENDING 50000	/* rows that wait to be written: 125 MB */
 /* From the handing over of a row until it is on disk, if that is well. */
@@ -120,6 +121,14 @@ struct store_state store_state(struct store *store);
  * any more, even if not all is read.  No other call may be under way.  Sets
  * *store to NULL. */
 void store_close(struct store **store, int64_t until);
+
+/* Calls each for all rows of a file of which a try was deferred, the oldest
+ * first, without changing anything: for people who want to look, in a process
+ * of their own.  A store may have the file open; while it writes this waits,
+ * for 5 s at most.  Ages are what the wall clock says.  err->text names the
+ * file, and says what there is to do if it can't be read. */
+CHECK_RESULT enum error_code store_list(const char *path,
+    store_row_function *each, void *context, struct error *err);
 
 /* Adds to row what an older one of the same content, which it doesn't know of,
  * has.  The rule: what is newer stands, and nothing of the older is lost that

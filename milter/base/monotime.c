@@ -7,16 +7,28 @@
 #include <assert.h>
 #include <limits.h>
 
-int64_t
-monotime_now(void)
+static int64_t
+ask(clockid_t clock)
 {
 	struct timespec now;
 	int failed;
 
-	failed = clock_gettime(CLOCK_MONOTONIC, &now);
+	failed = clock_gettime(clock, &now);
 	assert(!failed);
 	(void)failed;
 	return (int64_t)now.tv_sec * MONOTIME_S + now.tv_nsec;
+}
+
+int64_t
+monotime_now(void)
+{
+	return ask(CLOCK_MONOTONIC);
+}
+
+int64_t
+monotime_wall(void)
+{
+	return ask(CLOCK_REALTIME);
 }
 
 int64_t

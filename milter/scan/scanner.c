@@ -68,7 +68,7 @@ open_store(struct scanner *scanner, struct error *err)
 	char path[PATH_MAX];
 	enum error_code code;
 
-	snprintf(path, sizeof path, "%s/ledger.sqlite",
+	snprintf(path, sizeof path, "%s/" STORE_NAME,
 	    scanner->config->state_directory);
 	pthread_mutex_lock(&scanner->lock);
 	code = store_open(path, &reader, &scanner->store, err);

@@ -140,7 +140,7 @@ hand_over(struct store *store, const struct key *key,
 	if (item == NULL)
 		abort();
 	item->key = *key;
-	item->handed_over_at = store_wall_clock();
+	item->handed_over_at = monotime_wall();
 	if (row != NULL) {
 		item->row = malloc(sizeof *row);
 		if (item->row == NULL)

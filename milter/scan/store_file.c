@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -36,15 +35,6 @@ struct store_file {
 	sqlite3_stmt *find;
 	sqlite3_stmt *delete;
 };
-
-int64_t
-store_wall_clock(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * MONOTIME_S + ts.tv_nsec;
-}
 
 /* Causes that another file in its place wouldn't be spared. */
 static bool
@@ -293,7 +283,7 @@ store_file_read(struct store_file *file, int64_t max_step,
 	    != SQLITE_OK)
 		return trouble_of(file->db, err);
 	while (more && (result = sqlite3_step(select)) == SQLITE_ROW) {
-		ages.now = store_wall_clock();
+		ages.now = monotime_wall();
 		if (store_row_read(select, &ages, &row))
 			more = each(context, &row);
 		else

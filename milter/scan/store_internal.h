@@ -30,8 +30,6 @@ struct store_ages {
 	int64_t max_step;	/* ns, as for store_open() */
 };
 
-int64_t store_wall_clock(void);		/* ns since 1970 */
-
 /* False to read no further. */
 typedef bool store_file_function(void *context, const struct store_row *row);
 
@@ -84,11 +82,12 @@ unsigned store_file_set_aside(const char *path);
 
 /* The table, and the statements on it: put has its parameters bound by
  * store_row_bind(), find and delete by store_row_bind_key() (false: memory is
- * short), and each row that select or find yields is read by
+ * short), and each row that select, list or find yields is read by
  * store_row_read(), which is false if that makes no sense. */
 extern const char store_row_create[];
 extern const char store_row_upgrade[];	/* of version 1 */
 extern const char store_row_select[];
+extern const char store_row_list[];	/* for store_list() */
 extern const char store_row_find[];
 extern const char store_row_put[];
 extern const char store_row_delete[];

@@ -61,6 +61,9 @@ const char store_row_upgrade[] =
 
 const char store_row_select[] = "SELECT " COLUMNS " FROM contents";
 
+const char store_row_list[] = "SELECT " COLUMNS " FROM contents"
+    " WHERE tries > 0 ORDER BY first_try_at";
+
 const char store_row_find[] = "SELECT " COLUMNS " FROM contents"
     " WHERE key = ?";
 
