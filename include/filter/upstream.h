@@ -19,9 +19,9 @@ struct upstream {
 	struct engines *engines;
 };
 
-/* For engines_create(): tells the supervisor; context is the struct
- * upstream. */
-void upstream_engine_lost(void *context, const char *name);
+/* The generations, of which the supervisor is told when one is lost or
+ * released; upstream must outlive them. */
+struct engines *upstream_create_engines(struct upstream *upstream);
 
 /* Answers what is under way, within drain_timeout, and ends the process. */
 void upstream_drain(struct upstream *upstream) __attribute__((noreturn));

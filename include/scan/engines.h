@@ -20,12 +20,18 @@ struct engines;
 
 #define ENGINE_NAME_SIZE 17	/* 16 hexadecimal digits and the NUL */
 
-/* Called when an engine is lost while current, from the thread that found it
- * out, without a lock; must not block. */
-typedef void engines_lost_function(void *context, const char *name);
+/* Called from the thread in which it happens, without a lock; must not
+ * block. */
+typedef void engines_report_function(void *context, const char *name);
 
-/* lost may be NULL. */
-struct engines *engines_create(engines_lost_function *lost, void *context);
+struct engines_reports {
+	engines_report_function *lost;		/* it was lost while current */
+	engines_report_function *released;	/* nobody here has it now */
+	void *context;
+};
+
+/* reports is copied; NULL for none. */
+struct engines *engines_create(const struct engines_reports *reports);
 
 /* All engines must have been put. */
 void engines_destroy(struct engines **engines);

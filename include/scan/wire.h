@@ -20,14 +20,16 @@
  *                          flags: WIRE_RETIRING)
  *   filter -> worker       JOB (id; value: size in bytes; fd: the message)
  *   supervisor -> filter   ENGINE (fd: link; text: fingerprint), DRAIN
- *   filter -> supervisor   LISTENING, LOST (text: fingerprint)
+ *   filter -> supervisor   LISTENING, LOST (text: fingerprint),
+ *                          RELEASED (text: fingerprint)
  *
  * A link belongs to one filter process and one engine: when it closes, all
  * its slots are ended.  A slot is one worker at a time; when its socket
  * closes, its worker is killed.  An engine that was told to RETIRE exits when
  * its link has closed; one whose supervisor has gone exits at once.  One that
  * the filter reports as LOST (it no longer answers, or not sensibly) is killed
- * by the supervisor, and another started.
+ * by the supervisor, and another started; one that it reports as RELEASED (it
+ * has closed the link) is killed if it does not exit.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -56,6 +58,7 @@ enum wire_type {
 	WIRE_DRAIN,
 	WIRE_LISTENING,
 	WIRE_LOST,
+	WIRE_RELEASED,
 	WIRE_TYPES
 };
 

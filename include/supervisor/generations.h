@@ -4,7 +4,9 @@
  * is started when the signature set has changed, on request, and when the
  * one in service has died; it is handed to the filter when it says READY,
  * and the one before it told to RETIRE.  One that fails to load changes
- * nothing.  Requests while two live coalesce into one.
+ * nothing.  Requests while two live coalesce into one; so that the old one
+ * does not keep the place of the next, it is killed if it hangs when it should
+ * end.
  *
  *   LOADING -> SERVING -> RETIRING -> gone
  *
@@ -41,6 +43,7 @@ struct generation {
 	uint64_t sigset;	/* from READY on */
 	int64_t started_at;
 	bool offered;		/* the filter that is there has it */
+	int64_t end_by;		/* RETIRING: else it is killed */
 };
 
 struct generations {
@@ -81,6 +84,10 @@ int64_t generations_run(struct generations *generations);
 /* The filter can't use the engine of this name: if it serves, it is killed,
  * and generations_reaped() sees to another. */
 void generations_lost(struct generations *generations, const char *name);
+
+/* The filter has let go of the engine of this name: if it retires, it has to
+ * end now. */
+void generations_released(struct generations *generations, const char *name);
 
 /* True if pid was an engine; status as wait(2) gave it. */
 bool generations_reaped(struct generations *generations, pid_t pid,

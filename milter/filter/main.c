@@ -114,7 +114,7 @@ start_parts(struct filter *filter, struct upstream *upstream,
 
 	upstream->sock = SUPERVISOR_FD;
 	upstream->filter = filter;
-	upstream->engines = engines_create(upstream_engine_lost, upstream);
+	upstream->engines = upstream_create_engines(upstream);
 	code = log_start_thread(err);
 	if (code == ERROR_NONE)
 		code = netlist_create(&config->headers_keep_from,

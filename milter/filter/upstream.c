@@ -51,18 +51,41 @@ upstream_drain(struct upstream *upstream)
 	exit(EX_OK);
 }
 
-/* From any scan thread; see engines.h. */
-void
-upstream_engine_lost(void *context, const char *name)
+static void
+tell(struct upstream *upstream, enum wire_type type, const char *name)
 {
-	struct upstream *upstream = context;
-	struct wire_message message = wire_make(WIRE_LOST);
+	struct wire_message message = wire_make(type);
 	struct error err;
 
-	log_msg(LOG_LEVEL_ERROR, "engine %s is lost", name);
 	wire_set_text(&message, name);
 	if (wire_send(upstream->sock, &message, -1, &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
+}
+
+/* From any scan thread, as the next; see engines.h. */
+static void
+engine_lost(void *context, const char *name)
+{
+	log_msg(LOG_LEVEL_ERROR, "engine %s is lost", name);
+	tell(context, WIRE_LOST, name);
+}
+
+static void
+engine_released(void *context, const char *name)
+{
+	tell(context, WIRE_RELEASED, name);
+}
+
+struct engines *
+upstream_create_engines(struct upstream *upstream)
+{
+	struct engines_reports reports = {
+		.lost = engine_lost,
+		.released = engine_released,
+		.context = upstream,
+	};
+
+	return engines_create(&reports);
 }
 
 static void *

@@ -23,39 +23,53 @@ struct engine {
 struct engines {
 	pthread_mutex_t lock;
 	struct engine *current;	/* one count is ours */
-	engines_lost_function *lost;
-	void *context;
+	struct engines_reports reports;
 };
 
 struct engines *
-engines_create(engines_lost_function *lost, void *context)
+engines_create(const struct engines_reports *reports)
 {
 	struct engines *engines = calloc(1, sizeof *engines);
 
 	if (engines == NULL)
 		abort();
 	pthread_mutex_init(&engines->lock, NULL);
-	engines->lost = lost;
-	engines->context = context;
+	if (reports != NULL)
+		engines->reports = *reports;
 	return engines;
 }
 
-/* The caller holds the lock. */
-static void
+/* The caller holds the lock.  True if that was the last count. */
+static bool
 put_locked(struct engine *engine)
 {
 	assert(engine->count > 0);
-	if (--engine->count > 0)
-		return;
+	return --engine->count == 0;
+}
+
+static void
+report(const struct engines *engines, engines_report_function *function,
+    const char *name)
+{
+	if (function != NULL)
+		function(engines->reports.context, name);
+}
+
+/* After its last put, without the lock. */
+static void
+release(struct engines *engines, struct engine *engine)
+{
 	fd_close(&engine->link);
+	report(engines, engines->reports.released, engine->name);
 	free(engine);
 }
 
 void
 engines_destroy(struct engines **engines)
 {
-	if ((*engines)->current != NULL)
-		put_locked((*engines)->current);
+	if ((*engines)->current != NULL &&
+	    put_locked((*engines)->current))
+		release(*engines, (*engines)->current);
 	pthread_mutex_destroy(&(*engines)->lock);
 	free(*engines);
 	*engines = NULL;
@@ -64,7 +78,8 @@ engines_destroy(struct engines **engines)
 void
 engines_publish(struct engines *engines, int link, const char *name)
 {
-	struct engine *engine = calloc(1, sizeof *engine);
+	struct engine *engine = calloc(1, sizeof *engine), *old;
+	bool last;
 
 	if (engine == NULL)
 		abort();
@@ -72,10 +87,12 @@ engines_publish(struct engines *engines, int link, const char *name)
 	engine->link = link;
 	engine->count = 1;
 	pthread_mutex_lock(&engines->lock);
-	if (engines->current != NULL)
-		put_locked(engines->current);
+	old = engines->current;
+	last = old != NULL && put_locked(old);
 	engines->current = engine;
 	pthread_mutex_unlock(&engines->lock);
+	if (last)
+		release(engines, old);
 }
 
 struct engine *
@@ -94,26 +111,31 @@ engines_get(struct engines *engines)
 void
 engines_put(struct engines *engines, struct engine **engine)
 {
+	bool last;
+
 	pthread_mutex_lock(&engines->lock);
-	put_locked(*engine);
+	last = put_locked(*engine);
 	pthread_mutex_unlock(&engines->lock);
+	if (last)
+		release(engines, *engine);
 	*engine = NULL;
 }
 
 void
 engines_lost(struct engines *engines, struct engine *engine)
 {
-	char name[ENGINE_NAME_SIZE] = "";
+	bool current, last;
 
 	pthread_mutex_lock(&engines->lock);
-	if (engines->current == engine) {
-		memcpy(name, engine->name, sizeof name);
+	current = engines->current == engine;
+	if (current)
 		engines->current = NULL;
-		put_locked(engine);
-	}
+	last = current && put_locked(engine);
 	pthread_mutex_unlock(&engines->lock);
-	if (name[0] != '\0' && engines->lost != NULL)
-		engines->lost(engines->context, name);
+	if (current)
+		report(engines, engines->reports.lost, engine->name);
+	if (last)
+		release(engines, engine);
 }
 
 bool

@@ -26,6 +26,8 @@
 #define PAUSE_MAX (60 * MONOTIME_S)
 /* An engine that lived this long did not die young. */
 #define YOUNG (60 * MONOTIME_S)
+/* For an engine that serves nobody any more to end. */
+#define RETIRE_GRACE (10 * MONOTIME_S)
 /* Loading takes seconds; what takes longer than this hangs. */
 #define LOAD_MAX (900 * MONOTIME_S)
 
@@ -147,15 +149,27 @@ must_offer_again(struct generations *generations)
 	    !serving->offered;
 }
 
+static void
+must_end(struct generation *retiring)
+{
+	if (retiring->end_by == MONOTIME_NEVER)
+		retiring->end_by = monotime_after(RETIRE_GRACE);
+}
+
+/* What retires was the last filter's. */
 void
 generations_set_filter(struct generations *generations, int filter)
 {
 	struct generation *serving = find_state(generations,
 	    GENERATION_SERVING);
+	struct generation *retiring = find_state(generations,
+	    GENERATION_RETIRING);
 
 	generations->filter = filter;
 	if (serving != NULL)
 		serving->offered = false;
+	if (retiring != NULL)
+		must_end(retiring);
 	offer(generations);
 }
 
@@ -166,6 +180,9 @@ retire(struct generation *generation)
 	struct error err;
 
 	set_state(generation, GENERATION_RETIRING);
+	generation->end_by = MONOTIME_NEVER;
+	if (!generation->offered)
+		must_end(generation);
 	if (wire_send(generation->sock, &message, -1, &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_WARNING, "retiring an engine", &err);
 }
@@ -320,6 +337,20 @@ end_hung_load(struct generations *generations)
 	kill(loading->pid, SIGKILL);
 }
 
+static void
+end_hung_retirement(struct generations *generations)
+{
+	struct generation *retiring = find_state(generations,
+	    GENERATION_RETIRING);
+
+	if (retiring == NULL || monotime_now() < retiring->end_by)
+		return;
+	log_msg(LOG_LEVEL_ERROR, "engine %s should have ended, and is killed",
+	    retiring->name);
+	retiring->end_by = MONOTIME_NEVER;
+	kill(retiring->pid, SIGKILL);
+}
+
 /* The place for a new generation, if one is wanted and may load now: one
  * loads at a time. */
 static struct generation *
@@ -331,24 +362,37 @@ place_to_start(struct generations *generations)
 	return find_state(generations, GENERATION_NONE);
 }
 
+/* When something will be due next. */
+static int64_t
+next_due(struct generations *generations)
+{
+	struct generation *retiring = find_state(generations,
+	    GENERATION_RETIRING);
+	int64_t at = generations->check_at;
+
+	if (place_to_start(generations) != NULL && generations->start_at < at)
+		at = generations->start_at;
+	if (retiring != NULL && retiring->end_by < at)
+		at = retiring->end_by;
+	if (must_offer_again(generations) && monotime_after(MONOTIME_S) < at)
+		at = monotime_after(MONOTIME_S);
+	return at;
+}
+
 int64_t
 generations_run(struct generations *generations)
 {
 	struct generation *place;
 
 	end_hung_load(generations);
+	end_hung_retirement(generations);
 	if (monotime_now() >= generations->check_at)
 		look_at_files(generations);
 	offer(generations);
 	place = place_to_start(generations);
 	if (place != NULL && monotime_now() >= generations->start_at)
 		start(generations, place);
-	if (place_to_start(generations) != NULL &&
-	    generations->start_at < generations->check_at)
-		return generations->start_at;
-	if (must_offer_again(generations))
-		return monotime_after(MONOTIME_S);
-	return generations->check_at;
+	return next_due(generations);
 }
 
 void
@@ -359,6 +403,16 @@ generations_lost(struct generations *generations, const char *name)
 
 	if (serving != NULL && strcmp(serving->name, name) == 0)
 		kill(serving->pid, SIGKILL);
+}
+
+void
+generations_released(struct generations *generations, const char *name)
+{
+	struct generation *retiring = find_state(generations,
+	    GENERATION_RETIRING);
+
+	if (retiring != NULL && strcmp(retiring->name, name) == 0)
+		must_end(retiring);
 }
 
 static void

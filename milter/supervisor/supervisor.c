@@ -91,13 +91,17 @@ hear_filter(struct supervisor *sup)
 	enum error_code code;
 	struct error err;
 
-	code = wire_recv(sup->filter_sock,
-	    WIRE_ACCEPT(WIRE_LISTENING) | WIRE_ACCEPT(WIRE_LOST), &message,
+	code = wire_recv(sup->filter_sock, WIRE_ACCEPT(WIRE_LISTENING) |
+	    WIRE_ACCEPT(WIRE_LOST) | WIRE_ACCEPT(WIRE_RELEASED), &message,
 	    NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return;
 	if (code == ERROR_NONE && message.type == WIRE_LOST) {
 		generations_lost(&sup->generations, message.text);
+		return;
+	}
+	if (code == ERROR_NONE && message.type == WIRE_RELEASED) {
+		generations_released(&sup->generations, message.text);
 		return;
 	}
 	if (code == ERROR_NONE) {

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """New signatures come into service without the mail noticing."""
 
+import os
 import pathlib
+import signal
 import sys
 import threading
 import time
@@ -21,6 +23,8 @@ from waiting import wait_until
 
 # No mail may wait longer, whatever is being loaded.
 LONGEST_DELAY = 0.5
+# supervisor/generations.c
+RETIRE_GRACE = 10
 
 
 def add_signature(database, word):
@@ -91,6 +95,17 @@ class ReloadCase(DaemonCase):
         self.assertEqual(client.outcome.header("X-Virus-Status"), ["Clean"])
         wait_until("the end of the old engine",
                    lambda: len(self.daemon.engines()) == 1)
+
+    def test_engine_that_hangs_when_it_should_end_is_killed(self):
+        old = self.daemon.engine()
+        os.kill(old, signal.SIGSTOP)
+        add_signature(self.daemon.database, mails.token())
+        self.reload()
+        procs.wait_gone([old], RETIRE_GRACE + 5)
+        # Its place is free for the next one.
+        add_signature(self.daemon.database, mails.token())
+        self.reload()
+        self.assert_in_service()
 
     def test_no_mail_is_delayed_or_deferred_by_reloads(self):
         outcomes, stop = [], threading.Event()

@@ -43,7 +43,7 @@ is_closed(int link)
 static void
 test_engines_none_is_in_service_at_first(void **state)
 {
-	struct engines *engines = engines_create(NULL, NULL);
+	struct engines *engines = engines_create(NULL);
 
 	(void)state;
 	assert_null(engines_get(engines));
@@ -54,7 +54,7 @@ test_engines_none_is_in_service_at_first(void **state)
 static void
 test_engines_newest_is_current_and_the_old_lives_until_put(void **state)
 {
-	struct engines *engines = engines_create(NULL, NULL);
+	struct engines *engines = engines_create(NULL);
 	int old_link = publish(engines, OLD), new_link;
 	struct engine *old = engines_get(engines), *new;
 
@@ -81,7 +81,7 @@ test_engines_newest_is_current_and_the_old_lives_until_put(void **state)
 static void
 test_engines_unused_one_ends_when_the_next_is_published(void **state)
 {
-	struct engines *engines = engines_create(NULL, NULL);
+	struct engines *engines = engines_create(NULL);
 	int old_link = publish(engines, OLD);
 	int new_link = publish(engines, NEW);
 
@@ -100,7 +100,7 @@ struct report {
 };
 
 static void
-note_lost(void *context, const char *name)
+note(void *context, const char *name)
 {
 	struct report *report = context;
 
@@ -112,7 +112,8 @@ static void
 test_engines_lost_one_is_out_of_service_and_told_once(void **state)
 {
 	struct report report = { 0 };
-	struct engines *engines = engines_create(note_lost, &report);
+	struct engines *engines = engines_create(&(struct engines_reports){
+	    .lost = note, .context = &report });
 	int link = publish(engines, OLD), next;
 	struct engine *engine = engines_get(engines), *current;
 
@@ -138,9 +139,29 @@ test_engines_lost_one_is_out_of_service_and_told_once(void **state)
 }
 
 static void
+test_engines_released_one_is_told_once_when_nobody_has_it(void **state)
+{
+	struct report report = { 0 };
+	struct engines *engines = engines_create(&(struct engines_reports){
+	    .released = note, .context = &report });
+	int old_link = publish(engines, OLD), new_link;
+	struct engine *old = engines_get(engines);
+
+	(void)state;
+	new_link = publish(engines, NEW);
+	assert_int_equal(report.count, 0);
+	engines_put(engines, &old);
+	assert_int_equal(report.count, 1);
+	assert_string_equal(report.name, OLD);
+	engines_destroy(&engines);
+	fd_close(&old_link);
+	fd_close(&new_link);
+}
+
+static void
 test_engine_slot_is_a_socket_that_the_engine_is_handed(void **state)
 {
-	struct engines *engines = engines_create(NULL, NULL);
+	struct engines *engines = engines_create(NULL);
 	int link = publish(engines, OLD), slot, theirs;
 	struct engine *engine = engines_get(engines);
 	struct wire_message message = wire_make(WIRE_SPAWN);
@@ -176,6 +197,8 @@ main(void)
 		    test_engines_unused_one_ends_when_the_next_is_published),
 		cmocka_unit_test(
 		    test_engines_lost_one_is_out_of_service_and_told_once),
+		cmocka_unit_test(
+		    test_engines_released_one_is_told_once_when_nobody_has_it),
 		cmocka_unit_test(
 		    test_engine_slot_is_a_socket_that_the_engine_is_handed),
 	};

@@ -38,7 +38,7 @@ open_filter(void **state)
 	    "limits { sessions = 2 waiting = 3 } "
 	    "engine { workers = 1 background = 1 }", directory);
 	config = support_config(text);
-	engines = engines_create(NULL, NULL);
+	engines = engines_create(NULL);
 	filter_init(&filter, config);
 	return scanner_create(config, engines, &filter.scanner, NULL) ==
 	    ERROR_NONE ? 0 : -1;
