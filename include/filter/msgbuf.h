@@ -43,8 +43,10 @@ struct msgpool_usage {
 	uint64_t disk;
 };
 
-/* Checks that buffer.directory can be written to, and starts the spill
- * thread.  config must outlive it. */
+/* Starts the spill thread, which looks whether files can be made in
+ * buffer.directory.  ERROR_SYSTEM if that can't be, as configured.  A disk
+ * that is full, or that hangs (for which it waits 3 s), is logged and no
+ * failure: it may be well later.  config must outlive it. */
 CHECK_RESULT enum error_code msgpool_create(const struct config *config,
     struct msgpool **pool_r, struct error *err);
 

@@ -11,29 +11,67 @@
 
 #include "base/cond.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "msgbuf_internal.h"
 
 /* Most mail is smaller, and then written to its memory file in one go. */
 #define STAGE_SIZE 32768
 
+/* For the disk to say whether it can be used. */
+#define PROBE_TIME (3 * MONOTIME_S)
+
+/* A directory that the configuration should not name; whatever else is the
+ * matter with it may pass. */
+static bool
+is_mistake(int sys_errno)
+{
+	static const int mistakes[] = {
+		ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, EROFS,
+		EOPNOTSUPP
+	};
+
+	for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
+		if (sys_errno == mistakes[i])
+			return true;
+	return false;
+}
+
+/* Waits for what the spill thread says of the directory. */
+static enum error_code
+hear_probe(struct msgpool *pool, struct error *err)
+{
+	int64_t until = monotime_after(PROBE_TIME);
+	enum error_code code;
+
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->probed &&
+	    cond_wait_until(&pool->moved, &pool->lock, until))
+		continue;
+	code = pool->probe;
+	if (!pool->probed)
+		log_msg(LOG_LEVEL_ERROR, "%s: the disk hangs or is slow; "
+		    "large messages are deferred until it answers",
+		    pool->config->buffer_directory);
+	else if (code != ERROR_NONE)
+		*err = pool->probe_error;
+	pthread_mutex_unlock(&pool->lock);
+	if (code == ERROR_NONE || is_mistake(err->sys_errno))
+		return code;
+	log_error(LOG_LEVEL_ERROR, "large messages are deferred for now", err);
+	return ERROR_NONE;
+}
+
 enum error_code
 msgpool_create(const struct config *config, struct msgpool **pool_r,
     struct error *err)
 {
-	struct msgpool *pool;
-	enum error_code code;
-	int failed, probe;
+	struct msgpool *pool = calloc(1, sizeof *pool);
+	enum error_code code = ERROR_NONE;
+	struct error why = { 0 };
+	int failed;
 
 	*pool_r = NULL;
-	/* Better now than at the first large message. */
-	if (config->buffer_disk > 0) {
-		code = fd_spill(config->buffer_directory, &probe, err);
-		if (code != ERROR_NONE)
-			return code;
-		fd_close(&probe);
-	}
-	pool = calloc(1, sizeof *pool);
 	if (pool == NULL)
 		abort();
 	pool->config = config;
@@ -44,6 +82,12 @@ msgpool_create(const struct config *config, struct msgpool **pool_r,
 	if (failed) {
 		free(pool);
 		return error_sys(err, failed, "starting the spill thread");
+	}
+	if (config->buffer_disk > 0)
+		code = hear_probe(pool, &why);
+	if (code != ERROR_NONE) {
+		msgpool_destroy(&pool);
+		return error_set(err, code, "%s", why.text);
 	}
 	*pool_r = pool;
 	return ERROR_NONE;

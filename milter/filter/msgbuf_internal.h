@@ -20,6 +20,9 @@ struct msgpool {
 	uint64_t memory;
 	uint64_t disk;
 	struct msgbuf *queue;	/* with bytes to move, or to be freed */
+	bool probed;		/* the directory was tried, with this result: */
+	enum error_code probe;
+	struct error probe_error;
 	bool stop;
 	pthread_t thread;
 };

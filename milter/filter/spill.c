@@ -115,11 +115,33 @@ serve(struct msgpool *pool)
 	}
 }
 
+/* Better now than at the first large message; and here, since a disk that
+ * hangs may keep whoever asks it. */
+static void
+probe(struct msgpool *pool)
+{
+	enum error_code code;
+	struct error err;
+	int fd;
+
+	code = fd_spill(pool->config->buffer_directory, &fd, &err);
+	if (code == ERROR_NONE)
+		fd_close(&fd);
+	pthread_mutex_lock(&pool->lock);
+	pool->probed = true;
+	pool->probe = code;
+	if (code != ERROR_NONE)
+		pool->probe_error = err;
+	pthread_cond_broadcast(&pool->moved);
+	pthread_mutex_unlock(&pool->lock);
+}
+
 void *
 spill_thread(void *context)
 {
 	struct msgpool *pool = context;
 
+	probe(pool);
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->stop || pool->queue != NULL) {
 		if (pool->queue != NULL)

@@ -7,6 +7,7 @@ with the exit code that CTest counts as skipped, and print the reason.
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -65,3 +66,10 @@ def has_thread_sanitizer():
     knows, and a scan makes none: so a worker's CPU limit never ends it."""
     cache = (build() / "CMakeCache.txt").read_text()
     return "VSCAN_SANITIZE:STRING=thread" in cache
+
+
+def has_sanitizer():
+    """A build that is many times slower, and whose runtime has to be preloaded
+    before anything else."""
+    cache = (build() / "CMakeCache.txt").read_text()
+    return re.search(r"^VSCAN_SANITIZE:\w+=.", cache, re.M) is not None

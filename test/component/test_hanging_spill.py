@@ -1,0 +1,76 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+"""The disk of buffer.directory hangs: only mail that has to go there waits,
+and no longer than it may."""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import daemon
+import faultdisk
+import mails
+import milterclient
+import needs
+import signatures
+import testmain
+from scratchdir import scratch_dir
+from waiting import wait_until
+
+MIB = 1 << 20
+HEAVY = 5 * MIB
+REPLY = 3.0
+# filter/msgbuf.c: PROBE_TIME.
+PROBE_TIME = 3.0
+TOLERANCE, SANITIZED_TOLERANCE = 1.5, 6.0
+
+
+class HangingSpillCase(unittest.TestCase):
+    """A service whose spill files lie on a disk of its own."""
+
+    def setUp(self):
+        path = self.enterContext(scratch_dir())
+        self.disk = self.enterContext(
+            faultdisk.FaultDisk(path / "daemon" / "buffers", 64))
+        self.daemon = self.enterContext(daemon.Daemon(
+            path / "daemon", signatures.make_set(path / "signatures"),
+            deadline={"reply": f"{REPLY:.0f}s"},
+            buffer={"memory": "8M", "message_memory": "1M", "disk": "40M",
+                    "message_max": "20M"}))
+        self.tolerance = (SANITIZED_TOLERANCE if needs.has_sanitizer()
+                          else TOLERANCE)
+        # Before the daemon ends: a thread of it may hang there.
+        self.addCleanup(self.disk.thaw)
+
+    def action(self, mail):
+        """What is done about a mail in a session of its own; "" if there is
+        nobody."""
+        try:
+            return milterclient.deliver(self.daemon.socket, mail,
+                                        timeout=20).action
+        except (OSError, milterclient.MilterClosed):
+            return ""
+
+    def test_filter_starts_while_the_disk_hangs(self):
+        self.disk.hang()
+        died = time.monotonic()
+        os.kill(self.daemon.filter(), signal.SIGKILL)
+        wait_until("a clean mail",
+                   lambda: self.action(mails.plain()) == "accept", 20)
+        self.assertLess(time.monotonic() - died,
+                        PROBE_TIME + 2 + self.tolerance)
+        self.daemon.wait_log("error: .*: the disk hangs or is slow")
+        self.assertEqual(self.action(mails.plain(mails.lines(HEAVY))),
+                         "tempfail")
+        self.disk.thaw()
+        wait_until("heavy mail", lambda: self.action(
+            mails.plain(mails.lines(HEAVY))) == "accept")
+
+
+if __name__ == "__main__":
+    testmain.main(needs.daemon, faultdisk.needed)
