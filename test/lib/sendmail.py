@@ -135,6 +135,7 @@ class Sendmail(Mta):
             "passwd files\nhosts files\naliases files\n")
         (self.directory / "hosts").write_text(
             f"127.0.0.1 localhost {_HOST}\n")
+        self._sasl_path = self.directory / "sasl-plugins"
         self._make_login()
         self._make_cf(sink_port=sink_port, milter=milter, more=more,
                       queue=self.queue / queue, sasl_path=self._sasl_path)
@@ -142,12 +143,11 @@ class Sendmail(Mta):
                                   self.log_file)
         self._process = None
 
-    @property
-    def _sasl_path(self):
-        path, = self._root.glob("usr/lib/*-linux-gnu/sasl2")
-        return path
-
     def _make_login(self):
+        # Copied, for Sendmail takes none from below a directory that
+        # everybody may write to.
+        plugins, = self._root.glob("usr/lib/*-linux-gnu/sasl2")
+        shutil.copytree(plugins, self._sasl_path)
         conf = self.directory / "sasl"
         conf.mkdir(mode=0o700)
         (conf / "Sendmail.conf").write_text(
