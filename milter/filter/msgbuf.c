@@ -143,44 +143,67 @@ msgbuf_create(struct msgpool *pool)
 	return buf;
 }
 
+/* Of a message that nobody writes to or moves. */
+static void
+free_memory(struct msgbuf *buf)
+{
+	struct msgpool *pool = buf->pool;
+
+	free(buf->stage);
+	buf->stage = NULL;
+	fd_close(&buf->memory_fd);
+	pthread_mutex_lock(&pool->lock);
+	pool->memory -= buf->written - buf->spilled;
+	buf->written = buf->spilled;
+	pthread_cond_broadcast(&pool->moved);
+	pthread_mutex_unlock(&pool->lock);
+}
+
 void
 msgbuf_free(struct msgbuf *buf)
 {
 	struct msgpool *pool = buf->pool;
 
-	fd_close(&buf->memory_fd);
+	free_memory(buf);
 	fd_close(&buf->read_fd);
 	fd_close(&buf->spill_fd);
 	pthread_mutex_lock(&pool->lock);
-	pool->memory -= buf->written - buf->spilled;
 	pool->disk -= buf->spilled;
-	pthread_cond_broadcast(&pool->moved);
 	pthread_mutex_unlock(&pool->lock);
-	free(buf->stage);
 	free(buf);
 }
 
+static void
+leave_to_spill_thread(struct msgbuf *buf)
+{
+	pthread_mutex_lock(&buf->pool->lock);
+	buf->dead = true;
+	spill_enqueue(buf);
+	pthread_mutex_unlock(&buf->pool->lock);
+}
+
 /* Closing a spill file frees its blocks, which takes a disk its time: the
- * spill thread does it, and what it has in hand it keeps. */
+ * spill thread does it, and what it has in hand it keeps.  Memory is given
+ * back without it, since it may hang in the disk for long. */
 void
 msgbuf_unref(struct msgbuf **buf_p)
 {
 	struct msgbuf *buf = *buf_p;
-	bool spilled;
+	bool moving;
 
 	*buf_p = NULL;
 	if (buf == NULL || atomic_fetch_sub(&buf->references, 1) > 1)
 		return;
-	free(buf->stage);
-	buf->stage = NULL;
 	pthread_mutex_lock(&buf->pool->lock);
-	spilled = buf->queued || buf->spill_fd >= 0 || buf->moving;
-	if (spilled) {
-		buf->dead = true;
-		spill_enqueue(buf);
-	}
+	moving = buf->moving;
+	if (!moving)
+		spill_dequeue(buf);
 	pthread_mutex_unlock(&buf->pool->lock);
-	if (!spilled)
+	if (!moving)
+		free_memory(buf);
+	if (moving || buf->spill_fd >= 0)
+		leave_to_spill_thread(buf);
+	else
 		msgbuf_free(buf);
 }
 

@@ -59,6 +59,9 @@ void *spill_thread(void *context);
 /* Puts buf into the spill thread's queue if it isn't there.  Lock held. */
 void spill_enqueue(struct msgbuf *buf);
 
+/* Takes it out again.  Lock held. */
+void spill_dequeue(struct msgbuf *buf);
+
 /* Closes and frees a message nobody refers to; may wait for a disk if it was
  * spilled. */
 void msgbuf_free(struct msgbuf *buf);

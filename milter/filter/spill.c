@@ -27,6 +27,15 @@ spill_enqueue(struct msgbuf *buf)
 	pthread_cond_signal(&buf->pool->work);
 }
 
+void
+spill_dequeue(struct msgbuf *buf)
+{
+	if (!buf->queued)
+		return;
+	buf->queued = false;
+	DL_DELETE(buf->pool->queue, buf);
+}
+
 /* Copies up to len bytes at offset; returns how many, or -1 with errno. */
 static ssize_t
 copy_step(struct msgbuf *buf, uint64_t offset, size_t len)
@@ -104,8 +113,7 @@ serve(struct msgpool *pool)
 {
 	struct msgbuf *buf = pool->queue;
 
-	DL_DELETE(pool->queue, buf);
-	buf->queued = false;
+	spill_dequeue(buf);
 	if (buf->dead) {
 		pthread_mutex_unlock(&pool->lock);
 		msgbuf_free(buf);

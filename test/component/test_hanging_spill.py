@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import sys
+import threading
 import time
 import unittest
 
@@ -23,7 +24,9 @@ from scratchdir import scratch_dir
 from waiting import wait_until
 
 MIB = 1 << 20
+# The memory for all mail is full with two of these.
 HEAVY = 5 * MIB
+MANY = 20
 REPLY = 3.0
 # filter/msgbuf.c: PROBE_TIME.
 PROBE_TIME = 3.0
@@ -55,6 +58,48 @@ class HangingSpillCase(unittest.TestCase):
                                         timeout=20).action
         except (OSError, milterclient.MilterClosed):
             return ""
+
+    def begin(self, mail):
+        """A session with a mail's headers; the session, and the body."""
+        client = self.enterContext(
+            milterclient.MilterClient(self.daemon.socket, timeout=60))
+        client.connect()
+        client.envelope()
+        fields, body = mails.split(mail)
+        client.head(fields)
+        return client, body
+
+    def send_at_once(self, sessions):
+        """All bodies, which the filter sees in one batch, and then
+        the ends of message."""
+
+        def send(client, body):
+            client.body(body)
+            client.send_end()
+        threads = [threading.Thread(target=send, args=session)
+                   for session in sessions]
+        os.kill(self.daemon.filter(), signal.SIGSTOP)
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        os.kill(self.daemon.filter(), signal.SIGCONT)
+        for thread in threads:
+            thread.join()
+
+    def test_light_mail_is_served_once_heavy_mail_was_deferred(self):
+        sessions = [self.begin(mails.plain(mails.lines(HEAVY)))
+                    for _ in range(MANY)]
+        self.disk.hang()
+        self.send_at_once(sessions)
+        milterclient.collect([client for client, _ in sessions],
+                             REPLY + self.tolerance)
+        for _ in range(20):
+            self.assertEqual(self.action(mails.plain()), "accept")
+        self.assertEqual(self.action(
+            mails.plain(signatures.EICAR + b"\r\n")), "reject")
+        self.disk.thaw()
+        wait_until("heavy mail", lambda: self.action(
+            mails.plain(mails.lines(HEAVY))) == "accept")
 
     def test_filter_starts_while_the_disk_hangs(self):
         self.disk.hang()
