@@ -55,8 +55,9 @@ void filter_session_end(struct filter *filter);
 void filter_message_begin(struct filter *filter);
 void filter_message_end(struct filter *filter);
 
-/* False if limits.waiting callbacks block already; else counted until
- * filter_wait_end(). */
+/* For a callback that is about to block.  False if limits.waiting of them
+ * do already; else it is counted until filter_wait_end(), and leaves libmilter
+ * a thread in its place (wakeup.h). */
 bool filter_wait_begin(struct filter *filter);
 void filter_wait_end(struct filter *filter);
 

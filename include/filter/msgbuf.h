@@ -37,6 +37,15 @@ struct msgpool;
 
 #define MSGBUF_PATIENCE (5 * MONOTIME_S)
 
+/* Told by a thread that appends when it is about to wait for memory, and that
+ * it no longer does.  If begin says false it does not wait, and the message
+ * has failed. */
+struct msgpool_waiting {
+	bool (*begin)(void *context);
+	void (*end)(void *context);
+	void *context;
+};
+
 /* Bytes in use now. */
 struct msgpool_usage {
 	uint64_t memory;
@@ -49,6 +58,10 @@ struct msgpool_usage {
  * failure: it may be well later.  config must outlive it. */
 CHECK_RESULT enum error_code msgpool_create(const struct config *config,
     struct msgpool **pool_r, struct error *err);
+
+/* Before the first message; waiting is copied. */
+void msgpool_set_waiting(struct msgpool *pool,
+    const struct msgpool_waiting *waiting);
 
 /* Joins the spill thread; every msgbuf must be gone. */
 void msgpool_destroy(struct msgpool **pool);

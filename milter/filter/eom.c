@@ -72,7 +72,6 @@ eom_may_wait(struct eom *eom)
 		return false;
 	}
 	eom->waiting = true;
-	wakeup_connect(&eom->filter->wakeup);
 	return true;
 }
 

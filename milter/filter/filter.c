@@ -89,6 +89,8 @@ filter_wait_begin(struct filter *filter)
 	if (within)
 		filter->waiting++;
 	pthread_mutex_unlock(&filter->lock);
+	if (within)
+		wakeup_connect(&filter->wakeup);
 	return within;
 }
 

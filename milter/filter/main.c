@@ -105,6 +105,34 @@ open_as_root(struct filter *filter, struct error *err)
 	return code;
 }
 
+static bool
+may_block(void *context)
+{
+	return filter_wait_begin(context);
+}
+
+static void
+blocks_no_more(void *context)
+{
+	filter_wait_end(context);
+}
+
+static enum error_code
+create_pool(struct filter *filter, struct error *err)
+{
+	const struct msgpool_waiting waiting = {
+		.begin = may_block,
+		.end = blocks_no_more,
+		.context = filter,
+	};
+	enum error_code code;
+
+	code = msgpool_create(filter->config, &filter->pool, err);
+	if (code == ERROR_NONE)
+		msgpool_set_waiting(filter->pool, &waiting);
+	return code;
+}
+
 static enum error_code
 start_parts(struct filter *filter, struct upstream *upstream,
     struct error *err)
@@ -120,7 +148,7 @@ start_parts(struct filter *filter, struct upstream *upstream,
 		code = netlist_create(&config->headers_keep_from,
 		    &filter->keep_from, err);
 	if (code == ERROR_NONE)
-		code = msgpool_create(config, &filter->pool, err);
+		code = create_pool(filter, err);
 	if (code == ERROR_NONE)
 		code = scanner_create(config, upstream->engines,
 		    &filter->scanner, err);

@@ -94,6 +94,13 @@ msgpool_create(const struct config *config, struct msgpool **pool_r,
 }
 
 void
+msgpool_set_waiting(struct msgpool *pool,
+    const struct msgpool_waiting *waiting)
+{
+	pool->waiting = *waiting;
+}
+
+void
 msgpool_destroy(struct msgpool **pool_p)
 {
 	struct msgpool *pool = *pool_p;
@@ -219,34 +226,72 @@ should_spill(const struct msgbuf *buf, size_t len)
 	    pool->memory + len > config->buffer_memory / 4 * 3);
 }
 
+/* Lock held. */
+static bool
+has_room(const struct msgpool *pool, size_t len)
+{
+	return pool->memory + len <= pool->config->buffer_memory;
+}
+
+/* Waits for the spill thread to make room, as long as the message's patience
+ * lasts, and until then.  Lock held. */
+static void
+wait_for_room(struct msgbuf *buf, size_t len, int64_t until)
+{
+	struct msgpool *pool = buf->pool;
+	int64_t end = monotime_after(buf->patience);
+
+	while (!has_room(pool, len) && buf->failed == NULL &&
+	    cond_wait_until(&pool->moved, &pool->lock,
+	    end < until ? end : until))
+		continue;
+	buf->patience = end - monotime_now();
+	if (!has_room(pool, len) && buf->patience <= 0 && buf->failed == NULL)
+		buf->failed = "buffer-memory";
+}
+
+/* Says that this thread is about to wait; true if end is to be said, too.
+ * Lock held, given up meanwhile. */
+static bool
+announce_wait(struct msgbuf *buf)
+{
+	struct msgpool *pool = buf->pool;
+	bool may;
+
+	if (pool->waiting.begin == NULL)
+		return false;
+	pthread_mutex_unlock(&pool->lock);
+	may = pool->waiting.begin(pool->waiting.context);
+	pthread_mutex_lock(&pool->lock);
+	if (!may && buf->failed == NULL)
+		buf->failed = "buffer-memory";
+	return may;
+}
+
 /* Takes len bytes of the pool's memory, waiting for the spill thread if need
- * be, until then and as long as patience lasts.  False: not by then, or the
- * message has failed. */
+ * be.  False: not by then, or the message has failed.  With MONOTIME_NEVER
+ * the caller appends, and has not said yet that it may have to wait. */
 static bool
 reserve(struct msgbuf *buf, size_t len, int64_t until)
 {
 	struct msgpool *pool = buf->pool;
-	int64_t started = monotime_now();
-	int64_t end = started + buf->patience;
-	bool full, taken;
+	bool announced = false, taken;
 
 	pthread_mutex_lock(&pool->lock);
 	if (!buf->spilling && should_spill(buf, len))
 		buf->spilling = true;
 	if (buf->spilling)
 		spill_enqueue(buf);
-	while ((full = pool->memory + len > pool->config->buffer_memory) &&
-	    buf->failed == NULL &&
-	    cond_wait_until(&pool->moved, &pool->lock,
-	    end < until ? end : until))
-		continue;
-	if (full && monotime_now() >= end && buf->failed == NULL)
-		buf->failed = "buffer-memory";
-	taken = !full && buf->failed == NULL;
+	if (!has_room(pool, len) && buf->failed == NULL &&
+	    until == MONOTIME_NEVER)
+		announced = announce_wait(buf);
+	wait_for_room(buf, len, until);
+	taken = has_room(pool, len) && buf->failed == NULL;
 	if (taken)
 		pool->memory += len;
-	buf->patience = end - monotime_now();
 	pthread_mutex_unlock(&pool->lock);
+	if (announced)
+		pool->waiting.end(pool->waiting.context);
 	return taken;
 }
 

@@ -14,6 +14,7 @@
 /* Where a message's bytes are moved to disk. */
 struct msgpool {
 	const struct config *config;
+	struct msgpool_waiting waiting;	/* begin may be NULL */
 	pthread_mutex_t lock;
 	pthread_cond_t work;	/* for the spill thread */
 	pthread_cond_t moved;	/* bytes have left memory, or failed to */

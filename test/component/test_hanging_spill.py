@@ -28,8 +28,8 @@ MIB = 1 << 20
 HEAVY = 5 * MIB
 MANY = 20
 REPLY = 3.0
-# filter/msgbuf.c: PROBE_TIME.
-PROBE_TIME = 3.0
+# filter/msgbuf.h: MSGBUF_PATIENCE; filter/msgbuf.c: PROBE_TIME.
+PATIENCE, PROBE_TIME = 5.0, 3.0
 TOLERANCE, SANITIZED_TOLERANCE = 1.5, 6.0
 
 
@@ -70,11 +70,14 @@ class HangingSpillCase(unittest.TestCase):
         return client, body
 
     def send_at_once(self, sessions):
-        """All bodies, which the filter sees in one batch, and then
-        the ends of message."""
+        """All bodies, which the filter sees in one batch; how long each took
+        to arrive.  Ends of message follow."""
+        seconds = []
 
         def send(client, body):
+            started = time.monotonic()
             client.body(body)
+            seconds.append(time.monotonic() - started)
             client.send_end()
         threads = [threading.Thread(target=send, args=session)
                    for session in sessions]
@@ -85,6 +88,19 @@ class HangingSpillCase(unittest.TestCase):
         os.kill(self.daemon.filter(), signal.SIGCONT)
         for thread in threads:
             thread.join()
+        return seconds
+
+    def test_heavy_mail_waits_beside_each_other_and_not_in_turn(self):
+        sessions = [self.begin(mails.plain(mails.lines(HEAVY)))
+                    for _ in range(MANY)]
+        self.disk.hang()
+        seconds = self.send_at_once(sessions)
+        self.assertEqual(len(seconds), MANY)
+        self.assertLess(max(seconds), 0.5 + PATIENCE + self.tolerance)
+        milterclient.collect([client for client, _ in sessions],
+                             REPLY + self.tolerance)
+        for client, _ in sessions:
+            self.assertEqual(client.outcome.action, "tempfail")
 
     def test_light_mail_is_served_once_heavy_mail_was_deferred(self):
         sessions = [self.begin(mails.plain(mails.lines(HEAVY)))

@@ -275,6 +275,80 @@ test_msgbuf_seal_keeps_its_time_when_memory_is_used_up(void **state)
 	assert_true(took < MONOTIME_S);
 }
 
+/* What was asked before a wait, and said after it. */
+struct waits {
+	bool allowed;
+	unsigned begun, ended;
+};
+
+static bool
+begin_wait(void *context)
+{
+	struct waits *waits = context;
+
+	waits->begun++;
+	return waits->allowed;
+}
+
+static void
+end_wait(void *context)
+{
+	struct waits *waits = context;
+
+	waits->ended++;
+}
+
+/* Memory is full; then a message goes on to append, and another that would
+ * not have to wait. */
+static void
+append_to_full_memory(struct waits *waits)
+{
+	struct msgbuf *full, *more, *small;
+
+	msgpool_set_waiting(pool, &(struct msgpool_waiting){
+	    .begin = begin_wait, .end = end_wait, .context = waits });
+	full = filled(1000 * K);
+	content_seal(full);
+	assert_int_equal(waits->begun, 0);
+	more = filled(100 * K);
+	expect_failed(more, "buffer-memory");
+	small = filled(16 * K);
+	content_seal(small);
+	msgbuf_unref(&full);
+	msgbuf_unref(&more);
+	msgbuf_unref(&small);
+}
+
+static void
+test_msgbuf_append_says_that_it_waits_and_no_longer_does(void **state)
+{
+	struct waits waits = { .allowed = true };
+	int64_t began = monotime_now();
+
+	(void)state;
+	open_pool("message_memory = 1M message_max = 1M disk = 0");
+	append_to_full_memory(&waits);
+	assert_true(monotime_now() - began >= MSGBUF_PATIENCE);
+	assert_int_equal(waits.begun, 1);
+	assert_int_equal(waits.ended, 1);
+	close_pool();
+}
+
+static void
+test_msgbuf_append_that_may_not_wait_fails_at_once(void **state)
+{
+	struct waits waits = { .allowed = false };
+	int64_t began = monotime_now();
+
+	(void)state;
+	open_pool("message_memory = 1M message_max = 1M disk = 0");
+	append_to_full_memory(&waits);
+	assert_true(monotime_now() - began < MSGBUF_PATIENCE / 2);
+	assert_int_equal(waits.begun, 1);
+	assert_int_equal(waits.ended, 0);
+	close_pool();
+}
+
 int
 main(void)
 {
@@ -293,6 +367,10 @@ main(void)
 		cmocka_unit_test(
 		    test_msgbuf_without_disk_stays_in_memory_that_is_short),
 		cmocka_unit_test(test_msgbuf_that_is_empty_cannot_be_sealed),
+		cmocka_unit_test(
+		    test_msgbuf_append_says_that_it_waits_and_no_longer_does),
+		cmocka_unit_test(
+		    test_msgbuf_append_that_may_not_wait_fails_at_once),
 		cmocka_unit_test(
 		    test_msgbuf_seal_keeps_its_time_when_memory_is_used_up),
 	};
