@@ -23,7 +23,8 @@ struct upstream {
  * released; upstream must outlive them. */
 struct engines *upstream_create_engines(struct upstream *upstream);
 
-/* Answers what is under way, within drain_timeout, and ends the process. */
+/* Answers what is under way, within drain_timeout, ends the sessions
+ * (hangup.h) and then the process. */
 void upstream_drain(struct upstream *upstream) __attribute__((noreturn));
 
 /* Says LISTENING and starts the thread, which runs until the process ends.

@@ -14,6 +14,7 @@
 #ifndef FILTER_WAKEUP_H
 #define FILTER_WAKEUP_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "base/error.h"
@@ -26,6 +27,9 @@ struct wakeup {
 /* Finds the socket that this process listens on. */
 CHECK_RESULT enum error_code wakeup_init(struct wakeup *wakeup,
     struct error *err);
+
+/* True if fd is a stream socket that listens. */
+bool wakeup_listens(int fd);
 
 /* Never blocks.  A failure is not reported: the listen queue is then full,
  * and serves the same purpose. */

@@ -6,19 +6,21 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
 #include "filter/filter.h"
+#include "filter/hangup.h"
 #include "scan/engines.h"
 #include "scan/scanner.h"
 #include "scan/wire.h"
 
-/* libmilter writes a reply after its callback has returned */
-#define REPLY_GRACE_US 100000
+/* For sessions, which have nothing to wait for any more.  With SAVE_TIME and
+ * the log's it is less than the supervisor bears beyond drain_timeout. */
+#define HANGUP_TIME MONOTIME_S
 
 /* For a disk that is well; one that is not must not keep us. */
 #define SAVE_TIME (2 * MONOTIME_S)
@@ -32,9 +34,20 @@ take_engine(struct upstream *upstream, const struct wire_message *message,
 	log_msg(LOG_LEVEL_NOTICE, "engine %s in service", message->text);
 }
 
+/* Nobody can send a command any more without its being refused. */
+static void
+end_sessions(const struct filter *filter)
+{
+	bool shared = strncmp(filter->config->socket, "fd:", 3) == 0;
+	unsigned left = hangup_all(&filter->wakeup, shared,
+	    monotime_after(HANGUP_TIME));
+
+	if (left > 0)
+		log_msg(LOG_LEVEL_WARNING, "%u sessions are cut off", left);
+}
+
 /* smfi_stop() would take up to 5 s, in which nobody serves the socket, and
- * would not wait for its threads either: with every message answered there
- * is nothing left that could be cut short. */
+ * would not wait for its threads either. */
 void
 upstream_drain(struct upstream *upstream)
 {
@@ -43,9 +56,10 @@ upstream_drain(struct upstream *upstream)
 
 	log_msg(LOG_LEVEL_NOTICE, "draining");
 	filter_drain(filter, until);
-	usleep(REPLY_GRACE_US);
-	/* Their verdicts are for the retries, of what was deferred now. */
+	/* Their verdicts are for the retries, of what was deferred now.  In
+	 * the meantime who comes is told to come later. */
 	scanner_drain(filter->scanner, until);
+	end_sessions(filter);
 	scanner_save(filter->scanner, monotime_after(SAVE_TIME));
 	log_flush(monotime_after(MONOTIME_S));
 	exit(EX_OK);

@@ -12,9 +12,8 @@
 /* Descriptors are few when this is asked. */
 #define LOOK_AT 1024
 
-/* True if fd is a stream socket that listens. */
-static int
-listens(int fd)
+bool
+wakeup_listens(int fd)
 {
 	socklen_t len = sizeof(int);
 	int on = 0;
@@ -44,7 +43,7 @@ wakeup_init(struct wakeup *wakeup, struct error *err)
 {
 	int fd;
 
-	for (fd = 3; fd < LOOK_AT && !listens(fd); fd++)
+	for (fd = 3; fd < LOOK_AT && !wakeup_listens(fd); fd++)
 		continue;
 	if (fd == LOOK_AT)
 		return error_set(err, ERROR_GONE,

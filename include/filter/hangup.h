@@ -1,0 +1,35 @@
+/* hangup - ends the MTA's sessions, and leaves no command without its reply
+ *
+ * At the end of the process an idle session may just be sending its next
+ * command.  libmilter has no call to end sessions, and keeps their sockets to
+ * itself; but they are those of this process that have the listening socket's
+ * address.  Each is shut down for reading: what has come is still read and
+ * answered by libmilter, which then reads an end of file, ends the session
+ * and closes the socket.
+ *
+ * Over a Unix socket this is exact, since sending and shutting down exclude
+ * each other in the kernel (unix(7) sockets have no way in between): either a
+ * command gets its reply, or sending it fails with EPIPE; and connecting
+ * fails from then on.  TCP has no such moment: what arrives after libmilter has
+ * read the end of file, within microseconds, is reset and not answered, and
+ * so are connections that were not accepted yet.
+ *
+ * Needs /proc.  Once, at the end; libmilter must still run, and no callback
+ * may begin to wait any more (filter_drain()).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef FILTER_HANGUP_H
+#define FILTER_HANGUP_H
+
+#include <stdbool.h>
+
+#include "filter/wakeup.h"
+
+/* Ends all sessions and takes no new ones, until (monotime.h) at the latest;
+ * returns how many had not ended by then.  shared: the listening socket was
+ * handed over, and is another's too: what connects now waits for the next
+ * process. */
+unsigned hangup_all(const struct wakeup *wakeup, bool shared, int64_t until);
+
+#endif

@@ -1,0 +1,141 @@
+/* hangup - ends the MTA's sessions, and leaves no command without its reply
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "filter/hangup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/monotime.h"
+
+/* Between two looks at the descriptors. */
+#define PAUSE_US 2000
+
+/* So long there must have been no session: libmilter accepts meanwhile what
+ * had connected before. */
+#define QUIET (50 * MONOTIME_MS)
+
+struct hangup {
+	const struct wakeup *wakeup;
+	bool shared;
+	unsigned open;		/* sessions at the last look */
+};
+
+static in_port_t
+port_of(const struct sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET)
+		return ((const struct sockaddr_in *)address)->sin_port;
+	return ((const struct sockaddr_in6 *)address)->sin6_port;
+}
+
+/* An accepted socket has the address that the client connected to, which for
+ * a wildcard is any; but no other socket of ours has the port. */
+static bool
+is_ours(const struct wakeup *wakeup, int fd)
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof own;
+
+	memset(&own, 0, sizeof own);
+	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
+	    own.ss_family != wakeup->address.ss_family)
+		return false;
+	if (own.ss_family == AF_UNIX)
+		return len == wakeup->length &&
+		    memcmp(&own, &wakeup->address, len) == 0;
+	return (own.ss_family == AF_INET || own.ss_family == AF_INET6) &&
+	    port_of(&own) == port_of(&wakeup->address);
+}
+
+/* A listening socket that nobody knows, and that has nothing to accept. */
+static int
+make_decoy(void)
+{
+	struct sockaddr address = { .sa_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0);
+
+	if (fd >= 0 && (bind(fd, &address, sizeof address.sa_family) < 0 ||
+	    listen(fd, 1) < 0))
+		fd_close(&fd);
+	return fd;
+}
+
+/* A Unix socket of our own refuses from now on, and libmilter accepts the rest;
+ * it bears EAGAIN in silence, where it would log and sleep over EINVAL.  In
+ * any other case libmilter is left with a decoy. */
+static void
+stop_listening(const struct hangup *hangup, int fd)
+{
+	int decoy;
+
+	if (hangup->wakeup->address.ss_family == AF_UNIX && !hangup->shared) {
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+		shutdown(fd, SHUT_RD);
+		return;
+	}
+	decoy = make_decoy();
+	if (decoy >= 0)
+		dup3(decoy, fd, O_CLOEXEC);
+	fd_close(&decoy);
+}
+
+/* By a copy of the descriptor, since libmilter may close it at any time, and
+ * another file be opened in its place. */
+static void
+look_at(struct hangup *hangup, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0)
+		return;
+	if (is_ours(hangup->wakeup, copy)) {
+		if (wakeup_listens(copy)) {
+			stop_listening(hangup, fd);
+		} else {
+			shutdown(copy, SHUT_RD);
+			hangup->open++;
+		}
+	}
+	fd_close(&copy);
+}
+
+static void
+look_at_all(struct hangup *hangup)
+{
+	const struct dirent *entry;
+	DIR *dir = opendir("/proc/self/fd");
+	int fd;
+
+	hangup->open = 0;
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		fd = atoi(entry->d_name);
+		if (fd > STDERR_FILENO && fd != dirfd(dir))
+			look_at(hangup, fd);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
+unsigned
+hangup_all(const struct wakeup *wakeup, bool shared, int64_t until)
+{
+	struct hangup hangup = { .wakeup = wakeup, .shared = shared };
+	int64_t quiet_at = 0;
+
+	do {
+		look_at_all(&hangup);
+		if (hangup.open > 0 || quiet_at == 0)
+			quiet_at = monotime_after(QUIET);
+		usleep(PAUSE_US);
+	} while (monotime_now() < quiet_at && monotime_now() < until);
+	return hangup.open;
+}
