@@ -100,6 +100,7 @@ class Daemon(Running):
             "buffer": {"directory": self.buffers},
         }, settings)
         self.config_file.write_text(config_text(self.settings))
+        self.environment = {}   # beside the test's own
         self._process = None
 
     @property
@@ -117,6 +118,7 @@ class Daemon(Running):
             since = log.tell()
             self._process = procs.start(
                 [needs.daemon(), "-c", self.config_file, "-f"],
+                env=os.environ | self.environment,
                 stdout=log, stderr=log)
         self.wait_in_service(since)
 
