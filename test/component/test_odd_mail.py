@@ -8,9 +8,9 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+import holdings
 import mails
 import needs
-import procs
 import signatures
 import testmain
 from daemoncase import DaemonCase
@@ -18,21 +18,6 @@ from waiting import wait_until
 
 MIB = 1 << 20
 HUGE = 150 * MIB
-# What the C library may keep of memory that was given back.
-SLACK_KIB = 24 * 1024
-
-
-def scratch_files(pid):
-    """How many files lie in the tmpfs mounts that a worker alone has."""
-    try:
-        mounts = pathlib.Path(f"/proc/{pid}/mountinfo").read_text()
-        return sum(
-            sum(len(names) for _, _, names in os.walk(
-                f"/proc/{pid}/root{row.split()[4]}"))
-            for row in mounts.splitlines()
-            if " - tmpfs scratch" in row)
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
 
 
 class OddMailCase(DaemonCase):
@@ -51,31 +36,18 @@ class OddMailCase(DaemonCase):
         for _ in range(3):
             self.assert_in_service()
         self.filter = self.daemon.filter()
-        self.before = self.holdings()
+        self.before = holdings.measure(self.daemon)
         self.addCleanup(self.assert_returned)
-
-    def holdings(self):
-        """Descriptors, spill files and scratch files, and memory in KiB."""
-        targets = procs.fd_targets(self.filter)
-        spilled = sum(
-            str(self.daemon.buffers) in target for target in targets)
-        return (len(targets),
-                spilled + len(list(self.daemon.buffers.iterdir())),
-                sum(map(scratch_files, self.daemon.workers())),
-                procs.pss_kib(self.filter))
 
     def assert_returned(self):
         """All of that is as it was, soon."""
         self.assertEqual(self.filter, self.daemon.filter())
-        limits = (*self.before[:3], self.before[3] + SLACK_KIB)
-
-        def returned():
-            return all(now <= limit for now, limit in
-                       zip(self.holdings(), limits))
         try:
-            wait_until("what was held", returned, 20, 0.2)
+            wait_until("what was held", lambda: holdings.measure(
+                self.daemon).within(self.before), 20, 0.2)
         except AssertionError:
-            self.fail(f"held before {self.before}, now {self.holdings()}")
+            self.fail(f"held before: {self.before}, now: "
+                      f"{holdings.measure(self.daemon)}")
 
     def assert_status(self, outcome, pattern):
         """It was accepted with such an X-Virus-Status."""

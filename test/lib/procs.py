@@ -108,6 +108,12 @@ def name(pid):
         return ""
 
 
+def parent(pid):
+    """The process id of the parent; 0 if it is gone."""
+    stat = _stat(pid)
+    return int(stat[1]) if stat else 0
+
+
 def cpu_seconds(pid):
     """The CPU time that it has used itself; 0 if it is gone."""
     stat = _stat(pid)
