@@ -7,13 +7,14 @@
  * handed on line by line and kept nowhere.
  *
  * Single-threaded.  A program that hangs in the kernel (a dead disk) outlasts
- * SIGKILL, and so command_run() waits for it.
+ * SIGKILL: it is left behind, and its end seen to later.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #ifndef RELEASE_COMMAND_H
 #define RELEASE_COMMAND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -25,6 +26,9 @@ struct command {
 	lines_function *output;
 	lines_function *complaint;	/* its standard error */
 	void *context;			/* for both */
+	/* When one of them sets this, the program is of no more use and is
+	 * killed; NULL: it runs to its end. */
+	const bool *enough;
 };
 
 /* Runs it to its end.  ERROR_NONE: *status_r is as wait(2) has it.

@@ -10,7 +10,8 @@
  *   bytes around each line.  Both add headers of their own, and milters behind
  *   ours signatures and disclaimers.
  * - The milter knows when the mail's end came, Postfix when its beginning
- *   did, which may be hours before on a slow line.  The clock may have been
+ *   did, which may be hours before on a slow line, and even days for what came
+ *   by its sendmail command and lay in maildrop.  The clock may have been
  *   stepped between; and what the MTA's own programs print is in the zone of
  *   its configuration (Postfix: import_environment), whatever we ask for.
  *
@@ -31,7 +32,8 @@ struct release_mail;
  * less. */
 #define IDENTITY_SIZE_MARGIN (256 * 1024)
 
-/* Seconds, either way: a clock that was stepped by a day, and a zone. */
+/* Seconds by which it may have come later: a clock that was stepped by a day,
+ * and a zone.  Earlier it may have come at any time. */
 #define IDENTITY_TIME_MARGIN (2 * 24 * 60 * 60)
 
 /* What was found in the queue. */

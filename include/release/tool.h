@@ -16,6 +16,7 @@ struct tool {
 	void *context;
 	const char *expected;	/* a text in a line that it says; or NULL */
 	bool said_expected;
+	bool hasty;		/* it is killed once it has said it */
 	char last[200];		/* the last line that it said; printable */
 };
 

@@ -21,6 +21,7 @@
 #include "base/monotime.h"
 
 #define NOT_STARTED 127
+#define KILL_MS 5000
 
 /* No part of the configuration: what stands in these directories is root's
  * anyway. */
@@ -142,10 +143,17 @@ read_stream(struct stream *stream)
 	return false;
 }
 
+static bool
+has_enough(const struct command *command)
+{
+	return command->enough != NULL && *command->enough;
+}
+
 /* A program that it has left behind may hold the pipes open: so the end is
  * its own end, and what stands in the pipes then. */
 static enum error_code
-attend(struct child *child, int64_t until, struct error *err)
+attend(struct child *child, const struct command *command, int64_t until,
+    struct error *err)
 {
 	struct pollfd fds[] = {
 		{ .fd = child->pidfd, .events = POLLIN },
@@ -164,6 +172,8 @@ attend(struct child *child, int64_t until, struct error *err)
 			return error_sys(err, errno, "poll");
 		read_stream(&child->output);
 		read_stream(&child->complaint);
+		if (has_enough(command))
+			return ERROR_NONE;
 	}
 	while (monotime_now() < until && (read_stream(&child->output) ||
 	    read_stream(&child->complaint)))
@@ -174,9 +184,15 @@ attend(struct child *child, int64_t until, struct error *err)
 static enum error_code
 reap(struct child *child, bool kill_it, int *status_r, struct error *err)
 {
+	struct pollfd ended = { .fd = child->pidfd, .events = POLLIN };
+
 	if (kill_it) {
 		kill(child->pid, SIGKILL);
 		kill(-child->pid, SIGKILL);
+		/* One that hangs in a disk ends when that is back. */
+		if (child->pidfd >= 0 && poll(&ended, 1, KILL_MS) == 0)
+			return error_set(err, ERROR_TIMEOUT,
+			    "it does not end though killed");
 	}
 	while (waitpid(child->pid, status_r, 0) < 0)
 		if (errno != EINTR)
@@ -193,11 +209,16 @@ command_run(const struct command *command, int *status_r, struct error *err)
 	struct error why;
 
 	*status_r = -1;
+	/* Those of before that did not end in time. */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		continue;
 	code = start(command, &child, &why);
 	if (code == ERROR_NONE)
-		code = attend(&child, monotime_after(command->limit), &why);
+		code = attend(&child, command,
+		    monotime_after(command->limit), &why);
 	if (child.pid > 0)
-		reaped = reap(&child, code != ERROR_NONE, status_r, err);
+		reaped = reap(&child, code != ERROR_NONE ||
+		    has_enough(command), status_r, err);
 	lines_finish(&child.output.lines);
 	lines_finish(&child.complaint.lines);
 	fd_close(&child.output.fd);

@@ -76,7 +76,7 @@ time_is_plausible(int64_t found, int64_t meant)
 
 	if (__builtin_sub_overflow(found, meant, &apart))
 		return false;
-	return apart <= IDENTITY_TIME_MARGIN && apart >= -IDENTITY_TIME_MARGIN;
+	return apart <= IDENTITY_TIME_MARGIN;
 }
 
 bool

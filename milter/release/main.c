@@ -96,8 +96,9 @@ block_signals(void)
 static void
 confine(const struct config *config)
 {
+	/* CAP_KILL: a program that hangs is the account postfix's by then. */
 	static const unsigned for_postfix[] = { CAP_DAC_OVERRIDE, CAP_SETUID,
-		CAP_SETGID };
+		CAP_SETGID, CAP_KILL };
 	struct error err;
 
 	for (size_t i = 0; i < config->hold_mta.count; i++)

@@ -39,7 +39,9 @@ look(const char *directory, const struct release_mail *mail,
 		mail->queue_id, NULL };
 	struct postcat seen;
 	struct tool tool = { .output = postcat_take_line, .context = &seen,
-		.expected = "No such file or directory" };
+		.expected = "No such file or directory",
+		/* Postfix's programs sleep a second after a fatal error. */
+		.hasty = true };
 	char why[160];
 
 	postcat_init(&seen, mail);

@@ -37,7 +37,8 @@ tool_run(struct tool *tool, int64_t limit, const char *const *argv)
 {
 	const struct command command = { .argv = argv, .limit = limit,
 		.output = take_output, .complaint = take_complaint,
-		.context = tool };
+		.context = tool,
+		.enough = tool->hasty ? &tool->said_expected : NULL };
 	struct error err;
 	int status;
 

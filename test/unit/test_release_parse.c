@@ -104,9 +104,9 @@ test_identity_wants_the_mark_and_a_plausible_size_and_time(void **state)
 		{ true, true, true, 0, 1, IDENTITY_TIME_MARGIN, true },
 		{ true, true, true, 0, 1, -IDENTITY_TIME_MARGIN, true },
 		{ true, true, true, 0, 1, IDENTITY_TIME_MARGIN + 1, false },
-		{ true, true, true, 0, 1, -IDENTITY_TIME_MARGIN - 1, false },
+		{ true, true, true, 0, 1, -100 * IDENTITY_TIME_MARGIN, true },
 		{ true, true, true, 0, 1, INT64_MAX, false },
-		{ true, true, true, 0, 1, INT64_MIN, false },
+		{ true, true, true, 0, 1, INT64_MIN, true },
 	};
 	char why[160];
 
@@ -144,8 +144,8 @@ test_identity_compares_times_that_nobody_has(void **state)
 				.has_arrival = true, .arrived_at = times[j] };
 
 			assert_int_equal(identity_holds(&identity, why,
-			    sizeof why), i == j || (i + j == 3 && i != 0 &&
-			    j != 0));
+			    sizeof why), i == j || !(i == 0 || j == 3 ||
+			    (i == 3 && j == 0)));
 		}
 }
 
