@@ -3,9 +3,9 @@
  * For those who don't try again by themselves: the mail is safe on disk
  * (spool.h), the MTA is told to accept it into its quarantine, the scan goes
  * on, and its verdict decides what becomes of it: what would have been
- * accepted is released, what would have been refused or discarded is left
- * where it is or deleted (hold.infected), and what would have been
- * quarantined or deferred is left.  Nothing that wasn't scanned is released.
+ * accepted is released; infected mail that would have been refused, and what
+ * would have been discarded, is left where it is or deleted (hold.infected);
+ * all else is left.  Nothing that wasn't scanned is released.
  *
  *   hold_begin -> hold_wait -> the MTA is told -> hold_confirm
  *                                             or hold_cancel, at any time
@@ -42,9 +42,13 @@ struct hold;
 #define HOLD_OVERHEAD 16384
 
 /* An MTA that doesn't have a mail for so long doesn't get it any more; one
- * that has it, but doesn't hold it for so long, has let it out. */
-#define HOLD_ABSENT_MAX (3600 * MONOTIME_S)
+ * that has it, but doesn't hold it for so long, has let it out.  What has the
+ * queue ID but looks like another mail is looked at for ever: it may be ours
+ * with its header taken away. */
+#define HOLD_ABSENT_MAX (24 * 3600 * MONOTIME_S)
 #define HOLD_NOT_HELD_MAX (60 * MONOTIME_S)
+/* After this time the log is told of a mail that the MTA doesn't have. */
+#define HOLD_MISSED_SAY (60 * MONOTIME_S)
 
 struct hold_request {
 	/* As in struct scan_content: released once it is written, or can't

@@ -74,6 +74,10 @@ bool release_id_is_valid(const char *queue_id);
  * a socket is checked by this before anything else is done with it. */
 bool release_mail_is_valid(const struct release_mail *mail);
 
+/* ERROR_NONE if somebody listens there. */
+CHECK_RESULT enum error_code release_probe(const char *path,
+    struct error *err);
+
 /* Asks the service at path.  ERROR_NONE: *reply_r is its answer, checked.
  * ERROR_SYSTEM or ERROR_GONE: it isn't there; ERROR_TIMEOUT: no answer until
  * (monotime.h), it may act nevertheless; ERROR_PEER: it answered nonsense. */

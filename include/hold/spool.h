@@ -25,6 +25,8 @@
 
 struct spool;
 
+#define SPOOL_DIGEST_SIZE 32
+
 /* What is known of a held mail beside its bytes.  A value, copied. */
 struct spool_mail {
 	struct release_mail at_mta;
@@ -35,6 +37,7 @@ struct spool_mail {
 	enum cost_structure structure;
 	/* enum action, for each verdict: decided when it came. */
 	uint8_t actions[VERDICT_KINDS];
+	unsigned char digest[SPOOL_DIGEST_SIZE];	/* of the bytes */
 	char reason[129];	/* why it was held, as a verdict's name */
 };
 
@@ -53,13 +56,18 @@ CHECK_RESULT enum error_code spool_open(const char *directory,
 void spool_close(struct spool **spool);
 
 /* Writes a mail, whose bytes are the first mail->size of fd.  After
- * ERROR_NONE it is on disk; after anything else nothing of it is there. */
+ * ERROR_NONE it is on disk; after anything else nothing of it is there.  The
+ * digest is computed on the way. */
 CHECK_RESULT enum error_code spool_put(struct spool *spool,
     const struct spool_mail *mail, int fd, struct error *err);
 
-/* Opens it for reading. */
+/* Opens its bytes for reading.  ERROR_INPUT: they are not those that were
+ * written. */
 CHECK_RESULT enum error_code spool_get(struct spool *spool,
     const struct spool_mail *mail, int *fd_r, struct error *err);
+
+/* Renames its files to NAME.bad, for somebody to look at. */
+void spool_set_aside(struct spool *spool, const struct spool_mail *mail);
 
 /* One that isn't there is removed already. */
 CHECK_RESULT enum error_code spool_remove(struct spool *spool,

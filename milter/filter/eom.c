@@ -272,8 +272,10 @@ keep(struct eom *eom)
 	struct held *held;
 	sfsistat reply;
 
-	if (!eom_hold(eom, &held))
+	if (!eom_hold(eom, &held)) {
+		eom->record.action = ACTION_TEMPFAIL;
 		return eom->mta_gone ? SMFIS_TEMPFAIL : defer(eom);
+	}
 	reply = let_pass(eom, held_mark(held));
 	if (reply == SMFIS_CONTINUE) {
 		remember(eom);

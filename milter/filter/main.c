@@ -73,7 +73,7 @@ raise_limits(const struct config *config)
 {
 	uint64_t want = 2 * (uint64_t)config->limits_sessions +
 	    3 * (uint64_t)config->limits_waiting +
-	    4 * (uint64_t)config->limits_queue + 512;
+	    4 * (uint64_t)config->limits_queue + 640;
 	uint64_t reached = process_raise_nofile(want);
 
 	if (reached < want)

@@ -214,6 +214,8 @@ hold_begin(struct hold *hold, const struct hold_request *request,
 	make_mark(held->mail.at_mta.mark);
 	held->content = request->content;
 	held->state = HELD_WRITING;
+	held->pause = HELD_PAUSE_FIRST;
+	held->since = monotime_now();
 	pthread_mutex_lock(&hold->lock);
 	code = queue(hold, held, err);
 	pthread_mutex_unlock(&hold->lock);
@@ -259,7 +261,6 @@ hold_confirm(struct held **held_p, struct ticket **ticket)
 
 	assert(held->state == HELD_SAFE);
 	held->ticket = *ticket;
-	held->since = monotime_now();
 	if (held->ticket != NULL)
 		ticket_watch(held->ticket);
 	pthread_mutex_lock(&hold->lock);

@@ -11,6 +11,9 @@
 #include "hold/hold.h"
 #include "hold/spool.h"
 
+/* Before the next attempt at whatever failed; doubled each time. */
+#define HELD_PAUSE_FIRST (100 * MONOTIME_MS)
+
 /* Changed by enter() in hold.c while the caller has the mail, by become() in
  * keeper.c afterwards.
  *
@@ -50,8 +53,10 @@ struct held {
 	int64_t since;		/* monotime.h, as all of these */
 	int64_t due;		/* nothing is to be done before */
 	int64_t pause;		/* before the next attempt; grows */
-	int64_t absent_since;	/* 0: the MTA has it */
+	int64_t missed_since;	/* 0: the MTA has it */
+	enum release_result missed_as;
 	bool alarmed;
+	bool complained;	/* the log was told what fails */
 	struct held *prev, *next;
 };
 
@@ -78,6 +83,7 @@ struct hold {
 	int64_t submit_at;	/* the scanner takes nothing before */
 	int64_t ask_at;		/* vscan-release is not asked before */
 	bool service_down;	/* as the log was told */
+	int64_t probe_at;	/* vscan-release is looked for, once */
 
 	pthread_t writers[HOLD_WRITERS];
 	pthread_t keeper;

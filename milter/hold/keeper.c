@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -20,10 +21,10 @@
 #include "config/config.h"
 #include "hold_internal.h"
 
-/* Mails of which the spool file is open, at most. */
-#define OWN_SCANS 8
+/* At most so many mails are scanned from the disk at a time: enough for the
+ * scanner to choose the quick ones among them. */
+#define OWN_SCANS 64
 
-#define PAUSE_FIRST (100 * MONOTIME_MS)
 #define PAUSE_MAX (60 * MONOTIME_S)
 
 /* Longer than vscan-release gives the MTA's tools. */
@@ -32,6 +33,10 @@
 #define ASK_PAUSE (5 * MONOTIME_S)
 /* A scanner that takes no more, or has no engine. */
 #define SUBMIT_PAUSE MONOTIME_S
+/* vscan-release may be started after us. */
+#define PROBE_AFTER (30 * MONOTIME_S)
+/* An age that the wall clock claims is believed up to here (s). */
+#define AGE_MAX ((int64_t)30 * 24 * 3600)
 /* A disk that can't be read. */
 #define OPEN_PAUSE (5 * MONOTIME_S)
 
@@ -40,8 +45,9 @@ become(struct held *held, enum held_state state)
 {
 	held->state = state;
 	held->due = 0;
-	held->pause = PAUSE_FIRST;
-	held->absent_since = 0;
+	held->pause = HELD_PAUSE_FIRST;
+	held->missed_since = 0;
+	held->complained = false;
 }
 
 /* Not now: after a pause that grows. */
@@ -93,21 +99,36 @@ ask(struct hold *hold, struct held *held, enum release_verb verb,
 	return false;
 }
 
-/* What the MTA doesn't have, or doesn't hold, may only not be there yet: it is
- * given up when that has been so for this long. */
+/* Said once for each state of a mail. */
 static void
-miss(struct held *held, int64_t patience, const char *what)
+complain(struct held *held, const char *what)
 {
+	if (!held->complained)
+		log_msg(LOG_LEVEL_ERROR, "%s: held: %s", id_of(held), what);
+	held->complained = true;
+}
+
+/* What the MTA doesn't have, or doesn't hold, may only not be there yet: it is
+ * given up when that has been so for longer than patience. */
+static void
+miss(struct held *held, const struct release_reply *reply, int64_t patience)
+{
+	enum release_result result = (enum release_result)reply->result;
 	int64_t now = monotime_now();
 
-	if (held->absent_since == 0)
-		held->absent_since = now;
-	if (now - held->absent_since < patience) {
+	if (held->missed_since == 0 || held->missed_as != result)
+		held->missed_since = now;
+	held->missed_as = result;
+	if (now - held->missed_since >= HOLD_MISSED_SAY)
+		complain(held, result == RELEASE_ABSENT
+		    ? "no MTA of hold.mta has it" : reply->text);
+	if (now - held->missed_since < patience) {
 		put_off(held);
 		return;
 	}
 	log_msg(LOG_LEVEL_WARNING, "%s: held: %s, it is forgotten",
-	    id_of(held), what);
+	    id_of(held), result == RELEASE_NOT_HELD
+	    ? "somebody else has released it" : "the MTA has it no more");
 	become(held, HELD_ENDED);
 }
 
@@ -117,21 +138,40 @@ take_refusal(struct held *held, const struct release_reply *reply)
 {
 	switch ((enum release_result)reply->result) {
 	case RELEASE_NOT_HELD:
-		miss(held, HOLD_NOT_HELD_MAX,
-		    "somebody else has released it");
-		break;
-	case RELEASE_FAILED:
-		if (held->pause >= PAUSE_MAX)
-			log_msg(LOG_LEVEL_ERROR, "%s: held: %s", id_of(held),
-			    reply->text);
-		put_off(held);
+		miss(held, reply, HOLD_NOT_HELD_MAX);
 		break;
 	case RELEASE_ABSENT:
+		miss(held, reply, HOLD_ABSENT_MAX);
+		break;
 	case RELEASE_OTHER:
+		miss(held, reply, MONOTIME_NEVER);
+		break;
+	case RELEASE_FAILED:
 	default:
-		miss(held, HOLD_ABSENT_MAX, "the MTA does not have it");
+		if (held->pause >= PAUSE_MAX)
+			complain(held, reply->text);
+		put_off(held);
 		break;
 	}
+}
+
+/* Where nobody is there to let it out, mail is accepted into quarantine for
+ * good. */
+static void
+probe_service(struct hold *hold)
+{
+	const struct config *config = hold->config;
+	struct error err;
+	bool wanted = config->action_late == ACTION_HOLD ||
+	    config->action_late_submission == ACTION_HOLD ||
+	    config->action_error == ACTION_HOLD;
+
+	if (monotime_now() < hold->probe_at)
+		return;
+	hold->probe_at = MONOTIME_NEVER;
+	if (wanted && release_probe(config->hold_release_socket, &err) !=
+	    ERROR_NONE)
+		say_service(hold, true, &err);
 }
 
 /* --- states --- */
@@ -159,18 +199,33 @@ close_content(void *owner)
 	free(fd);
 }
 
+/* Its bytes are not those that came: no verdict on them would be on the mail
+ * that the MTA holds. */
+static void
+drop_damaged(struct hold *hold, struct held *held)
+{
+	spool_set_aside(hold->spool, &held->mail);
+	become(held, HELD_ENDED);
+}
+
 static bool
 open_content(struct hold *hold, struct held *held,
     struct scan_content *content_r)
 {
 	int *fd = malloc(sizeof *fd);
+	enum error_code code;
 	struct error err;
 
 	if (fd == NULL)
 		abort();
-	if (spool_get(hold->spool, &held->mail, fd, &err) != ERROR_NONE) {
+	code = spool_get(hold->spool, &held->mail, fd, &err);
+	if (code != ERROR_NONE) {
 		free(fd);
-		log_error(LOG_LEVEL_ERROR, "held mail can't be scanned", &err);
+		complain(held, err.text);
+		if (code == ERROR_INPUT)
+			drop_damaged(hold, held);
+		else
+			held->due = monotime_after(OPEN_PAUSE);
 		return false;
 	}
 	*content_r = (struct scan_content){ .fd = *fd, .on_disk = true,
@@ -202,10 +257,11 @@ submit(struct hold *hold, struct held *held)
 	struct error err;
 
 	held->due = hold->submit_at;
-	if (monotime_now() < hold->submit_at || hold->own_scans >= OWN_SCANS)
+	if (monotime_now() < hold->submit_at)
 		return;
-	held->due = monotime_after(OPEN_PAUSE);
-	if (!open_content(hold, held, &request.content))
+	held->due = monotime_after(SUBMIT_PAUSE);
+	if (hold->own_scans >= OWN_SCANS ||
+	    !open_content(hold, held, &request.content))
 		return;
 	if (scanner_submit(hold->scanner, &request, &held->ticket, &err) !=
 	    ERROR_NONE) {
@@ -218,17 +274,21 @@ submit(struct hold *hold, struct held *held)
 	ticket_watch(held->ticket);
 }
 
-/* What is to be asked for, or 0 to leave the mail where it is. */
+/* What is to be asked for, or 0 to leave the mail where it is.  Only what is
+ * known to be bad, or what nobody wants to hear of, is deleted. */
 static int
-verb_for(const struct hold *hold, enum action action)
+verb_for(const struct hold *hold, enum verdict_kind kind, enum action action)
 {
+	bool may_delete = hold->config->hold_infected == HOLD_DELETE;
+
 	switch (action) {
 	case ACTION_OFF:
 	case ACTION_ACCEPT:
 		return RELEASE_RELEASE;
 	case ACTION_DISCARD:
+		return may_delete ? RELEASE_DELETE : 0;
 	case ACTION_REJECT:
-		return hold->config->hold_infected == HOLD_DELETE
+		return may_delete && kind == VERDICT_INFECTED
 		    ? RELEASE_DELETE : 0;
 	case ACTION_HOLD:
 	case ACTION_QUARANTINE:
@@ -245,7 +305,8 @@ log_decision(const struct held *held, const struct scan_outcome *outcome,
 	const struct verdict *verdict = &outcome->verdict;
 	char key[KEY_SHORT_SIZE];
 
-	log_msg(LOG_LEVEL_INFO, "%s: held: key=%s, verdict=%s, virus=%s, "
+	log_msg(verb == RELEASE_RELEASE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+	    "%s: held: key=%s, verdict=%s, virus=%s, "
 	    "action=%s, held_ms=%lld", id_of(held),
 	    key_short(&held->mail.key, key), verdict_kind_name(verdict->kind),
 	    verdict->name[0] != '\0' ? verdict->name : "-",
@@ -258,8 +319,9 @@ static void
 decide(struct hold *hold, struct held *held,
     const struct scan_outcome *outcome)
 {
-	int verb = verb_for(hold,
-	    (enum action)held->mail.actions[outcome->verdict.kind]);
+	enum verdict_kind kind = outcome->verdict.kind;
+	int verb = verb_for(hold, kind,
+	    (enum action)held->mail.actions[kind]);
 
 	log_decision(held, outcome, verb);
 	scanner_fetched(hold->scanner, &held->mail.key,
@@ -313,7 +375,8 @@ raise_alarm(const struct hold *hold, struct held *held)
 {
 	int64_t age = monotime_now() - held->since;
 
-	if (held->alarmed || age < hold->config->alarm_after)
+	if (held->alarmed || held->state == HELD_CANCELLED ||
+	    age < hold->config->alarm_after)
 		return;
 	held->alarmed = true;
 	log_msg(LOG_LEVEL_ERROR, "%s: held for %lld minutes, reason=%s",
@@ -330,7 +393,7 @@ remove_mail(struct hold *hold, struct held *held)
 	struct error err;
 
 	if (spool_remove(hold->spool, &held->mail, &err) != ERROR_NONE) {
-		log_error(LOG_LEVEL_ERROR, "held mail", &err);
+		complain(held, err.text);
 		put_off(held);
 		return;
 	}
@@ -372,6 +435,18 @@ step(struct hold *hold, struct held *held)
 
 /* --- the thread --- */
 
+/* How long ago it came (ns), as far as the wall clock tells. */
+static int64_t
+age_of(const struct spool_mail *mail)
+{
+	int64_t age;
+
+	if (__builtin_sub_overflow((int64_t)time(NULL),
+	    mail->at_mta.arrived_at, &age) || age < 0)
+		return 0;
+	return (age < AGE_MAX ? age : AGE_MAX) * MONOTIME_S;
+}
+
 static void
 found(void *context, const struct spool_mail *mail)
 {
@@ -382,7 +457,7 @@ found(void *context, const struct spool_mail *mail)
 		abort();
 	held->hold = hold;
 	held->mail = *mail;
-	held->since = monotime_now();
+	held->since = monotime_now() - age_of(mail);
 	become(held, HELD_FOUND);
 	DL_APPEND(hold->held, held);
 	pthread_mutex_lock(&hold->lock);
@@ -422,6 +497,7 @@ go_through(struct hold *hold, bool stirred)
 	int64_t next = monotime_after(PAUSE_MAX), now = monotime_now();
 	struct held *held, *after;
 
+	probe_service(hold);
 	DL_FOREACH_SAFE(hold->held, held, after) {
 		raise_alarm(hold, held);
 		if (held->due <= now ||
@@ -431,7 +507,7 @@ go_through(struct hold *hold, bool stirred)
 	DL_FOREACH(hold->held, held)
 		if (held->due < next)
 			next = held->due;
-	return next;
+	return hold->probe_at < next ? hold->probe_at : next;
 }
 
 /* Takes what has come in; returns whether a scan has ended meanwhile.  Waits
@@ -484,6 +560,7 @@ keeper_thread(void *context)
 	int64_t next = 0;
 	bool stirred;
 
+	hold->probe_at = monotime_after(PROBE_AFTER);
 	while (!is_stopping(hold) && !open_spool(hold))
 		take_news(hold, monotime_after(OPEN_PAUSE));
 	while (!is_stopping(hold)) {

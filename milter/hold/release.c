@@ -60,6 +60,17 @@ connect_to(const char *path, int *sock_r, struct error *err)
 	return ERROR_SYSTEM;
 }
 
+enum error_code
+release_probe(const char *path, struct error *err)
+{
+	enum error_code code;
+	int sock;
+
+	code = connect_to(path, &sock, err);
+	fd_close(&sock);
+	return code;
+}
+
 static enum error_code
 check_reply(struct release_reply *reply, struct error *err)
 {

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +23,8 @@
 #define SUFFIX_BAD ".bad"	/* damaged, set aside */
 #define NAME_SIZE (RELEASE_MARK_SIZE + 4)
 #define MAGIC "VSHELD1\n"
-#define DIGEST_SIZE 32
+#define DIGEST_SIZE SPOOL_DIGEST_SIZE
+#define STEP 65536
 
 struct spool {
 	char *path;
@@ -151,7 +151,8 @@ is_orphan(const struct spool *spool, const char *eml)
 
 	snprintf(name, sizeof name, "%.*s",
 	    (int)(strlen(eml) - strlen(SUFFIX_EML)), eml);
-	return faccessat(spool->directory, name, F_OK, 0) < 0;
+	return faccessat(spool->directory, name, F_OK, 0) < 0 &&
+	    errno == ENOENT;
 }
 
 static void
@@ -230,21 +231,36 @@ spool_close(struct spool **spool)
 	*spool = NULL;
 }
 
+/* Reads size bytes of from, writes them to to unless that is -1, and tells
+ * their digest. */
 static enum error_code
-copy_bytes(int from, int to, uint64_t size, struct error *err)
+copy_bytes(int from, int to, uint64_t size,
+    unsigned char digest_r[DIGEST_SIZE], struct error *err)
 {
-	off_t at = 0;
+	enum error_code code = ERROR_NONE;
+	crypto_generichash_state state;
+	unsigned char room[STEP];
+	uint64_t at = 0;
 	ssize_t n;
 
-	while ((uint64_t)at < size) {
-		n = sendfile(to, from, &at, (size_t)(size - (uint64_t)at));
-		if (n < 0 && errno != EINTR)
-			return error_sys(err, errno, "writing held mail");
+	crypto_generichash_init(&state, NULL, 0, DIGEST_SIZE);
+	while (at < size && code == ERROR_NONE) {
+		n = pread(from, room, size - at < STEP ? size - at : STEP,
+		    (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_sys(err, errno, "reading held mail");
 		if (n == 0)
-			return error_set(err, ERROR_SYSTEM,
+			return error_set(err, ERROR_INPUT,
 			    "held mail is shorter than it was");
+		crypto_generichash_update(&state, room, (size_t)n);
+		if (to >= 0)
+			code = fd_write_at(to, room, (size_t)n, at, err);
+		at += (uint64_t)n;
 	}
-	return ERROR_NONE;
+	crypto_generichash_final(&state, digest_r, DIGEST_SIZE);
+	return code;
 }
 
 static enum error_code
@@ -272,8 +288,8 @@ end_file(const struct spool *spool, const char *name, int *fd,
 }
 
 static enum error_code
-write_bytes(const struct spool *spool, const struct spool_mail *mail,
-    int from, struct error *err)
+write_bytes(const struct spool *spool, struct spool_mail *mail, int from,
+    struct error *err)
 {
 	char eml[NAME_SIZE];
 	enum error_code code;
@@ -283,7 +299,7 @@ write_bytes(const struct spool *spool, const struct spool_mail *mail,
 	code = begin_file(spool, eml, &fd, err);
 	if (code != ERROR_NONE)
 		return code;
-	code = copy_bytes(from, fd, mail->size, err);
+	code = copy_bytes(from, fd, mail->size, mail->digest, err);
 	if (code != ERROR_NONE)
 		fd_close(&fd);
 	else
@@ -302,7 +318,7 @@ write_record(const struct spool *spool, const struct spool_mail *mail,
 
 	memset(&record, 0, sizeof record);
 	memcpy(record.magic, MAGIC, sizeof record.magic);
-	record.mail = *mail;
+	memcpy(&record.mail, mail, sizeof record.mail);
 	digest_of(&record.mail, record.digest);
 	name_of(mail, SUFFIX_NEW, new);
 	code = begin_file(spool, new, &fd, err);
@@ -346,10 +362,14 @@ enum error_code
 spool_put(struct spool *spool, const struct spool_mail *mail, int fd,
     struct error *err)
 {
-	enum error_code code = write_bytes(spool, mail, fd, err);
+	struct spool_mail written;
+	enum error_code code;
 
+	/* Padding and all, for there is a digest of it. */
+	memcpy(&written, mail, sizeof written);
+	code = write_bytes(spool, &written, fd, err);
 	if (code == ERROR_NONE)
-		code = write_record(spool, mail, err);
+		code = write_record(spool, &written, err);
 	if (code == ERROR_NONE)
 		code = publish(spool, mail, err);
 	if (code == ERROR_NONE)
@@ -364,6 +384,8 @@ enum error_code
 spool_get(struct spool *spool, const struct spool_mail *mail, int *fd_r,
     struct error *err)
 {
+	unsigned char digest[DIGEST_SIZE];
+	enum error_code code;
 	char eml[NAME_SIZE];
 
 	name_of(mail, SUFFIX_EML, eml);
@@ -371,7 +393,20 @@ spool_get(struct spool *spool, const struct spool_mail *mail, int *fd_r,
 	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (*fd_r < 0)
 		return error_sys(err, errno, "%s/%s", spool->path, eml);
-	return ERROR_NONE;
+	code = copy_bytes(*fd_r, -1, mail->size, digest, err);
+	if (code == ERROR_NONE && memcmp(digest, mail->digest,
+	    sizeof digest) != 0)
+		code = error_set(err, ERROR_INPUT, "%s/%s is not what was "
+		    "written", spool->path, eml);
+	if (code != ERROR_NONE)
+		fd_close(fd_r);
+	return code;
+}
+
+void
+spool_set_aside(struct spool *spool, const struct spool_mail *mail)
+{
+	set_aside(spool, mail->at_mta.mark);
 }
 
 /* The other way round: what is left by a crash in between is an orphan. */

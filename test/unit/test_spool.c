@@ -147,6 +147,7 @@ test_spool_keeps_a_mail_over_a_restart(void **state)
 	put(f, MARK);
 	reopen(f);
 	assert_int_equal(f->found, 1);
+	memcpy(mail.digest, f->last.digest, sizeof mail.digest);
 	assert_memory_equal(&f->last, &mail, sizeof mail);
 	assert_int_equal(spool_get(f->spool, &f->last, &fd, NULL),
 	    ERROR_NONE);
@@ -240,6 +241,25 @@ test_spool_sets_aside_what_is_damaged(void **state)
 	}
 }
 
+/* As long as it was, but with other bytes: a clean verdict on these would
+ * release another mail. */
+static void
+test_spool_does_not_hand_out_other_bytes(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	put(f, MARK);
+	reopen(f);
+	damage(f, MARK ".eml", -1, 5);
+	assert_int_equal(spool_get(f->spool, &f->last, &fd, NULL),
+	    ERROR_INPUT);
+	assert_int_equal(fd, -1);
+	spool_set_aside(f->spool, &f->last);
+	assert_true(exists(f, MARK ".bad"));
+	assert_true(exists(f, MARK ".eml.bad"));
+}
+
 /* The name says which mail it is. */
 static void
 test_spool_does_not_take_one_mail_for_another(void **state)
@@ -266,7 +286,7 @@ test_spool_leaves_nothing_of_what_it_could_not_write(void **state)
 
 	/* Shorter than it says. */
 	assert_int_equal(fd_memory("mail", &fd, &err), ERROR_NONE);
-	assert_int_equal(spool_put(f->spool, &mail, fd, &err), ERROR_SYSTEM);
+	assert_int_equal(spool_put(f->spool, &mail, fd, &err), ERROR_INPUT);
 	close(fd);
 	assert_false(exists(f, MARK));
 	assert_false(exists(f, MARK ".new"));
@@ -295,6 +315,7 @@ main(void)
 		TEST(test_spool_forgets_what_is_removed),
 		TEST(test_spool_removes_what_was_not_written_to_its_end),
 		TEST(test_spool_sets_aside_what_is_damaged),
+		TEST(test_spool_does_not_hand_out_other_bytes),
 		TEST(test_spool_does_not_take_one_mail_for_another),
 		TEST(test_spool_leaves_nothing_of_what_it_could_not_write),
 		cmocka_unit_test(
