@@ -33,7 +33,7 @@ from scratchdir import scratch_dir
 
 SESSIONS, ROUNDS = 40, 8
 # Without care it is four of five.
-TCP_PAUSE, TCP_LOST = 0.005, SESSIONS * ROUNDS // 7
+TCP_PAUSE, TCP_LOST = 0.005, SESSIONS * ROUNDS // 4
 MAIL = b"M" + f"<{mails.SENDER}>".encode() + b"\0"
 NEGOTIATE = b"O" + struct.pack("!III", 6, milterclient.ACTIONS,
                                milterclient.STEPS)

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/fd.h"
 #include "base/monotime.h"
 #include "scan/store.h"
 #include "store_helper.h"
@@ -120,35 +121,43 @@ test_store_files_are_for_their_owner_only(void **state)
 		assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+/* Tells when the first 500 rows are on disk. */
 static void
-write_until_killed(void)
+write_until_killed(int tell)
 {
 	struct store *store = kept_try_open();
 
 	for (unsigned n = 0; store != NULL && n < 500; n++)
 		kept_put(store, n);
-	kept_sleep(STORE_DELAY * 3);
-	for (unsigned n = 500; store != NULL; n++)
-		kept_put(store, n);
+	if (store != NULL && kept_becomes(store, true, 0) &&
+	    write(tell, "x", 1) == 1)
+		for (unsigned n = 500;; n++)
+			kept_put(store, n);
 	_exit(1);
 }
 
 static void
 test_store_survives_kill_9(void **state)
 {
-	int status;
+	int status, told[2];
+	char byte;
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		pid_t pid = fork();
+		pid_t pid;
 
+		assert_int_equal(pipe(told), 0);
+		pid = fork();
 		assert_true(pid >= 0);
 		if (pid == 0)
-			write_until_killed();
-		kept_sleep(STORE_DELAY * 5);
+			write_until_killed(told[1]);
+		fd_close(&told[1]);
+		assert_int_equal(read(told[0], &byte, 1), 1);
+		kept_sleep(STORE_DELAY * 2);
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));
+		fd_close(&told[0]);
 		assert_true(kept_count() >= 500);
 		assert_false(kept_exists(".bad-1"));
 	}
