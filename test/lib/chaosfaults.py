@@ -26,9 +26,13 @@ LASTING = (3.0, 6.0)
 # with it.
 _CALM = 1 / 3
 # Before what a fault had for itself is another's: time to come back.
-_REST = 2.0
+_REST = 1.5
+# A fault that can't have what it needs for longer than this is left out.
+_QUEUE = 3.0
 # For a process that is to be hit to be there.
 _PATIENCE = 5.0
+# Without a filter for longer than this it is not coming.
+_NEVER_BACK = 60.0
 _BROKEN = "this is no signature\n"
 
 
@@ -117,12 +121,12 @@ def schedule(rng, seconds, kinds):
         if not deck:
             deck = rng.sample(kinds, len(kinds))
         fault = deck.pop()
-        calm = at > seconds * (1 - _CALM) and fault not in missing
-        if calm and fault.startswith("filter"):
-            continue
-        missing.discard(fault)
         wanted = _NEEDS.get(fault, ())
         begins = max([at, *(free.get(what, 0) for what in wanted)])
+        calm = _FILTER in wanted and begins > seconds * (1 - _CALM)
+        if fault not in missing and (calm or begins > at + _QUEUE):
+            continue
+        missing.discard(fault)
         mine = [Step(begins + after, fault, do, arguments)
                 for after, do, arguments in _steps(fault, rng)]
         steps += mine
@@ -141,7 +145,6 @@ class Faults:
         self._daemon = daemon
         self._disks = disks
         self._clock = clock
-        self._random = run.random("faults")
         self._stopped = []
         self._good = {path: path.read_text()
                       for path in daemon.database.iterdir()}
@@ -241,8 +244,12 @@ class Faults:
         return True
 
     def _watch_filter(self, fault):
+        until = time.monotonic() + _NEVER_BACK
         while not self._answers():
             time.sleep(0.05)
+            if time.monotonic() > until:
+                self._run.fail(f"{fault}: no filter comes back")
+                return
         down = self._life.back()
         self.downs.append((fault, down))
         self._run.note(f"{fault}: it is back after {down:.1f} s")

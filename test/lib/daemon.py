@@ -114,13 +114,17 @@ class Daemon(Running):
         return self._process.pid
 
     def start(self):
+        self.wait_in_service(self.launch())
+
+    def launch(self):
+        """Starts it and waits for nothing; returns where its log begins."""
         with self.log_file.open("ab") as log:
             since = log.tell()
             self._process = procs.start(
                 [needs.daemon(), "-c", self.config_file, "-f"],
                 env=os.environ | self.environment,
                 stdout=log, stderr=log)
-        self.wait_in_service(since)
+        return since
 
     def stop(self):
         if self._process is not None:

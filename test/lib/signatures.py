@@ -43,6 +43,16 @@ def make_set(directory):
     return directory
 
 
+def break_set(directory):
+    """Makes the whole set of this directory one that can't be loaded."""
+    (directory / "broken.ndb").write_text("this is no signature\n")
+
+
+def mend_set(directory):
+    """Undoes break_set()."""
+    (directory / "broken.ndb").unlink(missing_ok=True)
+
+
 def add_testfiles(directory):
     """Adds what finds the program that every test file of ClamAV holds.
 
