@@ -24,7 +24,7 @@ class DrainCase(DaemonCase):
     settings = {
         "limits": {"sessions": 100, "waiting": 100},
         "deadline": {"reply": "60s"},
-        "drain_timeout": "10s",
+        "drain_timeout": "40s",
     }
 
     def begin(self, mail):
@@ -59,7 +59,7 @@ class DrainCase(DaemonCase):
             client.body(b"the rest\r\n")
             client.send_end()
         self.assert_deferred(in_body)
-        self.assertEqual(self.daemon.wait_end(30), 0)
+        self.assertEqual(self.daemon.wait_end(60), 0)
         # The scans went on meanwhile, and what they found is known now.
         self.daemon.start()
         since = self.daemon.mark()
