@@ -55,11 +55,11 @@ CHECK_RESULT enum error_code spool_open(const char *directory,
 /* Sets *spool to NULL; NULL is allowed. */
 void spool_close(struct spool **spool);
 
-/* Writes a mail, whose bytes are the first mail->size of fd.  After
- * ERROR_NONE it is on disk; after anything else nothing of it is there.  The
- * digest is computed on the way. */
+/* Writes a mail, whose bytes are the first mail->size of fd, and fills in its
+ * digest.  After ERROR_NONE it is on disk; after anything else nothing of it is
+ * there. */
 CHECK_RESULT enum error_code spool_put(struct spool *spool,
-    const struct spool_mail *mail, int fd, struct error *err);
+    struct spool_mail *mail, int fd, struct error *err);
 
 /* Opens its bytes for reading.  ERROR_INPUT: they are not those that were
  * written. */

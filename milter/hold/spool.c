@@ -359,17 +359,13 @@ remove_file(const struct spool *spool, const struct spool_mail *mail,
 }
 
 enum error_code
-spool_put(struct spool *spool, const struct spool_mail *mail, int fd,
+spool_put(struct spool *spool, struct spool_mail *mail, int fd,
     struct error *err)
 {
-	struct spool_mail written;
-	enum error_code code;
+	enum error_code code = write_bytes(spool, mail, fd, err);
 
-	/* Padding and all, for there is a digest of it. */
-	memcpy(&written, mail, sizeof written);
-	code = write_bytes(spool, &written, fd, err);
 	if (code == ERROR_NONE)
-		code = write_record(spool, &written, err);
+		code = write_record(spool, mail, err);
 	if (code == ERROR_NONE)
 		code = publish(spool, mail, err);
 	if (code == ERROR_NONE)

@@ -118,6 +118,10 @@ put(struct fixture *f, const char *mark)
 	if (spool_put(f->spool, &mail, fd, &err) != ERROR_NONE)
 		fail_msg("%s", err.text);
 	close(fd);
+	/* It can be read at once, too. */
+	if (spool_get(f->spool, &mail, &fd, &err) != ERROR_NONE)
+		fail_msg("%s", err.text);
+	close(fd);
 }
 
 static void
