@@ -18,9 +18,9 @@
 /* Between two looks at the descriptors. */
 #define PAUSE_US 2000
 
-/* So long there must have been no session: libmilter accepts meanwhile what
- * had connected before. */
-#define QUIET (50 * MONOTIME_MS)
+/* So long there must have been no session: libmilter accepts meanwhile who
+ * had connected before.  How many of them there are the kernel doesn't say. */
+#define QUIET (100 * MONOTIME_MS)
 
 struct hangup {
 	const struct wakeup *wakeup;
@@ -129,13 +129,15 @@ unsigned
 hangup_all(const struct wakeup *wakeup, bool shared, int64_t until)
 {
 	struct hangup hangup = { .wakeup = wakeup, .shared = shared };
-	int64_t quiet_at = 0;
+	int64_t now, quiet_since = 0;
 
 	do {
+		if (quiet_since != 0)
+			usleep(PAUSE_US);
 		look_at_all(&hangup);
-		if (hangup.open > 0 || quiet_at == 0)
-			quiet_at = monotime_after(QUIET);
-		usleep(PAUSE_US);
-	} while (monotime_now() < quiet_at && monotime_now() < until);
+		now = monotime_now();
+		if (hangup.open > 0 || quiet_since == 0)
+			quiet_since = now;
+	} while (now - quiet_since < QUIET && now < until);
 	return hangup.open;
 }
