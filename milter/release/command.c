@@ -23,10 +23,10 @@
 #define NOT_STARTED 127
 #define KILL_MS 5000
 
-/* No part of the configuration: what stands in these directories is root's
- * anyway. */
+/* What was installed by a package comes first: /usr/local may belong to more
+ * than root. */
 static char path_variable[] =
-    "PATH=/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/sbin:/bin";
+    "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin";
 static char zone_variable[] = "TZ=UTC";
 static char locale_variable[] = "LC_ALL=C";
 static char *environment[] = { path_variable, zone_variable, locale_variable,
