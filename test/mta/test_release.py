@@ -73,10 +73,16 @@ class ReleaseCase(unittest.TestCase):
     def hold(self, text=b"Hello.\r\n", status="Not scanned ({mark})",
              **envelope):
         """Has a mail held; returns it as Held."""
+        with smtpclient.Client(self.mta.port) as client:
+            return self.hold_in(client, text, status, **envelope)
+
+    def hold_in(self, client, text=b"Hello.\r\n",
+                status="Not scanned ({mark})", **envelope):
+        """The same in a session that is open."""
         mark = release.new_mark()
         mail = mails.plain(text, X_Virus_Status=status.format(mark=mark))
         before = set(self.held())
-        answer = smtpclient.deliver(self.mta.port, mail, **envelope)
+        answer = client.deliver(mail, **envelope)
         self.assertEqual(answer.code, 250, answer)
         queue_id, = set(self.held()) - before
         return Held(mail, mark, queue_id)
@@ -123,6 +129,15 @@ class ReleaseTests:
         self.assertEqual(self.ask(DELETE, held), "absent")
         self.assertEqual(self.ask(RELEASE, held), "absent")
         self.assertEqual(self.sink.holding(held.mark.encode()), [])
+
+    def test_other_mails_of_the_session_are_left_alone(self):
+        with smtpclient.Client(self.mta.port) as client:
+            first, second, third = (self.hold_in(client) for _ in range(3))
+        self.assertEqual(self.ask(RELEASE, first), "done")
+        self.assertEqual(self.ask(DELETE, second), "done")
+        self.sink.wait_for(first.mark.encode(), 5)
+        self.assertIn(third.queue_id, self.held())
+        self.assertEqual(self.ask(INSPECT, second), "absent")
 
     def test_mail_that_is_not_meant_is_left_alone(self):
         held = self.hold()
