@@ -89,7 +89,7 @@ class EndlessCase(Failures):
         outcomes, stop = [], threading.Event()
 
         def send():
-            while not stop.is_set():
+            while not stop.wait(0.05):
                 outcomes.append(self.deliver(mails.plain()))
         threads = [threading.Thread(target=send) for _ in range(2)]
         for thread in threads:
