@@ -67,7 +67,7 @@ _NEEDS = {
 }
 
 KINDS = tuple(_NEEDS) + (
-    "worker-killed", "worker-stopped", "worker-stopped-for-good",
+    "worker-killed", "busy-killed", "worker-stopped", "worker-stopped-for-good",
     "engine-killed", "engine-stopped", "engine-stopped-for-good")
 CLOCK_KINDS = ("clock-forward", "clock-back")
 
@@ -104,6 +104,9 @@ def _steps(fault, rng):
             return [(0, "change_signatures", ())]
         case "clock", _:
             return [(0, "step_clock", (1 if what == "forward" else -1,))]
+        case "busy", _:
+            # A mail that takes long is hit more than once.
+            return [(after, "kill", (subject, 0)) for after in range(0, 10, 2)]
         case _, "killed":
             return [(0, "kill", (subject, number))]
         case _, "stopped":
@@ -173,7 +176,11 @@ class Faults:
     # Processes
 
     def _processes(self, subject, loaded):
-        """The workers, or the engines, or those that have loaded."""
+        """The workers, or the one that has worked most, or the engines, or
+        those that have loaded."""
+        if subject == "busy":
+            return sorted(self._daemon.workers(),
+                          key=procs.cpu_seconds)[-1:]
         if subject == "worker":
             return self._daemon.workers()
         return [engine for engine in self._daemon.engines()
