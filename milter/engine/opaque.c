@@ -214,15 +214,23 @@ is_boundary(const struct reader *reader, const struct line *line)
 	return false;
 }
 
+static bool
+is_armour(const struct line *line)
+{
+	return begins_with(line, pgp_line) ||
+	    (line->len >= strlen(pgp_base64) &&
+	    memcmp(line->text, pgp_base64, strlen(pgp_base64)) == 0);
+}
+
+/* A sender may have chosen a boundary, such as "---BEGIN", that makes one of
+ * the armour's first line. */
 static void
 read_body(struct reader *reader, const struct line *line)
 {
-	if (is_boundary(reader, line))
-		begin_headers(reader);
-	else if (begins_with(line, pgp_line) ||
-	    (line->len >= strlen(pgp_base64) &&
-	    memcmp(line->text, pgp_base64, strlen(pgp_base64)) == 0))
+	if (is_armour(line))
 		reader->found = "PGP";
+	else if (is_boundary(reader, line))
+		begin_headers(reader);
 }
 
 const char *

@@ -120,6 +120,8 @@ test_opaque_knows_inline_pgp(void **state)
 		    "PGP" },
 		{ "\n-----BEGIN PGP MESSAGE-----", "PGP" },
 		{ "\r\nLS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCg==\r\n", "PGP" },
+		{ "Content-Type: multipart/mixed; boundary=---B\r\n\r\n"
+		    "-----BEGIN PGP MESSAGE-----\r\n", "PGP" },
 		{ "\r\n> -----BEGIN PGP MESSAGE-----\r\n", NULL },
 		{ "\r\n-----BEGIN PGP SIGNATURE-----\r\n", NULL },
 		{ "\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\n", NULL },
