@@ -1,0 +1,236 @@
+/* fuzz - what the harnesses share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "fuzz.h"
+
+#include <assert.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "config/config.h"
+
+/* What libFuzzer calls. */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char directory[PATH_MAX];
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc, (void)argv;
+	fuzz_begin();
+	return 0;
+}
+
+static int
+lowest_free_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	assert(fd >= 0);
+	close(fd);
+	return fd;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input in = { .at = data, .left = size };
+	int lowest = lowest_free_descriptor();
+
+	fuzz_one(&in);
+	assert(lowest_free_descriptor() == lowest);
+	return 0;
+}
+
+void
+fuzz_bytes(struct fuzz_input *in, void *out, size_t len)
+{
+	size_t n = len < in->left ? len : in->left;
+
+	memset(out, 0, len);
+	if (n > 0)
+		memcpy(out, in->at, n);
+	in->at += n;
+	in->left -= n;
+}
+
+unsigned
+fuzz_choice(struct fuzz_input *in, unsigned n)
+{
+	uint8_t byte = 'a';
+
+	if (in->left > 0)
+		fuzz_bytes(in, &byte, 1);
+	return (uint8_t)(byte - 'a') % n;
+}
+
+bool
+fuzz_yes(struct fuzz_input *in)
+{
+	return fuzz_choice(in, 2) == 1;
+}
+
+uint64_t
+fuzz_number(struct fuzz_input *in)
+{
+	unsigned len = fuzz_choice(in, 9);
+	uint8_t bytes[8] = { 0 };
+	uint64_t number = 0;
+
+	fuzz_bytes(in, bytes, len);
+	for (unsigned i = len; i > 0; i--)
+		number = number << 8 | bytes[i - 1];
+	return number;
+}
+
+static char *
+take(struct fuzz_input *in, size_t len)
+{
+	char *s = malloc(len + 1);
+
+	assert(s != NULL);
+	fuzz_bytes(in, s, len);
+	s[len] = '\0';
+	return s;
+}
+
+char *
+fuzz_string(struct fuzz_input *in)
+{
+	size_t len = in->left > 0 ? strnlen((const char *)in->at, in->left)
+				  : 0;
+	char *s = take(in, len);
+
+	if (in->left > 0) {
+		in->at++;
+		in->left--;
+	}
+	return s;
+}
+
+char *
+fuzz_rest(struct fuzz_input *in)
+{
+	return take(in, in->left);
+}
+
+int
+fuzz_memory(const void *data, size_t len)
+{
+	enum error_code code;
+	struct error err;
+	int fd;
+
+	code = fd_memory("fuzz", &fd, &err);
+	assert(code == ERROR_NONE);
+	if (len > 0)
+		code = fd_write_at(fd, data, len, 0, &err);
+	assert(code == ERROR_NONE);
+	return fd;
+}
+
+struct config *
+fuzz_config(const char *text)
+{
+	int fd = fuzz_memory(text, strlen(text));
+	struct config *config;
+	struct error err;
+
+	if (config_load_fd(fd, "fuzz.conf", &config, &err) != ERROR_NONE) {
+		fprintf(stderr, "%s\n", err.text);
+		abort();
+	}
+	close(fd);
+	return config;
+}
+
+static int
+remove_entry(const char *path, const struct stat *st, int type,
+    struct FTW *at)
+{
+	(void)st, (void)type;
+	return at->level == 0 ? 0 : remove(path);
+}
+
+void
+fuzz_empty_directory(void)
+{
+	int failed = nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+
+	assert(!failed);
+}
+
+static void
+remove_directory(void)
+{
+	fuzz_empty_directory();
+	rmdir(directory);
+}
+
+const char *
+fuzz_directory(void)
+{
+	const char *base = getenv("TMPDIR");
+
+	if (directory[0] != '\0')
+		return directory;
+	snprintf(directory, sizeof directory, "%s/vscan-fuzz-XXXXXX",
+	    base != NULL ? base : "/tmp");
+	if (mkdtemp(directory) == NULL || atexit(remove_directory) != 0)
+		abort();
+	return directory;
+}
+
+bool
+fuzz_is_line(const char *s, size_t max)
+{
+	size_t len = strlen(s);
+
+	for (size_t i = 0; i < len; i++)
+		if (s[i] < 0x20 || s[i] > 0x7e)
+			return false;
+	return len <= max;
+}
+
+void
+fuzz_check_error(const struct error *err, int code)
+{
+	assert((int)err->code == code);
+	assert(err->text[0] != '\0');
+	assert(fuzz_is_line(err->text, sizeof err->text - 1));
+}
+
+/* In place of base/log.c, which is then not taken from its library. */
+void
+log_msg(enum log_level level, const char *fmt, ...)
+{
+	char line[4096];
+	va_list args;
+	int len;
+
+	(void)level;
+	va_start(args, fmt);
+	len = vsnprintf(line, sizeof line, fmt, args);
+	va_end(args);
+	assert(len > 0 && (size_t)len < sizeof line);
+	if (!fuzz_is_line(line, sizeof line))
+		fprintf(stderr, "in the log: %s\n", line);
+	assert(fuzz_is_line(line, sizeof line));
+}
+
+void
+log_error(enum log_level level, const char *what, const struct error *err)
+{
+	log_msg(level, "%s: %s", what, err->text);
+}
