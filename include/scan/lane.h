@@ -29,7 +29,7 @@ struct lane_result {
 	 * unscannable (DESIGN: a crash of its own, or scan_cpu used up). */
 	bool counts;
 	int64_t scan_time;	/* ns, wall clock */
-	int64_t cpu_time;	/* ns; 0 if unknown */
+	int64_t cpu_time;	/* ns; 0 if unknown, at most scan_time */
 	char ended[64];		/* how the worker ended if oddly, else "" */
 	/* The scan was ended since it took too long for a lane (LANE_END): it
 	 * has no verdict, and is to be done again. */

@@ -405,6 +405,16 @@ wait_round(struct run *run)
 	return monotime_now() >= run->slow_at && ask_slow(run);
 }
 
+/* No process has used more time than has passed, whatever it or its engine
+ * says: on this depends what other mail is expected to take. */
+static int64_t
+bounded(int64_t cpu_time, int64_t scan_time)
+{
+	if (cpu_time < 0 || cpu_time > scan_time)
+		return scan_time;
+	return cpu_time;
+}
+
 void
 lane_scan(struct lane *lane, int fd, uint64_t size, int cancel,
     lane_slow_function *slow, void *context, struct lane_result *result_r)
@@ -436,4 +446,5 @@ lane_scan(struct lane *lane, int fd, uint64_t size, int cancel,
 		while (!wait_round(&run))
 			continue;
 	result_r->scan_time = monotime_now() - run.started;
+	result_r->cpu_time = bounded(result_r->cpu_time, result_r->scan_time);
 }

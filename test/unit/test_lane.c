@@ -387,6 +387,46 @@ test_lane_worker_that_says_more_than_it_was_asked_gets_no_other_mail(
 }
 
 static void
+claims_all_time_there_is(int worker, const struct wire_message *job)
+{
+	struct wire_message result = fake_result(job, VERDICT_CLEAN, "");
+
+	result.value = INT64_MAX;
+	fake_send(worker, &result, -1);
+}
+
+static void
+claims_negative_time(int worker, const struct wire_message *job)
+{
+	struct wire_message result = fake_result(job, VERDICT_CLEAN, "");
+
+	result.value = UINT64_MAX;
+	fake_send(worker, &result, -1);
+}
+
+static void
+test_lane_worker_can_not_have_used_more_time_than_has_passed(void **state)
+{
+	static misbehave_function *const cases[] = {
+		claims_all_time_there_is, claims_negative_time,
+	};
+	struct lane_result result;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, &honest);
+	for (unsigned i = 0; i < LENGTH(cases); i++) {
+		misbehave = cases[i];
+		result = scan_mail(&f, BAD);
+		assert_int_equal(result.verdict.kind, VERDICT_CLEAN);
+		assert_true(result.scan_time > 0);
+		assert_true(result.scan_time < 10 * MONOTIME_S);
+		assert_int_equal(result.cpu_time, result.scan_time);
+	}
+	end(&f);
+}
+
+static void
 says_nothing(int worker, const struct wire_message *job)
 {
 	(void)worker, (void)job;
@@ -489,6 +529,8 @@ main(void)
     test_lane_worker_that_talks_nonsense_is_killed_and_costs_its_mail),
 		cmocka_unit_test(
     test_lane_worker_that_says_more_than_it_was_asked_gets_no_other_mail),
+		cmocka_unit_test(
+    test_lane_worker_can_not_have_used_more_time_than_has_passed),
 		cmocka_unit_test(test_lane_worker_that_is_too_late_is_killed),
 		cmocka_unit_test(
 		    test_lane_worker_that_retires_and_stays_is_killed),
