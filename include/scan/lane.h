@@ -66,7 +66,9 @@ struct engine *lane_engine(const struct lane *lane);
 bool lane_is_ready(const struct lane *lane);
 
 /* Makes sure that a live worker, past its canary, waits for a message.
- * May take as long as a fork and a small scan, at most 10 s. */
+ * May take as long as a fork and a small scan; at most 35 s, if the worker
+ * before doesn't end and the new one hangs.  After ERROR_GONE the lane is of
+ * no more use. */
 CHECK_RESULT enum error_code lane_warm(struct lane *lane,
     struct error *err);
 

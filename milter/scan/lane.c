@@ -27,7 +27,7 @@ struct lane {
 	struct engines *engines;
 	struct engine *engine;
 	const struct config *config;
-	int slot;
+	int slot;		/* -1: nobody has said how its worker ended */
 	int worker;		/* -1: none that can be given a message */
 	bool alive;		/* spawned, and not yet reported as ended */
 	uint64_t job;		/* number of the last one sent */
@@ -94,7 +94,8 @@ check_engine(struct lane *lane, enum error_code code)
 }
 
 /* Receives the report of the worker's end, killing it if it is not there in
- * time.  False if there is none to be had: the lane is of no more use. */
+ * time.  False if there is none to be had: the lane is of no more use, since a
+ * worker that hangs in the kernel may end at any time, or not at all. */
 static bool
 reap(struct lane *lane, int64_t patience, struct wire_message *ended)
 {
@@ -104,7 +105,7 @@ reap(struct lane *lane, int64_t patience, struct wire_message *ended)
 
 	fd_close(&lane->worker);
 	if (!lane->alive)
-		return true;
+		return lane->slot >= 0;
 	code = wire_recv(lane->slot, WIRE_ACCEPT(WIRE_ENDED), ended, NULL,
 	    monotime_after(patience), &err);
 	if (code == ERROR_TIMEOUT &&
@@ -113,6 +114,8 @@ reap(struct lane *lane, int64_t patience, struct wire_message *ended)
 		    NULL, monotime_after(REAP_TIME), &err);
 	lane->alive = false;
 	check_engine(lane, code);
+	if (code != ERROR_NONE)
+		fd_close(&lane->slot);
 	return code == ERROR_NONE;
 }
 

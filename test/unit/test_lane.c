@@ -475,6 +475,33 @@ test_lane_worker_that_retires_and_stays_is_killed(void **state)
 	end(&f);
 }
 
+/* The engine does what it can.  It is not to blame, and others' workers live
+ * on: only this lane is of no more use. */
+static void
+test_lane_worker_that_can_not_be_killed_costs_its_lane(void **state)
+{
+	static const struct fake_plan plan = { .scan = scan, .hangs = true };
+	struct lane_result result;
+	struct fixture f;
+	struct error err;
+	int64_t began;
+
+	(void)state;
+	begin(&f, &plan);
+	misbehave = says_late;
+	result = scan_mail(&f, BAD);
+	expect_error(&result, "worker-talked-nonsense");
+	began = monotime_now();
+	assert_int_equal(lane_warm(f.lane, &err), ERROR_GONE);
+	assert_true(monotime_now() - began < MONOTIME_S);
+	assert_int_equal(f.lost, 0);
+	assert_true(engines_is_current(f.engines, lane_engine(f.lane)));
+	lane_close(&f.lane);
+	open_lane(&f);
+	expect_clean(&f);
+	end(&f);
+}
+
 /* --- an engine that was taken over --- */
 
 static void
@@ -534,6 +561,8 @@ main(void)
 		cmocka_unit_test(test_lane_worker_that_is_too_late_is_killed),
 		cmocka_unit_test(
 		    test_lane_worker_that_retires_and_stays_is_killed),
+		cmocka_unit_test(
+		    test_lane_worker_that_can_not_be_killed_costs_its_lane),
 		cmocka_unit_test(test_lane_engine_that_is_too_late_is_lost),
 		cmocka_unit_test(
 		    test_lane_engine_that_can_not_fork_stays_in_service),
