@@ -11,6 +11,7 @@
 #ifndef BASE_SEQPACKET_H
 #define BASE_SEQPACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,10 @@
 /* Two connected ends, both close-on-exec. */
 CHECK_RESULT enum error_code seqpacket_pair(int pair_r[2],
     struct error *err);
+
+/* True if fd is such an end.  What came from elsewhere may be anything: some
+ * sockets poll(2) calls readable for ever while nothing can be received. */
+bool seqpacket_is_end(int fd);
 
 /* Sends one message, with a copy of fd unless that is -1.  Never raises
  * SIGPIPE and never blocks: a peer whose buffer is full is ERROR_LIMIT, one

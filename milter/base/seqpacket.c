@@ -28,6 +28,18 @@ seqpacket_pair(int pair_r[2], struct error *err)
 	return ERROR_NONE;
 }
 
+bool
+seqpacket_is_end(int fd)
+{
+	socklen_t domain_size = sizeof(int), type_size = sizeof(int);
+	int domain, type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain,
+	    &domain_size) == 0 && domain == AF_UNIX &&
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 &&
+	    type == SOCK_SEQPACKET;
+}
+
 static void
 attach_descriptor(struct msghdr *msg, union control *control, int fd)
 {

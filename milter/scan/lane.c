@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/monotime.h"
+#include "base/seqpacket.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "scan/wire.h"
@@ -142,6 +143,10 @@ spawn(struct lane *lane, struct error *err)
 		code = wire_recv(lane->slot,
 		    WIRE_ACCEPT(WIRE_SPAWNED) | WIRE_ACCEPT(WIRE_FAILED),
 		    &message, &lane->worker, monotime_after(WARM_TIME), err);
+	if (lane->worker >= 0 && !seqpacket_is_end(lane->worker)) {
+		fd_close(&lane->worker);
+		code = error_set(err, ERROR_PEER, "a worker without a socket");
+	}
 	/* Its loop does nothing that takes long: silence is death, too. */
 	if (code == ERROR_TIMEOUT)
 		engines_lost(lane->engines, lane->engine);
@@ -149,7 +154,8 @@ spawn(struct lane *lane, struct error *err)
 	if (code != ERROR_NONE)
 		return code;
 	if (message.type == WIRE_FAILED)
-		return error_set(err, ERROR_ENGINE, "%s", message.text);
+		return error_set(err, ERROR_ENGINE, "the engine: %s",
+		    message.text);
 	lane->alive = true;
 	lane->worker_jobs = 0;
 	lane->worker_born = monotime_now();

@@ -505,9 +505,67 @@ test_lane_worker_that_can_not_be_killed_costs_its_lane(void **state)
 /* --- an engine that was taken over --- */
 
 static void
+spawns_a_file(int slot)
+{
+	struct wire_message spawned = wire_make(WIRE_SPAWNED);
+	int file = STDERR_FILENO;
+
+	fake_send(slot, &spawned, file);
+}
+
+/* Always readable, and nothing can be received. */
+static void
+spawns_an_event(int slot)
+{
+	struct wire_message spawned = wire_make(WIRE_SPAWNED);
+	int event = eventfd(1, EFD_CLOEXEC);
+
+	fake_send(slot, &spawned, event);
+	close(event);
+}
+
+static void
+spawns_nothing(int slot)
+{
+	struct wire_message spawned = wire_make(WIRE_SPAWNED);
+
+	fake_send(slot, &spawned, -1);
+}
+
+static void
+spawns_an_end(int slot)
+{
+	struct wire_message ended = wire_make(WIRE_ENDED);
+
+	fake_send(slot, &ended, -1);
+}
+
+static void
 spawns_too_late(int slot)
 {
 	(void)slot;
+}
+
+static void
+test_lane_engine_that_answers_nonsense_is_lost(void **state)
+{
+	static const struct fake_plan plans[] = {
+		{ .spawn = spawns_a_file }, { .spawn = spawns_an_event },
+		{ .spawn = spawns_nothing }, { .spawn = spawns_an_end },
+	};
+	struct fixture f;
+	struct error err;
+
+	(void)state;
+	for (unsigned i = 0; i < LENGTH(plans); i++) {
+		begin(&f, &plans[i]);
+		if (lane_warm(f.lane, &err) != ERROR_PEER)
+			fail_msg("case %u: %s", i, err.text);
+		assert_false(lane_is_ready(f.lane));
+		assert_int_equal(f.lost, 1);
+		assert_null(engines_get(f.engines));
+		end(&f);
+	}
 }
 
 static void
@@ -563,6 +621,8 @@ main(void)
 		    test_lane_worker_that_retires_and_stays_is_killed),
 		cmocka_unit_test(
 		    test_lane_worker_that_can_not_be_killed_costs_its_lane),
+		cmocka_unit_test(
+		    test_lane_engine_that_answers_nonsense_is_lost),
 		cmocka_unit_test(test_lane_engine_that_is_too_late_is_lost),
 		cmocka_unit_test(
 		    test_lane_engine_that_can_not_fork_stays_in_service),
