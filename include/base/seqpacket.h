@@ -35,7 +35,8 @@ CHECK_RESULT enum error_code seqpacket_send(int sock, const void *data,
  * 0 means: only if it is there already).  *fd_r is the descriptor that came
  * with it, or -1; the caller owns it.  With fd_r NULL none may come.
  * ERROR_TIMEOUT, ERROR_GONE (end of file) and ERROR_PEER say what went
- * wrong. */
+ * wrong; ERROR_SYSTEM that it was our fault, such as a lack of descriptors:
+ * the message is lost then. */
 CHECK_RESULT enum error_code seqpacket_recv(int sock, void *data, size_t len,
     int *fd_r, int64_t until, struct error *err);
 

@@ -176,6 +176,9 @@ seqpacket_recv(int sock, void *data, size_t len, int *fd_r, int64_t until,
 	if (code != ERROR_NONE)
 		return code;
 	fd = detach_descriptor(&msg, &surplus);
+	/* Of too many, as many as fit would have come. */
+	if (fd < 0 && (msg.msg_flags & MSG_CTRUNC) != 0)
+		return error_sys(err, EMFILE, "taking over a descriptor");
 	if (n != len || surplus || (fd >= 0 && fd_r == NULL) ||
 	    (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
 		fd_close(&fd);

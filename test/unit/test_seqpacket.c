@@ -6,10 +6,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -296,6 +298,47 @@ test_seqpacket_full_socket_is_a_limit_and_never_blocks(void **state)
 	assert_int_equal(support_open_fds(), before);
 }
 
+/* Nobody is to be killed for it. */
+static void
+test_seqpacket_own_lack_of_descriptors_is_no_peer_error(void **state)
+{
+	struct rlimit limit, none;
+	struct error err;
+	char in[2];
+	int fd = 99;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 2;
+	assert_int_equal(seqpacket_send(pair[0], "ab", 2, 0, NULL),
+	    ERROR_NONE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(seqpacket_recv(pair[1], in, 2, &fd, 0, &err),
+	    ERROR_SYSTEM);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(err.sys_errno, EMFILE);
+	assert_int_equal(fd, -1);
+}
+
+static void
+test_seqpacket_end_is_told_from_other_descriptors(void **state)
+{
+	int file, stream[2];
+
+	(void)state;
+	assert_true(seqpacket_is_end(pair[0]));
+	assert_true(seqpacket_is_end(pair[1]));
+	assert_int_equal(fd_memory("file", &file, NULL), ERROR_NONE);
+	assert_false(seqpacket_is_end(file));
+	fd_close(&file);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, stream), 0);
+	assert_false(seqpacket_is_end(stream[0]));
+	fd_close(&stream[0]);
+	fd_close(&stream[1]);
+	assert_false(seqpacket_is_end(-1));
+}
+
 int
 main(void)
 {
@@ -332,6 +375,12 @@ main(void)
 		    open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
 		    test_seqpacket_full_socket_is_a_limit_and_never_blocks,
+		    open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+		    test_seqpacket_own_lack_of_descriptors_is_no_peer_error,
+		    open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+		    test_seqpacket_end_is_told_from_other_descriptors,
 		    open_pair, close_pair),
 	};
 
