@@ -4,9 +4,9 @@
  * is started when the signature set has changed, on request, and when the
  * one in service has died; it is handed to the filter when it says READY,
  * and the one before it told to RETIRE.  One that fails to load changes
- * nothing.  Requests while two live coalesce into one; so that the old one
- * does not keep the place of the next, it is killed if it hangs when it should
- * end.
+ * nothing; one that says what makes no sense, or is not due, is killed.
+ * Requests while two live coalesce into one; so that the old one does not keep
+ * the place of the next, it is killed if it hangs when it should end.
  *
  *   LOADING -> SERVING -> RETIRING -> gone
  *
@@ -34,12 +34,13 @@ enum generation_state {
 };
 
 #define GENERATIONS_MAX 2
+#define GENERATION_NAME_SIZE 17	/* 16 hexadecimal digits and the NUL */
 
 struct generation {
 	enum generation_state state;
 	pid_t pid;
 	int sock;		/* -1: said something wrong, or closed */
-	char name[17];		/* from READY on */
+	char name[GENERATION_NAME_SIZE];	/* from READY on */
 	uint64_t sigset;	/* from READY on */
 	int64_t started_at;
 	bool offered;		/* the filter that is there has it */

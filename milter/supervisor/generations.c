@@ -193,8 +193,7 @@ became_ready(struct generations *generations, struct generation *generation,
 {
 	struct generation *old = find_state(generations, GENERATION_SERVING);
 
-	snprintf(generation->name, sizeof generation->name, "%.16s",
-	    message->text);
+	memcpy(generation->name, message->text, sizeof generation->name);
 	generation->sigset = message->id;
 	log_msg(LOG_LEVEL_NOTICE, "engine %s is ready: %llu signatures, "
 	    "loaded in %.1f s", generation->name,
@@ -222,6 +221,15 @@ refused(struct generations *generations, const struct wire_message *message)
 		    "deferred: %s", message->text);
 }
 
+/* It stands in every log line, and the filter knows its engines by it. */
+static bool
+names_itself(const struct wire_message *ready)
+{
+	return strlen(ready->text) == GENERATION_NAME_SIZE - 1 &&
+	    strspn(ready->text, "0123456789abcdef") ==
+	    GENERATION_NAME_SIZE - 1;
+}
+
 static void
 hear(struct generations *generations, struct generation *generation)
 {
@@ -234,10 +242,12 @@ hear(struct generations *generations, struct generation *generation)
 	    NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return;
-	if (code == ERROR_NONE && message.type == WIRE_FAILED) {
+	if (code == ERROR_NONE && generation->state == GENERATION_LOADING &&
+	    message.type == WIRE_FAILED) {
 		refused(generations, &message);
 	} else if (code == ERROR_NONE &&
-	    generation->state == GENERATION_LOADING) {
+	    generation->state == GENERATION_LOADING &&
+	    names_itself(&message)) {
 		became_ready(generations, generation, &message);
 	} else {
 		/* Dead, as SIGCHLD is about to tell, or out of its mind. */
