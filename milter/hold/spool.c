@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "config/config.h"
 
 #define SUFFIX_EML ".eml"	/* the mail's bytes */
@@ -51,6 +52,24 @@ is_action_for_held(uint8_t action)
 	return action <= ACTION_REJECT;
 }
 
+/* Read from a file, it may be any byte. */
+static bool
+is_truth(const bool *value)
+{
+	unsigned char byte;
+
+	memcpy(&byte, value, sizeof byte);
+	return byte <= 1;
+}
+
+/* "" or as a verdict's name: it stands in the log. */
+static bool
+is_reason(const char *reason, size_t size)
+{
+	return memchr(reason, '\0', size) != NULL &&
+	    (reason[0] == '\0' || text_is_signature_name(reason));
+}
+
 /* What was read may be anything. */
 static bool
 makes_sense(const struct record *record, const char *name)
@@ -63,12 +82,12 @@ makes_sense(const struct record *record, const char *name)
 	    memcmp(record->digest, digest, sizeof digest) != 0 ||
 	    !release_mail_is_valid(&mail->at_mta) ||
 	    strcmp(mail->at_mta.mark, name) != 0 ||
-	    mail->structure >= COST_STRUCTURES)
+	    mail->structure >= COST_STRUCTURES || !is_truth(&mail->cut))
 		return false;
 	for (int kind = 0; kind < VERDICT_KINDS; kind++)
 		if (!is_action_for_held(mail->actions[kind]))
 			return false;
-	return memchr(mail->reason, '\0', sizeof mail->reason) != NULL;
+	return is_reason(mail->reason, sizeof mail->reason);
 }
 
 static void
@@ -132,14 +151,15 @@ rename_bad(const struct spool *spool, const char *name)
 static void
 set_aside(const struct spool *spool, const char *name)
 {
-	char eml[NAME_MAX + sizeof SUFFIX_EML];
+	char eml[NAME_MAX + sizeof SUFFIX_EML], safe[NAME_MAX + 1];
 	bool renamed;
 
 	snprintf(eml, sizeof eml, "%s" SUFFIX_EML, name);
 	renamed = rename_bad(spool, name);
 	rename_bad(spool, eml);
 	log_msg(LOG_LEVEL_ERROR, "held mail %s/%s is damaged%s; the MTA still "
-	    "holds the mail", spool->path, name,
+	    "holds the mail", spool->path,
+	    text_line(safe, sizeof safe, name),
 	    renamed ? ", it is " SUFFIX_BAD " now" : "");
 }
 
@@ -385,8 +405,9 @@ spool_get(struct spool *spool, const struct spool_mail *mail, int *fd_r,
 	char eml[NAME_SIZE];
 
 	name_of(mail, SUFFIX_EML, eml);
+	/* Not to wait for the other end, should it be a FIFO by now. */
 	*fd_r = openat(spool->directory, eml,
-	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (*fd_r < 0)
 		return error_sys(err, errno, "%s/%s", spool->path, eml);
 	code = copy_bytes(*fd_r, -1, mail->size, digest, err);
