@@ -23,6 +23,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char directory[PATH_MAX];
+static char logged[4096];
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -48,6 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input in = { .at = data, .left = size };
 	int lowest = lowest_free_descriptor();
 
+	logged[0] = '\0';
 	fuzz_one(&in);
 	assert(lowest_free_descriptor() == lowest);
 	return 0;
@@ -215,18 +217,23 @@ fuzz_check_error(const struct error *err, int code)
 void
 log_msg(enum log_level level, const char *fmt, ...)
 {
-	char line[4096];
 	va_list args;
 	int len;
 
 	(void)level;
 	va_start(args, fmt);
-	len = vsnprintf(line, sizeof line, fmt, args);
+	len = vsnprintf(logged, sizeof logged, fmt, args);
 	va_end(args);
-	assert(len > 0 && (size_t)len < sizeof line);
-	if (!fuzz_is_line(line, sizeof line))
-		fprintf(stderr, "in the log: %s\n", line);
-	assert(fuzz_is_line(line, sizeof line));
+	assert(len > 0 && (size_t)len < sizeof logged);
+	if (!fuzz_is_line(logged, sizeof logged))
+		fprintf(stderr, "in the log: %s\n", logged);
+	assert(fuzz_is_line(logged, sizeof logged));
+}
+
+const char *
+fuzz_logged(void)
+{
+	return logged;
 }
 
 void

@@ -73,6 +73,9 @@ void fuzz_empty_directory(void);
 /* True if s is at most max printable ASCII characters. */
 bool fuzz_is_line(const char *s, size_t max);
 
+/* The line that was logged last; "" if none was in this run. */
+const char *fuzz_logged(void);
+
 /* Asserts that err says what code says, in a line. */
 void fuzz_check_error(const struct error *err, int code);
 
