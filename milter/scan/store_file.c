@@ -175,9 +175,20 @@ set_schema(sqlite3 *db, const char *statement, struct error *err)
 	return trouble;
 }
 
-/* An empty database becomes ours; any other is ours or of no use. */
 static enum store_trouble
-check_schema(sqlite3 *db, struct error *err)
+check_table(sqlite3 *db, struct error *err)
+{
+	int alone = store_row_is_alone(db);
+
+	if (alone < 0)
+		return trouble_of(db, err);
+	if (alone == 0)
+		return bad(err, "it has another table than ours, or more");
+	return STORE_WELL;
+}
+
+static enum store_trouble
+check_version(sqlite3 *db, struct error *err)
 {
 	char version[TEXT_SIZE], tables[TEXT_SIZE];
 	enum store_trouble trouble;
@@ -197,6 +208,17 @@ check_schema(sqlite3 *db, struct error *err)
 	error_set(err, ERROR_INPUT, "its version is %s, and not %d", version,
 	    STORE_VERSION);
 	return STORE_BAD;
+}
+
+/* An empty database becomes ours; any other is ours or of no use. */
+static enum store_trouble
+check_schema(sqlite3 *db, struct error *err)
+{
+	enum store_trouble trouble = check_version(db, err);
+
+	if (trouble == STORE_WELL)
+		trouble = check_table(db, err);
+	return trouble;
 }
 
 static enum store_trouble
@@ -227,10 +249,12 @@ open_database(struct store_file *file, struct error *err)
 		return STORE_LATER;
 	}
 	trouble = configure(file->db, err);
-	if (trouble == STORE_WELL)
-		trouble = check_structure(file->db, err);
+	/* In this order: checking the structure tries what constraints a
+	 * table has. */
 	if (trouble == STORE_WELL)
 		trouble = check_schema(file->db, err);
+	if (trouble == STORE_WELL)
+		trouble = check_structure(file->db, err);
 	if (trouble == STORE_WELL)
 		trouble = prepare(file, err);
 	return trouble;

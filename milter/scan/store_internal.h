@@ -92,6 +92,11 @@ extern const char store_row_find[];
 extern const char store_row_put[];
 extern const char store_row_delete[];
 
+/* 1 if the database has the table and nothing else, 0 if not: in a view, a
+ * trigger or a constraint of somebody else's SQLite may be busy for ever.  -1
+ * if it can't say. */
+int store_row_is_alone(sqlite3 *db);
+
 bool store_row_bind(sqlite3_stmt *put, const struct store_row *row,
     int64_t written_at);
 bool store_row_bind_key(sqlite3_stmt *statement, const struct key *key);

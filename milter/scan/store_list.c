@@ -77,6 +77,19 @@ check_version(sqlite3 *db, const char *path, struct error *err)
 }
 
 static enum error_code
+check_table(sqlite3 *db, const char *path, struct error *err)
+{
+	int alone = store_row_is_alone(db);
+
+	if (alone < 0)
+		return complain(db, path, err);
+	if (alone == 0)
+		return error_set(err, ERROR_INPUT, "%s: it has another table "
+		    "than ours, or more", path);
+	return ERROR_NONE;
+}
+
+static enum error_code
 read_rows(sqlite3 *db, const char *path, store_row_function *each,
     void *context, struct error *err)
 {
@@ -124,6 +137,8 @@ store_list(const char *path, store_row_function *each, void *context,
 		code = complain(db, path, err);
 	if (code == ERROR_NONE)
 		code = check_version(db, path, err);
+	if (code == ERROR_NONE)
+		code = check_table(db, path, err);
 	if (code == ERROR_NONE)
 		code = read_rows(db, path, each, context, err);
 	sqlite3_close(db);

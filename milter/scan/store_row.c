@@ -72,6 +72,22 @@ const char store_row_put[] = "INSERT OR REPLACE INTO contents (" COLUMNS ")"
 
 const char store_row_delete[] = "DELETE FROM contents WHERE key = ?";
 
+int
+store_row_is_alone(sqlite3 *db)
+{
+	sqlite3_stmt *ask;
+	int alone = -1;
+
+	if (sqlite3_prepare_v2(db, "SELECT count(*) = 1 AND max(sql) = ? "
+	    "FROM sqlite_master", -1, &ask, NULL) != SQLITE_OK)
+		return -1;
+	if (sqlite3_bind_text(ask, 1, store_row_create, -1, SQLITE_STATIC) ==
+	    SQLITE_OK && sqlite3_step(ask) == SQLITE_ROW)
+		alone = sqlite3_column_int(ask, 0);
+	sqlite3_finalize(ask);
+	return alone;
+}
+
 /* Parameters are counted from 1. */
 static int
 bind_text(sqlite3_stmt *put, enum column column, const char *s)

@@ -60,6 +60,12 @@ monotime_now(void)
 }
 
 int64_t
+monotime_wall(void)
+{
+	return state.now;
+}
+
+int64_t
 monotime_after(int64_t duration)
 {
 	return duration > MONOTIME_NEVER - state.now ? MONOTIME_NEVER

@@ -201,7 +201,12 @@ test_store_clock_step_ages_nobody_out(void **state)
 
 /* The table as version 1 made it, in the place of ours. */
 static const char version_1[] =
-    "CREATE TABLE old ("
+    "CREATE TEMP TABLE saved AS SELECT key, verdict, name, generation,"
+    " scan_seconds, verdict_at, failures, failed_in, tries, first_try_at,"
+    " last_try_at, reason, sender, recipients, message_id, queue_id,"
+    " envelopes, written_at FROM contents;"
+    "DROP TABLE contents;"
+    "CREATE TABLE contents ("
     " key TEXT PRIMARY KEY NOT NULL,"
     " verdict TEXT,"
     " name TEXT,"
@@ -221,12 +226,7 @@ static const char version_1[] =
     " envelopes BLOB NOT NULL,"
     " written_at REAL NOT NULL"
     ") WITHOUT ROWID;"
-    "INSERT INTO old SELECT key, verdict, name, generation, scan_seconds,"
-    " verdict_at, failures, failed_in, tries, first_try_at, last_try_at,"
-    " reason, sender, recipients, message_id, queue_id, envelopes, written_at"
-    " FROM contents;"
-    "DROP TABLE contents;"
-    "ALTER TABLE old RENAME TO contents;"
+    "INSERT INTO contents SELECT * FROM saved;"
     "PRAGMA user_version = 1";
 
 static void

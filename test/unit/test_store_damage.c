@@ -89,6 +89,27 @@ rename_column(void)
 	kept_sql("ALTER TABLE contents RENAME COLUMN sender TO from_whom");
 }
 
+/* Reading it would never end. */
+static void
+put_view(void)
+{
+	kept_sql("DROP TABLE contents; CREATE VIEW contents AS "
+	    "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) "
+	    "SELECT n AS key, n AS verdict, n AS name, n AS generation, "
+	    "n AS scan_seconds, n AS verdict_at, n AS failures, "
+	    "n AS failed_in, n AS tries, n AS first_try_at, n AS last_try_at, "
+	    "n AS reason, n AS sender, n AS recipients, n AS message_id, "
+	    "n AS queue_id, n AS envelopes, n AS written_at, n AS fetched "
+	    "FROM t");
+}
+
+static void
+add_trigger(void)
+{
+	kept_sql("CREATE TRIGGER more AFTER INSERT ON contents BEGIN "
+	    "UPDATE contents SET tries = tries + 1; END");
+}
+
 static void
 put_directory(void)
 {
@@ -105,8 +126,8 @@ put_fifo(void)
 
 static void (*const damages[])(void) = {
 	damage_start, damage_schema, damage_middle, cut_in_half,
-	cut_to_ten_bytes, make_newer, make_foreign, rename_column,
-	put_directory, put_fifo
+	cut_to_ten_bytes, make_newer, make_foreign, rename_column, put_view,
+	add_trigger, put_directory, put_fifo
 };
 
 static void

@@ -196,6 +196,8 @@ test_store_list_says_what_is_wrong_with_the_file(void **state)
 	expect_refused("its version is 1, and not 2; start the service");
 	kept_sql("PRAGMA user_version = 3");
 	expect_refused("its version is 3, and not 2");
+	kept_sql("PRAGMA user_version = 2; CREATE VIEW more AS SELECT 1");
+	expect_refused("another table than ours, or more");
 	fd = open(kept_path(), O_WRONLY | O_CLOEXEC);
 	assert_int_equal(pwrite(fd, "garbage", 7, 0), 7);
 	fd_close(&fd);
