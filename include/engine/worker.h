@@ -1,11 +1,11 @@
 /* worker - the process that scans one message at a time
  *
  * Forked from the engine with the signatures in memory.  It gives up all
- * that it doesn't need, shows that it sees (canary), says HELLO and takes
- * one JOB after another over its socket, each answered by a RESULT.  It
- * retires after so many messages or seconds (wire.h), after it was niced
- * down, and after anything odd, since one that a message has taken over could
- * lie about later ones.
+ * that it doesn't need (sandbox.h), shows that it sees (canary), says HELLO
+ * (or FAILED, if it could not do that) and takes one JOB after another over
+ * its socket, each answered by a RESULT.  It retires after so many messages
+ * or seconds (wire.h), after it was niced down, and after anything odd, since
+ * one that a message has taken over could lie about later ones.
  *
  * What a worker inherits and keeps: the signatures, read-only in effect
  * (copy-on-write), its socket as descriptor 3, /dev/null as 0 to 2, no
@@ -27,11 +27,13 @@
 struct canary;
 struct config;
 struct library;
+struct sandbox;
 
 struct worker_plan {
 	const struct config *config;
 	struct library *library;
 	const struct canary *canary;
+	const struct sandbox *sandbox;
 	const struct scratch_base *base;
 	struct scratch scratch;	/* its kind says whether it is contained */
 	bool blind;		/* self-test: break the scratch first */

@@ -14,7 +14,8 @@
  *   filter -> engine, slot SPAWN, KILL, NICE
  *   engine -> filter, slot SPAWNED (fd: worker socket), FAILED (text),
  *                          ENDED (status: as wait(2); value: CPU time, ns)
- *   worker -> filter       HELLO, RESULT (id: of the job; status: enum
+ *   worker -> filter       HELLO, or FAILED (text: why) and the worker ends;
+ *                          RESULT (id: of the job; status: enum
  *                          verdict_kind, ERROR for a scratch without room;
  *                          text: name; value: CPU time, ns;
  *                          flags: WIRE_RETIRING)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -15,8 +16,10 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "engine/canary.h"
+#include "engine/charsets.h"
 #include "engine/inspect.h"
 #include "engine/library.h"
+#include "engine/sandbox.h"
 #include "engine/selftest.h"
 #include "engine/server.h"
 #include "engine/worker.h"
@@ -28,11 +31,13 @@ struct engine {
 	struct canary canary;
 	struct scratch_base base;
 	struct scratch scratch;		/* the engine's own */
+	struct sandbox sandbox;
 	struct worker_plan plan;
 };
 
 /* A mail of ours, with a character set and HTML: what libclamav and libc open
- * when they first need it is then in memory before the fork. */
+ * when they first need it is in memory before the fork, for a worker could
+ * not open it. */
 static const char warm_up_mail[] =
     "Received: from localhost by localhost; Thu, 1 Jan 1970 00:00:00 +0000\r\n"
     "Subject: warm-up\r\n"
@@ -89,7 +94,10 @@ warm_up(struct engine *engine)
 {
 	struct finding finding;
 
+	/* With a name in TZ, localtime(3) looks at the file no more. */
+	setenv("TZ", ":/etc/localtime", 0);
 	tzset();
+	charsets_load();
 	inspect(&engine->library, &engine->scratch, warm_up_mail,
 	    sizeof warm_up_mail - 1, &finding);
 }
@@ -104,6 +112,7 @@ prove(struct engine *engine, struct error *err)
 	plan->library = &engine->library;
 	plan->canary = &engine->canary;
 	plan->base = &engine->base;
+	plan->sandbox = &engine->sandbox;
 	code = scratch_init(&plan->scratch, &engine->base, 0, err);
 	if (code == ERROR_NONE)
 		code = selftest_run(plan, err);
@@ -137,7 +146,9 @@ start(struct engine *engine, enum scratch_kind kind, int supervisor,
 	if (code != ERROR_NONE)
 		return code;
 	warm_up(engine);
-	code = prove(engine, err);
+	code = sandbox_prepare(&engine->sandbox, err);
+	if (code == ERROR_NONE)
+		code = prove(engine, err);
 	if (code == ERROR_NONE)
 		code = announce(engine, supervisor, err);
 	return code;
@@ -185,6 +196,7 @@ engine_run(const struct config *config, enum scratch_kind kind,
 	} else {
 		report_failure(supervisor, &err);
 	}
+	sandbox_fini(&engine.sandbox);
 	scratch_base_close(&engine.base);
 	library_fini(&engine.library);
 	return exit_status(&engine, code);

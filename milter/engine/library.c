@@ -78,6 +78,9 @@ set_limits(struct library *library, const struct config *config,
 		 * twin of a collision hides the other, and it keeps "clean"
 		 * that was said because the scratch was full. */
 		{ CL_ENGINE_DISABLE_CACHE, 1 },
+		/* Where libclamav has a compiler for bytecode, too: what it
+		 * makes would be memory that can be executed (sandbox.h). */
+		{ CL_ENGINE_BYTECODE_MODE, CL_BYTECODE_MODE_INTERPRETER },
 	};
 	cl_error_t code;
 	size_t i;

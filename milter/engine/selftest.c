@@ -95,8 +95,11 @@ talk(int sock, const struct canary *canary, struct error *err)
 	struct wire_message hello;
 	enum error_code code;
 
-	code = wire_recv(sock, WIRE_ACCEPT(WIRE_HELLO), &hello, NULL,
+	code = wire_recv(sock,
+	    WIRE_ACCEPT(WIRE_HELLO) | WIRE_ACCEPT(WIRE_FAILED), &hello, NULL,
 	    monotime_after(PATIENCE), err);
+	if (code == ERROR_NONE && hello.type == WIRE_FAILED)
+		code = error_set(err, ERROR_GONE, "%s", hello.text);
 	if (code == ERROR_NONE)
 		code = expect_canary(sock, canary, err);
 	if (code == ERROR_NONE)

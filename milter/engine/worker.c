@@ -18,7 +18,6 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/ns.h"
-#include "base/priv.h"
 #include "base/process.h"
 #include "base/seqpacket.h"
 #include "config/config.h"
@@ -26,6 +25,7 @@
 #include "engine/inspect.h"
 #include "engine/library.h"
 #include "engine/limits.h"
+#include "engine/sandbox.h"
 #include "scan/wire.h"
 
 #define SOCKET 3
@@ -102,9 +102,9 @@ keep_socket_only(int sock, struct error *err)
 }
 
 /* In an order that leaves each step what it needs: /proc for the limits,
- * capabilities for the mounts, the log until the last step. */
+ * capabilities for the mounts. */
 static enum error_code
-give_up(const struct worker_plan *plan, int sock, struct error *err)
+give_up(const struct worker_plan *plan, struct error *err)
 {
 	enum error_code code;
 
@@ -120,10 +120,21 @@ give_up(const struct worker_plan *plan, int sock, struct error *err)
 	if (code == ERROR_NONE)
 		code = hide_processes(plan, err);
 	if (code == ERROR_NONE)
-		code = priv_drop_capabilities(err);
-	if (code == ERROR_NONE)
-		code = keep_socket_only(sock, err);
+		code = sandbox_enter(plan->sandbox, err);
 	return code;
+}
+
+/* Tells the filter why there will be no HELLO: the log is closed by now. */
+static void __attribute__((noreturn))
+give_in(const struct error *err)
+{
+	struct wire_message failed = wire_make(WIRE_FAILED);
+	enum error_code unheard;
+
+	wire_set_text(&failed, err->text);
+	unheard = wire_send(SOCKET, &failed, -1, NULL);
+	(void)unheard;
+	_exit(WIRE_EXIT_SETUP);
 }
 
 static void
@@ -273,10 +284,12 @@ run(const struct worker_plan *plan, int sock)
 	struct wire_message hello = wire_make(WIRE_HELLO);
 	struct error err;
 
-	if (give_up(plan, sock, &err) != ERROR_NONE) {
+	if (keep_socket_only(sock, &err) != ERROR_NONE) {
 		log_error(LOG_LEVEL_ERROR, "worker", &err);
 		_exit(WIRE_EXIT_SETUP);
 	}
+	if (give_up(plan, &err) != ERROR_NONE)
+		give_in(&err);
 	/* libclamav names its files by rand(), whose state siblings share. */
 	srand(randombytes_random());
 	if (limits_allow_cpu(plan->config->deadline_scan_cpu, &err) !=

@@ -165,7 +165,7 @@ spawn(struct lane *lane, struct error *err)
 enum error_code
 lane_warm(struct lane *lane, struct error *err)
 {
-	struct wire_message message;
+	struct wire_message message, hello;
 	enum error_code code;
 
 	if (lane_is_ready(lane))
@@ -175,12 +175,16 @@ lane_warm(struct lane *lane, struct error *err)
 	code = spawn(lane, err);
 	if (code != ERROR_NONE)
 		return code;
-	code = wire_recv(lane->worker, WIRE_ACCEPT(WIRE_HELLO), &message,
-	    NULL, monotime_after(WARM_TIME), err);
-	if (code == ERROR_NONE)
+	code = wire_recv(lane->worker,
+	    WIRE_ACCEPT(WIRE_HELLO) | WIRE_ACCEPT(WIRE_FAILED), &hello, NULL,
+	    monotime_after(WARM_TIME), err);
+	if (code == ERROR_NONE && hello.type == WIRE_HELLO)
 		return ERROR_NONE;
 	if (!reap(lane, code == ERROR_GONE ? REAP_TIME : 0, &message))
 		return error_set(err, ERROR_GONE, "the engine does not answer");
+	if (code == ERROR_NONE)
+		return error_set(err, ERROR_ENGINE,
+		    "a worker did not get ready: %s", hello.text);
 	return error_set(err, ERROR_ENGINE,
 	    "a worker ended before its first mail, wait status 0x%x%s",
 	    (unsigned)message.status,

@@ -1,0 +1,23 @@
+/* charsets - the C library's character sets, in memory before they are needed
+ *
+ * libclamav and libxml2 ask iconv(3) for whatever character set a document
+ * says that it is in, and glibc opens a module of that name then.  A worker
+ * has no directory to find it in, and may map nothing that can be executed:
+ * a document would be left unread that outside of the sandbox is read.  So
+ * the engine loads all modules, and its workers inherit them (some 250 of 20
+ * KB, shared; about 1 ms more for a fork).
+ *
+ * A C library without such modules has its character sets in itself.
+ *
+ * The engine, before its first fork; not undone.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef ENGINE_CHARSETS_H
+#define ENGINE_CHARSETS_H
+
+/* Returns how many modules it has loaded.  One that can't be loaded is left
+ * out: a scan could not have loaded it either. */
+unsigned charsets_load(void);
+
+#endif

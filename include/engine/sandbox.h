@@ -1,0 +1,44 @@
+/* sandbox - what a worker can still reach once a message has taken it over
+ *
+ * Two functions, behind which there is a file for each mechanism
+ * (sandbox_internal.h).  What they leave to a worker is its own memory, its
+ * scratch, the message that it holds, and its socket.
+ *
+ *   sandbox_prepare   the engine, once it has loaded its signatures
+ *   sandbox_enter     each worker, before its first message
+ *
+ *   capabilities   none, and no way to new ones; always
+ *   seccomp        the system calls that a scan makes, and of memory none
+ *                  that can be executed and wasn't before; what comes with a
+ *                  new C library fails as in an old kernel (ENOSYS), and what
+ *                  means harm (sockets, programs, processes, mounts, other
+ *                  processes' memory) ends the worker by SIGSYS
+ *
+ * What a scan opens by its name must be in memory before: see charsets.h.
+ *
+ * Single-threaded processes.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef ENGINE_SANDBOX_H
+#define ENGINE_SANDBOX_H
+
+#include "base/callfilter.h"
+#include "base/error.h"
+
+struct sandbox {
+	struct callfilter calls;
+};
+
+/* Makes what all workers use; sandbox_fini() ends it. */
+CHECK_RESULT enum error_code sandbox_prepare(struct sandbox *sandbox,
+    struct error *err);
+
+/* For good.  On failure the process must take no message. */
+CHECK_RESULT enum error_code sandbox_enter(const struct sandbox *sandbox,
+    struct error *err);
+
+/* Harmless when empty. */
+void sandbox_fini(struct sandbox *sandbox);
+
+#endif
