@@ -31,7 +31,7 @@ CHECK_RESULT enum error_code ns_fork_contained(
 
 /* For a process that ns_fork_contained() made: forks a child into PID, mount
  * and IPC namespaces of its own.  Returns in both, as above.  /proc still is
- * the host's; the child covers it when it needs it no more. */
+ * the host's; the child leaves it when it needs it no more. */
 CHECK_RESULT enum error_code ns_fork_worker(pid_t *pid_r,
     struct error *err);
 

@@ -7,6 +7,8 @@
  *   sandbox_prepare   the engine, once it has loaded its signatures
  *   sandbox_enter     each worker, before its first message
  *
+ *   root           where there are namespaces, the scratch is the root
+ *                  directory, and nothing else is mounted
  *   capabilities   none, and no way to new ones; always
  *   seccomp        the system calls that a scan makes, and of memory none
  *                  that can be executed and wasn't before; what comes with a
@@ -14,7 +16,8 @@
  *                  means harm (sockets, programs, processes, mounts, other
  *                  processes' memory) ends the worker by SIGSYS
  *
- * What a scan opens by its name must be in memory before: see charsets.h.
+ * What a scan opens by its name must be in memory before (charsets.h), and
+ * descriptors are the caller's to close.
  *
  * Single-threaded processes.
  *
@@ -26,6 +29,8 @@
 #include "base/callfilter.h"
 #include "base/error.h"
 
+struct scratch;
+
 struct sandbox {
 	struct callfilter calls;
 };
@@ -34,9 +39,10 @@ struct sandbox {
 CHECK_RESULT enum error_code sandbox_prepare(struct sandbox *sandbox,
     struct error *err);
 
-/* For good.  On failure the process must take no message. */
+/* For good.  scratch->path is afterwards where the scratch is now.  On failure
+ * the process must take no message. */
 CHECK_RESULT enum error_code sandbox_enter(const struct sandbox *sandbox,
-    struct error *err);
+    struct scratch *scratch, struct error *err);
 
 /* Harmless when empty. */
 void sandbox_fini(struct sandbox *sandbox);

@@ -1,10 +1,10 @@
 /* scratch - the directory that a worker unpacks mail into
  *
  * Contained, it is a tmpfs of bounded size, mounted over the state directory
- * in the worker's own mount namespace: it ends with the worker, and hides
- * the state from it.  Where no namespaces are to be had it is one directory
- * for each worker below the state directory, on a disk that others fill too;
- * then a reserve of free space takes the place of the bound.
+ * in the worker's own mount namespace, of which it then becomes the root
+ * (sandbox.h): it ends with the worker.  Where no namespaces are to be had it
+ * is one directory for each worker below the state directory, on a disk that
+ * others fill too; then a reserve of free space takes the place of the bound.
  *
  * A full scratch makes libclamav say "clean" without a word (FACTS: zip and
  * PDF fail, a mail does not), so the room is looked at before, during and

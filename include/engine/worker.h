@@ -8,9 +8,8 @@
  * one that a message has taken over could lie about later ones.
  *
  * What a worker inherits and keeps: the signatures, read-only in effect
- * (copy-on-write), its socket as descriptor 3, /dev/null as 0 to 2, no
- * capability.  Contained, it has namespaces of its own and sees neither
- * other processes nor the state directory.
+ * (copy-on-write), its socket as descriptor 3, /dev/null as 0 to 2.
+ * Contained, it has namespaces of its own and sees no other process.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */

@@ -5,6 +5,7 @@
 #include "engine/sandbox.h"
 
 #include "base/priv.h"
+#include "engine/scratch.h"
 #include "sandbox_internal.h"
 
 enum error_code
@@ -14,11 +15,15 @@ sandbox_prepare(struct sandbox *sandbox, struct error *err)
 }
 
 enum error_code
-sandbox_enter(const struct sandbox *sandbox, struct error *err)
+sandbox_enter(const struct sandbox *sandbox, struct scratch *scratch,
+    struct error *err)
 {
-	enum error_code code;
+	enum error_code code = ERROR_NONE;
 
-	code = priv_drop_capabilities(err);
+	if (scratch->kind == SCRATCH_TMPFS)
+		code = sandbox_root_enter(scratch, err);
+	if (code == ERROR_NONE)
+		code = priv_drop_capabilities(err);
 	if (code == ERROR_NONE)
 		code = callfilter_keep_signals(err);
 	/* The last, for it leaves no call that could load another. */

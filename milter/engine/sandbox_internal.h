@@ -6,6 +6,14 @@
 #define SANDBOX_INTERNAL_H
 
 #include "base/callfilter.h"
+#include "base/error.h"
+
+struct scratch;
+
+/* Makes a scratch that is a file system of its own the root directory, and
+ * scratch->path what it is called then. */
+CHECK_RESULT enum error_code sandbox_root_enter(struct scratch *scratch,
+    struct error *err);
 
 /* seccomp: what a worker may call. */
 extern const struct callfilter_profile sandbox_calls;

@@ -32,6 +32,7 @@
 
 struct worker {
 	const struct worker_plan *plan;
+	struct scratch scratch;
 	int64_t born;
 	unsigned jobs;
 	int nice;		/* at birth */
@@ -61,28 +62,17 @@ go_first(void)
 }
 
 static enum error_code
-enter_scratch(const struct worker_plan *plan, struct error *err)
+enter_scratch(const struct worker *worker, struct error *err)
 {
-	const struct scratch *scratch = &plan->scratch;
+	const struct scratch *scratch = &worker->scratch;
 	enum error_code code;
 
 	code = scratch_make(scratch, err);
 	if (code == ERROR_NONE && chdir(scratch->path) < 0)
 		code = error_sys(err, errno, "%s", scratch->path);
-	if (code == ERROR_NONE && plan->blind)
+	if (code == ERROR_NONE && worker->plan->blind)
 		code = scratch_break(scratch, err);
-	if (code == ERROR_NONE)
-		code = library_set_scratch(plan->library, scratch->path, err);
 	return code;
-}
-
-/* The host's /proc shows every process to whoever is in a new namespace. */
-static enum error_code
-hide_processes(const struct worker_plan *plan, struct error *err)
-{
-	if (plan->scratch.kind != SCRATCH_TMPFS)
-		return ERROR_NONE;
-	return ns_mount_scratch("/proc", 4096, 1, err);
 }
 
 static enum error_code
@@ -104,8 +94,9 @@ keep_socket_only(int sock, struct error *err)
 /* In an order that leaves each step what it needs: /proc for the limits,
  * capabilities for the mounts. */
 static enum error_code
-give_up(const struct worker_plan *plan, struct error *err)
+give_up(struct worker *worker, struct error *err)
 {
+	const struct worker_plan *plan = worker->plan;
 	enum error_code code;
 
 	process_die_with_parent();
@@ -116,11 +107,12 @@ give_up(const struct worker_plan *plan, struct error *err)
 	if (code == ERROR_NONE)
 		code = limits_catch_signals(err);
 	if (code == ERROR_NONE)
-		code = enter_scratch(plan, err);
+		code = enter_scratch(worker, err);
 	if (code == ERROR_NONE)
-		code = hide_processes(plan, err);
+		code = sandbox_enter(plan->sandbox, &worker->scratch, err);
 	if (code == ERROR_NONE)
-		code = sandbox_enter(plan->sandbox, err);
+		code = library_set_scratch(plan->library,
+		    worker->scratch.path, err);
 	return code;
 }
 
@@ -138,11 +130,12 @@ give_in(const struct error *err)
 }
 
 static void
-require_canary(const struct worker_plan *plan)
+require_canary(const struct worker *worker)
 {
+	const struct worker_plan *plan = worker->plan;
 	struct finding finding;
 
-	inspect(plan->library, &plan->scratch, plan->canary->mail,
+	inspect(plan->library, &worker->scratch, plan->canary->mail,
 	    plan->canary->size, &finding);
 	if (finding.code != CL_VIRUS ||
 	    !canary_is(plan->canary, finding.name))
@@ -167,8 +160,8 @@ left_over(const struct worker *worker)
 	struct error err;
 	bool found;
 
-	return scratch_clean(&worker->plan->scratch, &found, &err) !=
-	    ERROR_NONE || found;
+	return scratch_clean(&worker->scratch, &found, &err) != ERROR_NONE ||
+	    found;
 }
 
 static struct verdict
@@ -176,8 +169,7 @@ scan_mapped(struct worker *worker, const void *data, size_t size)
 {
 	struct finding finding;
 
-	inspect(worker->plan->library, &worker->plan->scratch, data, size,
-	    &finding);
+	inspect(worker->plan->library, &worker->scratch, data, size, &finding);
 	if (left_over(worker) || classify_is_odd(&finding))
 		worker->odd = true;
 	return classify(&finding);
@@ -189,7 +181,7 @@ scan(struct worker *worker, int fd, size_t size)
 	struct verdict verdict;
 	void *data;
 
-	if (!scratch_has_room(&worker->plan->scratch)) {
+	if (!scratch_has_room(&worker->scratch)) {
 		worker->odd = true;
 		return verdict_make(VERDICT_ERROR, "scratch-full");
 	}
@@ -268,7 +260,7 @@ serve(struct worker *worker)
 		worker->jobs++;
 		/* A fault may have left it blind: then its verdict is none. */
 		if (worker->odd && verdict.kind != VERDICT_ERROR)
-			require_canary(worker->plan);
+			require_canary(worker);
 		/* Asked once: the filter must know what will be done. */
 		retiring = is_due_to_retire(worker);
 		send_result(&job, &verdict, limits_cpu_used() - cpu_before,
@@ -279,7 +271,8 @@ serve(struct worker *worker)
 static void __attribute__((noreturn))
 run(const struct worker_plan *plan, int sock)
 {
-	struct worker worker = { .plan = plan, .born = monotime_now(),
+	struct worker worker = { .plan = plan, .scratch = plan->scratch,
+		.born = monotime_now(),
 		.nice = getpriority(PRIO_PROCESS, 0) };
 	struct wire_message hello = wire_make(WIRE_HELLO);
 	struct error err;
@@ -288,14 +281,14 @@ run(const struct worker_plan *plan, int sock)
 		log_error(LOG_LEVEL_ERROR, "worker", &err);
 		_exit(WIRE_EXIT_SETUP);
 	}
-	if (give_up(plan, &err) != ERROR_NONE)
+	if (give_up(&worker, &err) != ERROR_NONE)
 		give_in(&err);
 	/* libclamav names its files by rand(), whose state siblings share. */
 	srand(randombytes_random());
 	if (limits_allow_cpu(plan->config->deadline_scan_cpu, &err) !=
 	    ERROR_NONE)
 		_exit(WIRE_EXIT_SETUP);
-	require_canary(plan);
+	require_canary(&worker);
 	if (wire_send(SOCKET, &hello, -1, &err) == ERROR_NONE)
 		serve(&worker);
 	_exit(0);
