@@ -10,6 +10,7 @@
  *   root           where there are namespaces, the scratch is the root
  *                  directory, and nothing else is mounted
  *   capabilities   none, and no way to new ones; always
+ *   Landlock       where the kernel has it, no other directory can be opened
  *   seccomp        the system calls that a scan makes, and of memory none
  *                  that can be executed and wasn't before; what comes with a
  *                  new C library fails as in an old kernel (ENOSYS), and what

@@ -4,6 +4,7 @@
  */
 #include "engine/sandbox.h"
 
+#include "base/landlock.h"
 #include "base/priv.h"
 #include "engine/scratch.h"
 #include "sandbox_internal.h"
@@ -24,6 +25,8 @@ sandbox_enter(const struct sandbox *sandbox, struct scratch *scratch,
 		code = sandbox_root_enter(scratch, err);
 	if (code == ERROR_NONE)
 		code = priv_drop_capabilities(err);
+	if (code == ERROR_NONE && landlock_version() > 0)
+		code = sandbox_landlock_enter(scratch, err);
 	if (code == ERROR_NONE)
 		code = callfilter_keep_signals(err);
 	/* The last, for it leaves no call that could load another. */

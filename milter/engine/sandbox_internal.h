@@ -15,6 +15,11 @@ struct scratch;
 CHECK_RESULT enum error_code sandbox_root_enter(struct scratch *scratch,
     struct error *err);
 
+/* Landlock: leaves the scratch alone.  ERROR_UNSUPPORTED where the kernel has
+ * none. */
+CHECK_RESULT enum error_code sandbox_landlock_enter(
+    const struct scratch *scratch, struct error *err);
+
 /* seccomp: what a worker may call. */
 extern const struct callfilter_profile sandbox_calls;
 
