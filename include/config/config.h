@@ -38,6 +38,13 @@ enum action {
 /* What becomes of a held mail that its verdict doesn't release. */
 enum hold_infected { HOLD_LEAVE, HOLD_DELETE };
 
+/* What is done where the kernel refuses a part of the sandbox. */
+enum sandbox_level {
+	SANDBOX_OFF,		/* nobody asks for it */
+	SANDBOX_BEST_EFFORT,	/* it is done without, and said */
+	SANDBOX_REQUIRE		/* no engine is started */
+};
+
 struct config_strings {
 	size_t count;
 	char **items;
@@ -77,6 +84,7 @@ struct config {
 	unsigned engine_max_files;
 	unsigned engine_max_recursion;
 	int64_t engine_check_interval;
+	int engine_sandbox;		/* enum sandbox_level */
 
 	uint64_t buffer_memory;
 	uint64_t buffer_message_memory;

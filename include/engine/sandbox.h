@@ -17,6 +17,10 @@
  *                  means harm (sockets, programs, processes, mounts, other
  *                  processes' memory) ends the worker by SIGSYS
  *
+ * What the kernel can't do is found out by trying, in a child of the engine,
+ * with all of a worker's steps.  What it could do then and can't later is a
+ * failure of that worker, and no reason to go on without.
+ *
  * What a scan opens by its name must be in memory before (charsets.h), and
  * descriptors are the caller's to close.
  *
@@ -30,14 +34,25 @@
 #include "base/callfilter.h"
 #include "base/error.h"
 
+struct config;
 struct scratch;
 
+enum sandbox_part {
+	SANDBOX_PART_ROOT = 1,
+	SANDBOX_PART_LANDLOCK = 2,
+	SANDBOX_PART_SECCOMP = 4
+};
+
 struct sandbox {
+	unsigned parts;		/* what workers get */
 	struct callfilter calls;
 };
 
-/* Makes what all workers use; sandbox_fini() ends it. */
+/* Finds out what is to be had, makes what all workers use, and logs what is
+ * missing.  ERROR_UNSUPPORTED if engine.sandbox requires that, too.  scratch
+ * is one that a worker could have.  sandbox_fini() ends it. */
 CHECK_RESULT enum error_code sandbox_prepare(struct sandbox *sandbox,
+    const struct config *config, const struct scratch *scratch,
     struct error *err);
 
 /* For good.  scratch->path is afterwards where the scratch is now.  On failure

@@ -73,6 +73,13 @@ static const struct choice infected_held[] = {
 	{ NULL, 0 }
 };
 
+static const struct choice sandbox_levels[] = {
+	{ "require", SANDBOX_REQUIRE },
+	{ "best-effort", SANDBOX_BEST_EFFORT },
+	{ "off", SANDBOX_OFF },
+	{ NULL, 0 }
+};
+
 static const struct choice log_targets[] = {
 	{ "syslog", LOG_TARGET_SYSLOG },
 	{ "stderr", LOG_TARGET_STDERR },
@@ -222,6 +229,13 @@ const struct setting settings[] = {
 	  FIELD(engine_check_interval),
 	  UNITS_SECOND, UNITS_DAY, NULL, NULL, "60s",
 	  "How often the signature files are looked at for changes." },
+	{ "engine", "sandbox", SETTING_CHOICE, FIELD(engine_sandbox),
+	  0, 0, NULL, sandbox_levels, "best-effort",
+	  "What is done where the kernel refuses a part of the sandbox: with "
+	  "\"require\" no engine is started, with \"best-effort\" it runs "
+	  "without that part and says so. \"off\" is for finding out whether "
+	  "the sandbox is the trouble: no system call filter, no Landlock, "
+	  "and workers see the file system." },
 
 	{ "buffer", "memory", SETTING_SIZE, FIELD(buffer_memory),
 	  UNITS_M, SIZE_MAX_SANE, NULL, NULL, "512M",

@@ -115,6 +115,9 @@ prove(struct engine *engine, struct error *err)
 	plan->sandbox = &engine->sandbox;
 	code = scratch_init(&plan->scratch, &engine->base, 0, err);
 	if (code == ERROR_NONE)
+		code = sandbox_prepare(&engine->sandbox, engine->config,
+		    &plan->scratch, err);
+	if (code == ERROR_NONE)
 		code = selftest_run(plan, err);
 	return code;
 }
@@ -146,9 +149,7 @@ start(struct engine *engine, enum scratch_kind kind, int supervisor,
 	if (code != ERROR_NONE)
 		return code;
 	warm_up(engine);
-	code = sandbox_prepare(&engine->sandbox, err);
-	if (code == ERROR_NONE)
-		code = prove(engine, err);
+	code = prove(engine, err);
 	if (code == ERROR_NONE)
 		code = announce(engine, supervisor, err);
 	return code;
@@ -184,10 +185,6 @@ engine_run(const struct config *config, enum scratch_kind kind,
 	enum error_code code;
 	struct error err;
 
-	if (kind == SCRATCH_DIRECTORY)
-		log_msg(LOG_LEVEL_WARNING, "no namespaces: the engine and its "
-		    "workers see the service's files and processes, and their "
-		    "scratch is on the disk of %s", config->state_directory);
 	code = start(&engine, kind, supervisor, &err);
 	if (code == ERROR_NONE) {
 		code = server_run(supervisor, &engine.plan, &err);

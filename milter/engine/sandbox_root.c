@@ -18,9 +18,10 @@ change_root(void)
 {
 	if (syscall(SYS_pivot_root, ".", ".") == 0)
 		return umount2(".", MNT_DETACH);
-	/* The root of an initial RAM file system can't be changed so.  No
-	 * descriptor and no capability is left to get out of this one. */
-	return errno == EINVAL ? chroot(".") : -1;
+	/* The root of an initial RAM file system can't be changed so, and some
+	 * containers forbid it.  A worker has no descriptor, no capability and
+	 * no system call to get out of this root either. */
+	return chroot(".");
 }
 
 enum error_code

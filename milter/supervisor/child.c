@@ -192,10 +192,10 @@ static void
 note_missing(const struct error *why)
 {
 	log_msg(LOG_LEVEL_WARNING, "the kernel gives no namespaces (%s): "
-	    "engine and workers run without, and scratch is a directory "
-	    "instead of a file system of its own; allow user namespaces "
-	    "(user.max_user_namespaces, AppArmor, the container's seccomp "
-	    "profile) to change that", why->text);
+	    "engine and workers see the service's processes, and scratch is "
+	    "a directory instead of a file system of its own; allow user "
+	    "namespaces (user.max_user_namespaces, AppArmor, the container's "
+	    "seccomp profile) to change that", why->text);
 }
 
 /* Only a kernel that has never given namespaces, and says that it won't, is

@@ -161,6 +161,19 @@ write_config(const struct harness *h, const char *settings)
 	return fd;
 }
 
+/* Before any privilege goes; afterwards it would take no_new_privs. */
+static void
+take_from_kernel(const struct callfilter_profile *lacks)
+{
+	struct callfilter filter;
+	struct error err;
+
+	if (lacks != NULL &&
+	    (callfilter_compile(lacks, &filter, &err) != ERROR_NONE ||
+	    callfilter_load(&filter, &err) != ERROR_NONE))
+		_exit(125);
+}
+
 static void __attribute__((noreturn))
 exec_engine(const char *mode, int supervisor, int config, const char *preload)
 {
@@ -195,8 +208,10 @@ harness_start(struct harness *h, const char *mode, const char *settings,
 		h->engine = fork();
 	else
 		must(ns_fork_contained(&nobody, &h->engine, &err), &err);
-	if (h->engine == 0)
+	if (h->engine == 0) {
+		take_from_kernel(h->kernel);
 		exec_engine(mode, pair[1], config, preload);
+	}
 	close(pair[1]);
 	close(config);
 	h->supervisor = pair[0];
@@ -483,4 +498,36 @@ harness_count_in_proc(pid_t pid, const char *what)
 
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
 	return harness_count_entries(path);
+}
+
+void
+harness_read_status(pid_t pid, const char *field, char value_r[64])
+{
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	value_r[0] = '\0';
+	while (fgets(line, sizeof line, file) != NULL)
+		if (strncmp(line, field, strlen(field)) == 0)
+			sscanf(line + strlen(field), ": %63s", value_r);
+	fclose(file);
+}
+
+unsigned
+harness_count_mounts(pid_t pid)
+{
+	char path[64], line[1024];
+	unsigned count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pid);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof line, file) != NULL)
+		count++;
+	fclose(file);
+	return count;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/callfilter.h"
 #include "base/monotime.h"
 #include "scan/verdict.h"
 #include "scan/wire.h"
@@ -30,6 +31,7 @@ struct harness {
 	char directory[64];	/* holds the next two */
 	char state[96];
 	char signatures[96];
+	const struct callfilter_profile *kernel; /* NULL: as it is */
 	pid_t engine;		/* 0: none */
 	int supervisor;		/* our ends */
 	int link;
@@ -50,8 +52,9 @@ void harness_close(struct harness *h);
 void harness_write(const struct harness *h, const char *name,
     const char *text);
 
-/* Starts an engine; mode is "contained" or "plain", settings are lines for
- * the configuration.  preload is for LD_PRELOAD, or NULL. */
+/* Starts an engine, on a kernel that lacks what h->kernel says; mode is
+ * "contained" or "plain", settings are lines for the configuration.  preload
+ * is for LD_PRELOAD, or NULL. */
 void harness_start(struct harness *h, const char *mode, const char *settings,
     const char *preload);
 
@@ -102,5 +105,11 @@ void harness_wait_for_children(struct harness *h, unsigned want);
 /* Entries of a directory, and of /proc/PID/what; 0 if there is none. */
 unsigned harness_count_entries(const char *path);
 unsigned harness_count_in_proc(pid_t pid, const char *what);
+
+/* The value of a line in /proc/PID/status; "" if there is no such line. */
+void harness_read_status(pid_t pid, const char *field, char value_r[64]);
+
+/* Mounts in the namespace of a process. */
+unsigned harness_count_mounts(pid_t pid);
 
 #endif

@@ -45,23 +45,6 @@ static const char large_member_zip[] =
 /* The marker of a RAR archive and nothing that can be opened. */
 static const char shut_rar[] = "UmFyIRoHAM+QcwAADQAAAAAAAAA=";
 
-/* The value of a line in /proc/PID/status, in *value. */
-static void
-read_status(pid_t pid, const char *field, char value[64])
-{
-	char path[64], line[256];
-	FILE *file;
-
-	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	value[0] = '\0';
-	while (fgets(line, sizeof line, file) != NULL)
-		if (strncmp(line, field, strlen(field)) == 0)
-			sscanf(line + strlen(field), ": %63s", value);
-	fclose(file);
-}
-
 /* --- scans ------------------------------------------------------------- */
 
 static void
@@ -520,22 +503,6 @@ test_worker_with_a_complaint_is_incomplete_and_retires(void **unused)
 
 /* --- containment ------------------------------------------------------- */
 
-static unsigned
-count_mounts(pid_t pid)
-{
-	char path[64], line[1024];
-	unsigned count = 0;
-	FILE *file;
-
-	snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)pid);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	while (fgets(line, sizeof line, file) != NULL)
-		count++;
-	fclose(file);
-	return count;
-}
-
 static void
 test_worker_is_alone_in_its_namespaces(void **unused)
 {
@@ -555,14 +522,14 @@ test_worker_is_alone_in_its_namespaces(void **unused)
 	snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
 	assert_int_equal(0, access(path, F_OK));
 	assert_int_equal(0, harness_count_entries(path));
-	assert_int_equal(1, count_mounts(pid));
-	read_status(pid, "CapEff", value);
+	assert_int_equal(1, harness_count_mounts(pid));
+	harness_read_status(pid, "CapEff", value);
 	assert_string_equal("0000000000000000", value);
-	read_status(pid, "CapBnd", value);
+	harness_read_status(pid, "CapBnd", value);
 	assert_string_equal("0000000000000000", value);
-	read_status(pid, "NoNewPrivs", value);
+	harness_read_status(pid, "NoNewPrivs", value);
 	assert_string_equal("1", value);
-	read_status(pid, "Uid", value);
+	harness_read_status(pid, "Uid", value);
 	assert_string_equal("65534", value);
 	snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
 	file = fopen(path, "r");
@@ -589,9 +556,9 @@ test_worker_of_a_plain_engine_has_no_descriptors_either(void **unused)
 	worker = harness_spawn(slot);
 	pid = harness_child(h.engine);
 	assert_int_equal(4, harness_count_in_proc(pid, "fd"));
-	read_status(pid, "CapEff", value);
+	harness_read_status(pid, "CapEff", value);
 	assert_string_equal("0000000000000000", value);
-	read_status(pid, "NoNewPrivs", value);
+	harness_read_status(pid, "NoNewPrivs", value);
 	assert_string_equal("1", value);
 	close(worker);
 	close(slot);

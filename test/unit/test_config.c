@@ -91,6 +91,7 @@ test_config_empty_file_has_the_default_numbers(void **state)
 	assert_int_equal(c->engine_max_files, 10000);
 	assert_int_equal(c->engine_max_recursion, 17);
 	assert_int_equal(c->engine_check_interval, 60 * SECOND);
+	assert_int_equal(c->engine_sandbox, SANDBOX_BEST_EFFORT);
 	assert_int_equal(c->buffer_memory, 512 << 20);
 	assert_int_equal(c->buffer_message_memory, 8 << 20);
 	assert_int_equal(c->buffer_message_max, 200 << 20);
