@@ -100,6 +100,8 @@ struct config {
 	unsigned cache_entries;
 	int64_t cache_ttl;
 	int64_t cache_late_ttl;
+	unsigned cache_attachments;
+	int64_t cache_attachment_ttl;
 
 	struct config_strings hold_mta;	/* postfix:DIRECTORY, sendmail:FILE */
 	char *hold_sendmail;

@@ -18,8 +18,12 @@
  *                          RESULT (id: of the job; status: enum
  *                          verdict_kind, ERROR for a scratch without room;
  *                          text: name; value: CPU time, ns;
- *                          flags: WIRE_RETIRING)
- *   filter -> worker       JOB (id; value: size in bytes; fd: the message)
+ *                          flags: WIRE_RETIRING, WIRE_WHOLE),
+ *                          PART (id: of the job; text: key, hexadecimal;
+ *                          value: size in bytes)
+ *   filter -> worker       JOB (id; value: size in bytes; flags: WIRE_ASK;
+ *                          fd: the message), PART_ANSWER (id: of the job;
+ *                          status: 1 if the part is known, else 0)
  *   supervisor -> filter   ENGINE (fd: link; text: fingerprint), DRAIN
  *   filter -> supervisor   LISTENING, LOST (text: fingerprint),
  *                          RELEASED (text: fingerprint)
@@ -60,10 +64,18 @@ enum wire_type {
 	WIRE_LISTENING,
 	WIRE_LOST,
 	WIRE_RELEASED,
+	WIRE_PART,
+	WIRE_PART_ANSWER,
 	WIRE_TYPES
 };
 
 #define WIRE_RETIRING 1u	/* the worker exits after this result */
+#define WIRE_WHOLE 2u		/* all PARTs of the job were scanned whole */
+#define WIRE_ASK 4u		/* the worker may ask about parts */
+
+/* So many PARTs may a worker send in one job, each after the answer to the
+ * one before. */
+#define WIRE_PARTS_MAX 64
 
 /* A worker retires after so many messages, or at the first one after so long
  * (ns): what a message may have planted in it ends with it.  The worker does

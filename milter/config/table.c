@@ -282,6 +282,15 @@ const struct setting settings[] = {
 	  UNITS_SECOND, 30 * UNITS_DAY, NULL, NULL, "5d",
 	  "How long a verdict that came after its reply is kept for the next "
 	  "try; as long as MTAs retry." },
+	{ "cache", "attachments", SETTING_COUNT, FIELD(cache_attachments),
+	  0, 10000000, "attachments", NULL, "50000",
+	  "Clean attachments that are remembered by their bytes, and not "
+	  "scanned again in other mails; 0 scans each of them." },
+	{ "cache", "attachment_ttl", SETTING_DURATION,
+	  FIELD(cache_attachment_ttl),
+	  UNITS_SECOND, UNITS_DAY, NULL, NULL, "15m",
+	  "How long such an attachment is remembered; then it is scanned "
+	  "again." },
 
 	{ "hold", "mta", SETTING_MTAS, FIELD(hold_mta),
 	  1, 64, NULL, NULL, "postfix:/etc/postfix",
