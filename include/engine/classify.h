@@ -25,6 +25,7 @@ struct finding {
 	bool unopened;		/* a RAR archive stayed shut: no module */
 	bool scratch_low;	/* the reserve of the scratch was touched */
 	const char *opaque;	/* kind of encrypted mail (opaque.h), or NULL */
+	bool whole;		/* it vouches for its parts (parts.h) */
 };
 
 /* The name satisfies text_is_signature_name(), or is "" for clean. */

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "engine/parts.h"
 #include "engine/sigset.h"
 
 struct canary;
@@ -30,6 +31,7 @@ struct library {
 	unsigned db_options;	/* of cl_load() */
 	uint64_t max_file_size;	/* bytes */
 	unsigned signatures;	/* without the canary */
+	struct parts_plan parts;
 	struct sigset sigset;
 	char fingerprint[17];	/* 16 hex digits: set, version, options */
 };

@@ -21,6 +21,7 @@
 
 struct config;
 struct lane;
+struct partset;
 
 /* How one scan ended. */
 struct lane_result {
@@ -30,6 +31,7 @@ struct lane_result {
 	bool counts;
 	int64_t scan_time;	/* ns, wall clock */
 	int64_t cpu_time;	/* ns; 0 if unknown, at most scan_time */
+	unsigned known;		/* parts that were not scanned again */
 	char ended[64];		/* how the worker ended if oddly, else "" */
 	/* The scan was ended since it took too long for a lane (LANE_END): it
 	 * has no verdict, and is to be done again. */
@@ -54,6 +56,10 @@ typedef enum lane_slow lane_slow_function(void *context);
 CHECK_RESULT enum error_code lane_open(struct engines *engines,
     struct engine *engine, const struct config *config,
     struct lane **lane_r, struct error *err);
+
+/* Has the lane's workers ask set, which must outlive it, about parts of mails;
+ * before the first lane_warm(). */
+void lane_share_parts(struct lane *lane, struct partset *set);
 
 /* Kills the worker if there is one; sets *lane to NULL. */
 void lane_close(struct lane **lane);

@@ -9,6 +9,7 @@
 #include "engine/library.h"
 #include "engine/messages.h"
 #include "engine/opaque.h"
+#include "engine/parts.h"
 #include "engine/scratch.h"
 
 /* What the callbacks see of one scan. */
@@ -16,6 +17,7 @@ struct watch {
 	const struct scratch *scratch;
 	uint64_t max_file_size;
 	struct finding *finding;
+	struct parts parts;
 	bool rar_shut;		/* a RAR archive, and no member of it yet */
 };
 
@@ -45,6 +47,7 @@ watch_member(const char *container, unsigned long container_size,
 {
 	struct watch *watch = context;
 
+	parts_member(&watch->parts, container, size);
 	(void)container_size;
 	(void)name;
 	(void)encrypted;
@@ -56,10 +59,47 @@ watch_member(const char *container, unsigned long container_size,
 	return CL_CLEAN;
 }
 
+/* Each layer, with its own bytes, before libclamav looks into it: passed over
+ * with CL_BREAK. */
+static cl_error_t
+watch_begin(int fd, const char *type, const char **ancestors,
+    size_t parent_size, const char *name, size_t size, const char *data,
+    uint32_t level, uint32_t attributes, void *context)
+{
+	struct watch *watch = context;
+	const struct parts_layer layer = {
+		.fd = fd,
+		.type = type != NULL ? type : "",
+		.data = data,
+		.size = size,
+		.level = level,
+		.attributes = attributes
+	};
+
+	(void)ancestors;
+	(void)parent_size;
+	(void)name;
+	return parts_begin(&watch->parts, &layer) ? CL_BREAK : CL_CLEAN;
+}
+
+/* After each of them, also those passed over. */
+static cl_error_t
+watch_end(int fd, int result, const char *name, void *context)
+{
+	struct watch *watch = context;
+
+	(void)fd;
+	(void)name;
+	parts_end(&watch->parts, result);
+	return CL_CLEAN;
+}
+
 void
 inspect_install(struct library *library)
 {
+	cl_engine_set_clcb_file_inspection(library->engine, watch_begin);
 	cl_engine_set_clcb_pre_scan(library->engine, watch_layer);
+	cl_engine_set_clcb_post_scan(library->engine, watch_end);
 	cl_engine_set_clcb_meta(library->engine, watch_member);
 }
 
@@ -88,6 +128,7 @@ inspect(struct library *library, const struct scratch *scratch,
 
 	memset(finding_r, 0, sizeof *finding_r);
 	finding_r->oversize = size > library->max_file_size;
+	parts_init(&watch.parts, &library->parts);
 	messages_reset(0);
 	map = cl_fmap_open_memory(data, size);
 	if (map == NULL) {
@@ -97,6 +138,7 @@ inspect(struct library *library, const struct scratch *scratch,
 		cl_fmap_close(map);
 	}
 	finding_r->unopened |= watch.rar_shut;
+	finding_r->whole = parts_whole(&watch.parts);
 	if (finding_r->code == CL_CLEAN)
 		finding_r->opaque = opaque_find(data, size);
 	finding_r->complaints = said->warnings + said->errors;

@@ -20,6 +20,7 @@
 #include "base/ns.h"
 #include "base/process.h"
 #include "base/seqpacket.h"
+#include "base/text.h"
 #include "config/config.h"
 #include "engine/canary.h"
 #include "engine/inspect.h"
@@ -37,6 +38,8 @@ struct worker {
 	unsigned jobs;
 	int nice;		/* at birth */
 	bool odd;		/* must show its canary, and retire */
+	uint64_t job;		/* the filter's number of the current one */
+	bool whole;		/* the parts it asked about are clean */
 };
 
 /* What the engine has blocked for itself. */
@@ -164,15 +167,46 @@ left_over(const struct worker *worker)
 	    found;
 }
 
+/* For libclamav's callbacks (parts.h). */
+static bool
+ask_filter(void *context, const struct key *key, uint64_t size)
+{
+	struct wire_message question = wire_make(WIRE_PART), answer;
+	const struct worker *worker = context;
+	enum error_code code;
+	struct error err;
+
+	question.id = worker->job;
+	question.value = size;
+	text_hex(question.text, key->bytes, sizeof key->bytes);
+	code = wire_send(SOCKET, &question, -1, &err);
+	if (code == ERROR_NONE)
+		do
+			code = wire_recv(SOCKET,
+			    WIRE_ACCEPT(WIRE_PART_ANSWER), &answer, NULL,
+			    MONOTIME_NEVER, &err);
+		while (code == ERROR_TIMEOUT);
+	if (code == ERROR_GONE)
+		_exit(0);
+	if (code != ERROR_NONE || answer.id != worker->job)
+		_exit(WIRE_EXIT_PROTOCOL);
+	return answer.status == 1;
+}
+
 static struct verdict
 scan_mapped(struct worker *worker, const void *data, size_t size)
 {
 	struct finding finding;
+	struct verdict verdict;
 
 	inspect(worker->plan->library, &worker->scratch, data, size, &finding);
 	if (left_over(worker) || classify_is_odd(&finding))
 		worker->odd = true;
-	return classify(&finding);
+	verdict = classify(&finding);
+	worker->whole = finding.whole && !worker->odd &&
+	    verdict.kind == VERDICT_CLEAN &&
+	    worker->plan->library->parts.known != NULL;
+	return verdict;
 }
 
 static struct verdict
@@ -229,7 +263,7 @@ receive_job(const struct worker *worker, struct wire_message *job, int *fd_r)
 
 static void
 send_result(const struct wire_message *job, const struct verdict *verdict,
-    int64_t cpu_time, bool retiring)
+    int64_t cpu_time, uint32_t flags)
 {
 	struct wire_message result = wire_make(WIRE_RESULT);
 	struct error err;
@@ -237,10 +271,28 @@ send_result(const struct wire_message *job, const struct verdict *verdict,
 	result.id = job->id;
 	result.status = (int32_t)verdict->kind;
 	result.value = (uint64_t)cpu_time;
-	result.flags = retiring ? WIRE_RETIRING : 0;
+	result.flags = flags;
 	wire_set_text(&result, verdict->name);
 	if (wire_send(SOCKET, &result, -1, &err) != ERROR_NONE)
 		_exit(0);
+}
+
+/* The message's parts are asked about only while it is scanned: the canary
+ * has to be found by a scan. */
+static struct verdict
+do_job(struct worker *worker, const struct wire_message *job, int fd)
+{
+	struct parts_plan *parts = &worker->plan->library->parts;
+	struct verdict verdict;
+
+	worker->job = job->id;
+	worker->whole = false;
+	parts->known = (job->flags & WIRE_ASK) != 0 ? ask_filter : NULL;
+	parts->context = worker;
+	verdict = scan(worker, fd, (size_t)job->value);
+	parts->known = NULL;
+	worker->jobs++;
+	return verdict;
 }
 
 static void
@@ -255,16 +307,16 @@ serve(struct worker *worker)
 	do {
 		receive_job(worker, &job, &fd);
 		cpu_before = limits_cpu_used();
-		verdict = scan(worker, fd, (size_t)job.value);
+		verdict = do_job(worker, &job, fd);
 		fd_close(&fd);
-		worker->jobs++;
 		/* A fault may have left it blind: then its verdict is none. */
 		if (worker->odd && verdict.kind != VERDICT_ERROR)
 			require_canary(worker);
 		/* Asked once: the filter must know what will be done. */
 		retiring = is_due_to_retire(worker);
 		send_result(&job, &verdict, limits_cpu_used() - cpu_before,
-		    retiring);
+		    (retiring ? WIRE_RETIRING : 0) |
+		    (worker->whole ? WIRE_WHOLE : 0));
 	} while (!retiring);
 }
 

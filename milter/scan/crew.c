@@ -107,12 +107,16 @@ static enum error_code
 open_lane(struct scanner *scanner, struct lane **lane_r, struct error *err)
 {
 	struct engine *engine = engines_get(scanner->engines);
+	enum error_code code;
 
 	*lane_r = NULL;
 	if (engine == NULL)
 		return error_set(err, ERROR_ENGINE, "no engine in service");
-	return lane_open(scanner->engines, engine, scanner->config, lane_r,
+	code = lane_open(scanner->engines, engine, scanner->config, lane_r,
 	    err);
+	if (code == ERROR_NONE)
+		lane_share_parts(*lane_r, scanner->parts);
+	return code;
 }
 
 static bool
@@ -165,12 +169,13 @@ log_scan(const struct job *job, const struct lane_result *result,
 		snprintf(ended, sizeof ended, ", ended=%s", result->ended);
 	log_msg(result->ended[0] != '\0' ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
 	    "scan: key=%s, verdict=%s, virus=%s, generation=%s, scan_ms=%lld"
-	    ", cpu_ms=%lld%s", key_short(&job->key, key),
+	    ", cpu_ms=%lld, known=%u%s", key_short(&job->key, key),
 	    verdict_kind_name(verdict->kind),
 	    verdict->name[0] != '\0' ? verdict->name : "-",
 	    outcome->generation[0] != '\0' ? outcome->generation : "-",
 	    (long long)(result->scan_time / MONOTIME_MS),
-	    (long long)(result->cpu_time / MONOTIME_MS), ended);
+	    (long long)(result->cpu_time / MONOTIME_MS), result->known,
+	    ended);
 }
 
 /* What the result means for this job: a failure that counts is final when

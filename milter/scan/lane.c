@@ -17,6 +17,7 @@
 #include "base/seqpacket.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "lane_parts.h"
 #include "scan/wire.h"
 
 /* A fork and the canary's scan; more than this is a sick machine. */
@@ -34,6 +35,7 @@ struct lane {
 	uint64_t job;		/* number of the last one sent */
 	unsigned worker_jobs;	/* of the worker that is there now */
 	int64_t worker_born;
+	struct lane_parts parts;
 };
 
 /* One scan under way. */
@@ -61,6 +63,7 @@ lane_open(struct engines *engines, struct engine *engine,
 	lane->engine = engine;
 	lane->config = config;
 	lane->worker = -1;
+	lane_parts_init(&lane->parts, config);
 	code = engine_open_slot(engine, &lane->slot, err);
 	if (code == ERROR_GONE)
 		engines_lost(engines, engine);
@@ -68,6 +71,12 @@ lane_open(struct engines *engines, struct engine *engine,
 		lane_close(&lane);
 	*lane_r = lane;
 	return code;
+}
+
+void
+lane_share_parts(struct lane *lane, struct partset *set)
+{
+	lane_parts_share(&lane->parts, set);
 }
 
 void
@@ -159,7 +168,22 @@ spawn(struct lane *lane, struct error *err)
 	lane->alive = true;
 	lane->worker_jobs = 0;
 	lane->worker_born = monotime_now();
+	lane_parts_spawned(&lane->parts);
 	return ERROR_NONE;
+}
+
+/* Reaps a worker between two mails.  One that ends by itself, as it is meant
+ * to, exits with 0; else what it vouched for is worth nothing. */
+static bool
+bury(struct lane *lane)
+{
+	struct wire_message ended = wire_make(WIRE_ENDED);
+
+	if (!reap(lane, REAP_TIME, &ended))
+		return false;
+	if (ended.status != 0)
+		lane_parts_revoke(&lane->parts);
+	return true;
 }
 
 enum error_code
@@ -170,7 +194,7 @@ lane_warm(struct lane *lane, struct error *err)
 
 	if (lane_is_ready(lane))
 		return ERROR_NONE;
-	if (!reap(lane, REAP_TIME, &message))
+	if (!bury(lane))
 		return error_set(err, ERROR_GONE, "the engine does not answer");
 	code = spawn(lane, err);
 	if (code != ERROR_NONE)
@@ -274,6 +298,7 @@ settle_death(struct run *run)
 {
 	struct wire_message ended;
 
+	lane_parts_revoke(&run->lane->parts);
 	if (reap(run->lane, REAP_TIME, &ended))
 		judge_end(run, &ended);
 	else
@@ -318,33 +343,53 @@ has_served(struct lane *lane)
 	    monotime_now() - lane->worker_born >= WIRE_WORKER_AGE;
 }
 
-/* True when the scan has ended one way or the other. */
+static void
+end_nonsense(struct run *run)
+{
+	lane_parts_revoke(&run->lane->parts);
+	end_scan(run, "worker-talked-nonsense");
+}
+
+static void
+accept_result(struct run *run, const struct wire_message *message)
+{
+	struct lane *lane = run->lane;
+
+	run->result->verdict = verdict_make(
+	    (enum verdict_kind)message->status, message->text);
+	run->result->cpu_time = (int64_t)message->value;
+	lane_parts_end(&lane->parts, message->status == VERDICT_CLEAN &&
+	    (message->flags & WIRE_WHOLE) != 0);
+	/* One that should retire and stays is killed by reap(). */
+	if ((message->flags & WIRE_RETIRING) != 0 || has_served(lane))
+		fd_close(&lane->worker);
+}
+
+/* The worker has something to say.  True when the scan has ended one way or
+ * the other. */
 static bool
-take_result(struct run *run)
+hear_worker(struct run *run)
 {
 	struct lane *lane = run->lane;
 	struct wire_message message;
 	enum error_code code;
 	struct error err;
 
-	code = wire_recv(lane->worker, WIRE_ACCEPT(WIRE_RESULT), &message,
-	    NULL, 0, &err);
+	code = wire_recv(lane->worker, WIRE_ACCEPT(WIRE_RESULT) |
+	    WIRE_ACCEPT(WIRE_PART), &message, NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return false;
-	if (code == ERROR_GONE) {
+	if (code == ERROR_GONE)
 		settle_death(run);
-		return true;
-	}
-	if (code != ERROR_NONE || !result_is_sound(lane, &message)) {
-		end_scan(run, "worker-talked-nonsense");
-		return true;
-	}
-	run->result->verdict = verdict_make(
-	    (enum verdict_kind)message.status, message.text);
-	run->result->cpu_time = (int64_t)message.value;
-	/* One that should retire and stays is killed by reap(). */
-	if ((message.flags & WIRE_RETIRING) != 0 || has_served(lane))
-		fd_close(&lane->worker);
+	else if (code == ERROR_NONE && message.type == WIRE_PART &&
+	    message.id == lane->job &&
+	    lane_parts_take(&lane->parts, &message, lane->worker))
+		return false;
+	else if (code == ERROR_NONE && message.type == WIRE_RESULT &&
+	    result_is_sound(lane, &message))
+		accept_result(run, &message);
+	else
+		end_nonsense(run);
 	return true;
 }
 
@@ -381,6 +426,17 @@ ask_slow(struct run *run)
 	return false;
 }
 
+/* When the next round of waiting has to end at the latest. */
+static int64_t
+next_step(const struct run *run)
+{
+	int64_t next = run->slow_at < run->wall_at ? run->slow_at
+						   : run->wall_at;
+	int64_t again_at = run->lane->parts.again_at;
+
+	return again_at < next ? again_at : next;
+}
+
 /* One round of waiting; true when the scan has ended. */
 static bool
 wait_round(struct run *run)
@@ -391,16 +447,15 @@ wait_round(struct run *run)
 		{ .fd = lane->slot, .events = POLLIN },
 		{ .fd = run->cancel, .events = POLLIN },
 	};
-	int64_t next = run->slow_at < run->wall_at ? run->slow_at
-						   : run->wall_at;
 
-	if (poll(fds, 3, monotime_poll_ms(next)) < 0 && errno != EINTR) {
+	if (poll(fds, 3, monotime_poll_ms(next_step(run))) < 0 &&
+	    errno != EINTR) {
 		end_scan(run, "poll-failed");
 		return true;
 	}
 	/* First the worker: it may have answered and then ended. */
 	if (fds[0].revents != 0 || fds[1].revents != 0) {
-		if (take_result(run))
+		if (hear_worker(run))
 			return true;
 		if (fds[1].revents != 0) {
 			settle_death(run);
@@ -415,6 +470,8 @@ wait_round(struct run *run)
 		end_scan(run, "scan-wall");
 		return true;
 	}
+	if (monotime_now() >= lane->parts.again_at)
+		lane_parts_again(&lane->parts, lane->job, lane->worker);
 	return monotime_now() >= run->slow_at && ask_slow(run);
 }
 
@@ -453,11 +510,14 @@ lane_scan(struct lane *lane, int fd, uint64_t size, int cancel,
 	}
 	message.id = ++lane->job;
 	message.value = size;
+	message.flags = lane_parts_begin(&lane->parts);
 	if (wire_send(lane->worker, &message, fd, &err) != ERROR_NONE)
 		settle_death(&run);
 	else
 		while (!wait_round(&run))
 			continue;
+	lane_parts_end(&lane->parts, false);
+	result_r->known = lane->parts.known;
 	result_r->scan_time = monotime_now() - run.started;
 	result_r->cpu_time = bounded(result_r->cpu_time, result_r->scan_time);
 }

@@ -12,12 +12,14 @@
 #include "scan/job.h"
 #include "scan/lane.h"
 #include "scan/ledger.h"
+#include "scan/partset.h"
 #include "scan/scanner.h"
 #include "scan/store.h"
 
 struct scanner {
 	const struct config *config;
 	struct engines *engines;
+	struct partset *parts;
 	struct store *store;
 	pthread_mutex_t lock;	/* all below */
 	pthread_cond_t work;	/* for the scan threads */
