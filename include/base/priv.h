@@ -31,9 +31,10 @@ CHECK_RESULT enum error_code priv_find(const char *user,
 CHECK_RESULT enum error_code priv_drop(const struct priv_account *account,
     struct error *err);
 
-/* For a service that stays root: gives up all capabilities but these
+/* For a process that stays root: gives up all capabilities but these
  * (linux/capability.h), for good and in all that it starts, and sets
- * no_new_privs.  ERROR_SYSTEM where it can't give up all of them. */
+ * no_new_privs.  One that isn't there (a container's root) can't be kept, and
+ * is no failure; ERROR_SYSTEM where it can't give up all of the others. */
 CHECK_RESULT enum error_code priv_keep_only(const unsigned *capabilities,
     size_t count, struct error *err);
 

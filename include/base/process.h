@@ -21,6 +21,10 @@ void process_die_with_parent(void);
  * where the kernel refuses: it is a preference. */
 void process_set_oom_score(int adj);
 
+/* Local time from now on without another look at its file, which may be out
+ * of reach later.  Before the first thread. */
+void process_keep_timezone(void);
+
 /* Raises the soft limit of open files to want, the hard one too where that is
  * allowed; returns what was reached. */
 uint64_t process_raise_nofile(uint64_t want);

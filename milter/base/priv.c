@@ -15,6 +15,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+/* More than there are. */
+#define CAPABILITIES 64
+
 enum error_code
 priv_lookup(const char *user, struct priv_account *account_r,
     struct error *err)
@@ -60,33 +63,46 @@ priv_drop_capabilities(struct error *err)
 	return ERROR_NONE;
 }
 
-/* libcap-ng is content where the bounding set can't be changed. */
-static bool
-bounds_are(const unsigned *capabilities, size_t count)
+static uint64_t
+set_of(const unsigned *capabilities, size_t count)
 {
-	uint64_t wanted = 0;
+	uint64_t set = 0;
 
 	for (size_t i = 0; i < count; i++)
-		wanted |= (uint64_t)1 << capabilities[i];
-	for (unsigned i = 0; i < 64; i++)
+		set |= (uint64_t)1 << capabilities[i];
+	return set;
+}
+
+/* libcap-ng is content where the bounding set can't be changed. */
+static bool
+is_bounded_by(uint64_t kept)
+{
+	for (unsigned i = 0; i < CAPABILITIES; i++)
 		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 &&
-		    (wanted & (uint64_t)1 << i) == 0)
+		    (kept & (uint64_t)1 << i) == 0)
 			return false;
 	return true;
 }
 
+/* Taken from what there is, for to ask for one that is gone would fail. */
 enum error_code
 priv_keep_only(const unsigned *capabilities, size_t count, struct error *err)
 {
-	capng_clear(CAPNG_SELECT_BOTH);
-	for (size_t i = 0; i < count; i++)
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED |
-		    CAPNG_BOUNDING_SET, capabilities[i]);
+	const capng_type_t everywhere = CAPNG_EFFECTIVE | CAPNG_PERMITTED |
+	    CAPNG_INHERITABLE | CAPNG_BOUNDING_SET;
+	const uint64_t kept = set_of(capabilities, count);
+
+	if (capng_get_caps_process() < 0)
+		return error_sys(err, errno, "reading capabilities");
+	for (unsigned i = 0; i < CAPABILITIES; i++)
+		if (capng_update(CAPNG_DROP, (kept & (uint64_t)1 << i) != 0 ?
+		    CAPNG_INHERITABLE : everywhere, i) < 0)
+			break;		/* the kernel knows no more */
 	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
 		return error_sys(err, errno, "giving up capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_sys(err, errno, "no_new_privs");
-	if (!bounds_are(capabilities, count))
+	if (!is_bounded_by(kept))
 		return error_set(err, ERROR_SYSTEM,
 		    "the bounding set keeps other capabilities");
 	return ERROR_NONE;

@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 void
@@ -32,6 +34,14 @@ process_set_oom_score(int adj)
 	n = write(fd, text, strlen(text));
 	(void)n;
 	close(fd);
+}
+
+/* Without a name in TZ, localtime(3) looks at the file each time. */
+void
+process_keep_timezone(void)
+{
+	setenv("TZ", ":/etc/localtime", 0);
+	tzset();
 }
 
 uint64_t

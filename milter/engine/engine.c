@@ -7,13 +7,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "config/config.h"
 #include "engine/canary.h"
 #include "engine/charsets.h"
@@ -94,9 +93,7 @@ warm_up(struct engine *engine)
 {
 	struct finding finding;
 
-	/* With a name in TZ, localtime(3) looks at the file no more. */
-	setenv("TZ", ":/etc/localtime", 0);
-	tzset();
+	process_keep_timezone();
 	charsets_load();
 	inspect(&engine->library, &engine->scratch, warm_up_mail,
 	    sizeof warm_up_mail - 1, &finding);

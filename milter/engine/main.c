@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sysexits.h>
 
+#include "base/confine.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -55,6 +56,18 @@ settle(void)
 	fd_close_from(CONFIGURATION + 1);
 }
 
+/* Its workers, which it makes, are the ones that have a sandbox. */
+static void
+confine(const struct config *config)
+{
+	struct error err;
+
+	if (config->engine_sandbox != SANDBOX_OFF &&
+	    confine_calls(CONFINE_ENGINE, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_WARNING, "the engine is not confined to "
+		    "its system calls", &err);
+}
+
 static int
 serve(enum scratch_kind kind)
 {
@@ -70,6 +83,7 @@ serve(enum scratch_kind kind)
 	}
 	log_open("vscan-milter/engine", (enum log_target)config->log_target,
 	    config->log_facility, (enum log_level)config->log_level);
+	confine(config);
 	status = engine_run(config, kind, SUPERVISOR);
 	config_destroy(&config);
 	return status;

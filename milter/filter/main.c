@@ -20,6 +20,7 @@
 #include "base/process.h"
 #include "config/config.h"
 #include "filter/callbacks.h"
+#include "filter/confine.h"
 #include "filter/filter.h"
 #include "filter/listener.h"
 #include "filter/msgbuf.h"
@@ -175,6 +176,8 @@ run(struct config *config, struct error *err)
 	smfi_setmaxdatasize(COMMAND_MAX);
 	smfi_settimeout(MTA_TIMEOUT);
 	code = open_as_root(&filter, err);
+	if (code == ERROR_NONE)
+		confine_filter(&filter);
 	if (code == ERROR_NONE)
 		code = start_parts(&filter, &upstream, err);
 	if (code == ERROR_NONE && smfi_main() != MI_SUCCESS)

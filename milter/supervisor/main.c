@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "supervisor/check_mta.h"
 #include "supervisor/child.h"
+#include "supervisor/confine.h"
 #include "supervisor/deferred.h"
 #include "supervisor/instance.h"
 #include "supervisor/supervisor.h"
@@ -211,6 +212,7 @@ serve(struct config *config, bool foreground, struct error *err)
 		goto out;
 	log_open("vscan-milter", (enum log_target)config->log_target,
 	    config->log_facility, (enum log_level)config->log_level);
+	confine_supervisor(config);
 	if (!foreground)
 		code = instance_write_pid(&start.instance, err);
 	if (code == ERROR_NONE)

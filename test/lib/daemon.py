@@ -77,11 +77,15 @@ def _fields(text):
 class Daemon(Running):
     """One daemon; settings are those of the configuration file.
 
+    run_with is a command that starts the program that follows it, so that it
+    can change the world for it; program is another build of the daemon.
+
     Its socket is directory/socket/milter.sock unless settings say otherwise,
     and its state, spill files and control socket lie in directory too.
     """
 
-    def __init__(self, directory, database, **settings):
+    def __init__(self, directory, database, *, run_with=(), program=None,
+                 **settings):
         account = pwd.getpwnam(USER)
         self.directory = pathlib.Path(directory)
         self.database = database
@@ -101,6 +105,8 @@ class Daemon(Running):
         }, settings)
         self.config_file.write_text(config_text(self.settings))
         self.environment = {}   # beside the test's own
+        self._argv = [*run_with, program or needs.daemon(),
+                      "-c", self.config_file, "-f"]
         self._process = None
 
     @property
@@ -121,8 +127,7 @@ class Daemon(Running):
         with self.log_file.open("ab") as log:
             since = log.tell()
             self._process = procs.start(
-                [needs.daemon(), "-c", self.config_file, "-f"],
-                env=os.environ | self.environment,
+                self._argv, env=os.environ | self.environment,
                 stdout=log, stderr=log)
         return since
 

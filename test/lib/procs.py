@@ -114,6 +114,13 @@ def parent(pid):
     return int(stat[1]) if stat else 0
 
 
+def status(pid):
+    """The lines of /proc/PID/status as a dictionary."""
+    text = (PROC / str(pid) / "status").read_text()
+    return {field: value.strip() for field, _, value in
+            (line.partition(":") for line in text.splitlines())}
+
+
 def cpu_seconds(pid):
     """The CPU time that it has used itself; 0 if it is gone."""
     stat = _stat(pid)

@@ -89,7 +89,8 @@ test_command_inherits_nothing(void **state)
 	close(kept);
 	assert_int_equal(status, 0);
 	assert_null(strstr(said.all, "BASH_ENV"));
-	assert_non_null(strstr(said.all, "PATH=/usr/sbin:/usr/bin:/sbin:/bin:"));
+	assert_non_null(strstr(said.all,
+	    "PATH=/usr/sbin:/usr/bin:/sbin:/bin:"));
 	assert_non_null(strstr(said.all, "TZ=UTC\n"));
 	assert_non_null(strstr(said.all, "LC_ALL=C\n"));
 	assert_non_null(strstr(said.all, "0 -> /dev/null\n"));

@@ -186,6 +186,7 @@ static bool
 keep_only_two(void *context)
 {
 	static const unsigned kept[] = { CAP_CHOWN, CAP_SETGID };
+	static const unsigned more[] = { CAP_CHOWN, CAP_SETGID, CAP_KILL };
 	struct error err = { .text = "" };
 
 	(void)context;
@@ -204,6 +205,8 @@ keep_only_two(void *context)
 	    "what wasn't is gone") &&
 	    support_check(priv_keep_only(kept, LENGTH(kept), &err) ==
 	    ERROR_NONE, "the same once more is fine") &&
+	    support_check(priv_keep_only(more, LENGTH(more), &err) ==
+	    ERROR_NONE, "what is gone can't be kept, and is no failure") &&
 	    support_check(priv_keep_only(kept, 1, &err) == ERROR_SYSTEM,
 	    "without CAP_SETPCAP the bounds stay");
 }
