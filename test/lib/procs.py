@@ -30,6 +30,11 @@ def start(argv, **options):
                             preexec_fn=_die_with_parent, **options)
 
 
+def system_call(number, *arguments):
+    """A system call by its number; -1 if it fails."""
+    return _libc.syscall(number, *arguments)
+
+
 def run(argv, check=True, timeout=60, **options):
     """Runs a command to its end; its output is kept as text."""
     options.setdefault("stdin", subprocess.DEVNULL)
