@@ -501,6 +501,30 @@ test_worker_with_a_complaint_is_incomplete_and_retires(void **unused)
 	harness_close(&h);
 }
 
+static void
+test_worker_that_does_not_get_ready_says_why(void **unused)
+{
+	struct wire_message failed, ended;
+	char command[PATH_MAX];
+	struct harness h;
+	int slot, worker;
+
+	(void)unused;
+	harness_serve(&h, "plain", "");
+	snprintf(command, sizeof command, "rm -r %s/scratch", h.state);
+	assert_int_equal(0, system(command));
+	slot = harness_slot(&h);
+	harness_send(slot, WIRE_SPAWN);
+	harness_recv(slot, WIRE_SPAWNED, &worker);
+	failed = harness_recv(worker, WIRE_FAILED, NULL);
+	assert_non_null(strstr(failed.text, "/scratch/0/0: No such file"));
+	ended = harness_recv(slot, WIRE_ENDED, NULL);
+	assert_int_equal(WIRE_EXIT_SETUP, harness_exit_status(ended.status));
+	close(worker);
+	close(slot);
+	harness_close(&h);
+}
+
 /* --- containment ------------------------------------------------------- */
 
 static void
@@ -668,6 +692,7 @@ main(int argc, char **argv)
 		    test_worker_faults_of_its_own_end_it_and_are_told),
 		cmocka_unit_test(
 		    test_worker_with_a_complaint_is_incomplete_and_retires),
+		cmocka_unit_test(test_worker_that_does_not_get_ready_says_why),
 		cmocka_unit_test(test_worker_is_alone_in_its_namespaces),
 		cmocka_unit_test(
 		    test_worker_of_a_plain_engine_has_no_descriptors_either),

@@ -10,6 +10,7 @@ one mechanism alone what that one is good for.
 
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import sys
@@ -370,6 +371,21 @@ class SettingCase(unittest.TestCase):
                 self.assertRegex(outcome.reply, r"^451 4\.7\.1 ")
             finally:
                 daemon.stop()
+
+
+class NotReadyCase(AttackedCase):
+    """A worker that can't go into its sandbox is none."""
+
+    lacks = (NAMESPACES,)
+
+    def test_reason_is_logged_and_mail_deferred(self):
+        shutil.rmtree(self.state / "scratch")
+        since = self.daemon.mark()
+        for worker in self.daemon.workers():
+            procs.signal_if_alive(worker, signal.SIGKILL)
+        self.assertEqual(self.deliver(mails.plain()).action, "tempfail")
+        self.daemon.wait_log("a worker did not get ready: .*/scratch/.*: "
+                             "No such file", since)
 
 
 def has_landlock():
