@@ -118,8 +118,11 @@ class SyslogCase(unittest.TestCase):
         self.sink.start()
         self.addCleanup(lambda: self.sink.stop())
         database = signatures.make_set(path / "signatures")
+        # Few descriptors, so that the first line is not a warning of them,
+        # before the filter is confined.
         self.daemon = Daemon(
             path / "daemon", database, log={"target": "syslog"},
+            limits={"sessions": 10, "waiting": 5, "queue": 5},
             run_with=["unshare", "-m", "sh", "-c", ENTER, "sh", path])
         self.daemon.log_file = self.log
         self.enterContext(self.daemon)
