@@ -1,8 +1,14 @@
-/* classify - what one answer of libclamav means as a verdict
+/* classify - what one scan of libclamav means as a verdict
  *
  * A pure function, so that the rule which matters most can be tested as a
  * table: clean is said for one combination only, that of no finding, no
  * error and no complaint.  Whatever is unknown here is incomplete.
+ *
+ * One message can be several things at a time, encrypted in one part and over
+ * a limit in another.  A signature of a virus always wins.  Of the rest it is
+ * what has the strictest action, so that no part of a message can make another
+ * one acceptable; between equals in the order macro, phishing, pua,
+ * encrypted, incomplete.
  *
  * Any process; no state.
  *
@@ -16,20 +22,27 @@
 
 #include "scan/verdict.h"
 
+struct config;
+
 /* All that was seen while one message was scanned. */
 struct finding {
 	cl_error_t code;	/* what the scan returned */
-	const char *name;	/* the signature with CL_VIRUS; may be NULL */
+	/* The first name of each kind that was reported, or NULL. */
+	const char *names[VERDICT_KINDS];
 	unsigned complaints;	/* warnings and errors that it printed */
-	bool oversize;		/* a part is over engine.max_file_size */
-	bool unopened;		/* a RAR archive stayed shut: no module */
 	bool scratch_low;	/* the reserve of the scratch was touched */
-	const char *opaque;	/* kind of encrypted mail (opaque.h), or NULL */
+	const char *limit;	/* one that it does not report, or NULL */
+	char unread[40];	/* what stayed shut, or "" */
+	const char *sealed;	/* kind of encrypted part, or NULL */
 	bool whole;		/* it vouches for its parts (parts.h) */
 };
 
+/* Takes down a name that libclamav reports; NULL is no name. */
+void classify_note(struct finding *finding, const char *name);
+
 /* The name satisfies text_is_signature_name(), or is "" for clean. */
-struct verdict classify(const struct finding *finding);
+struct verdict classify(const struct finding *finding,
+    const struct config *config);
 
 /* True if the scan went otherwise than a scan of honest mail does, so that
  * the worker has to show that it still sees its canary. */

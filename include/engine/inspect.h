@@ -21,7 +21,7 @@ void inspect_install(struct library *library);
 /* Scans size > 0 bytes at data, which nothing may change meanwhile; can take
  * any time.  *finding_r says what was seen; its name lives as long as the
  * library.  scratch is where the library unpacks to. */
-void inspect(struct library *library, const struct scratch *scratch,
+void inspect(const struct library *library, const struct scratch *scratch,
     const void *data, size_t size, struct finding *finding_r);
 
 #endif

@@ -1,7 +1,8 @@
 /* key - the identity of a message's content
  *
  * A BLAKE2b-256 digest (libsodium crypto_generichash) of exactly the bytes
- * that the engine is shown, begun with the scan options and ended by whether
+ * that the engine is shown, begun with the scan options (among them the actions
+ * that choose between several findings: engine/classify.h) and ended by whether
  * they are the whole message: equal keys mean that the engine would do the
  * same work, and that its verdict means the same.  Computed as the bytes
  * arrive.

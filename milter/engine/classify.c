@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/config.h"
+
 /* Names that libclamav reports with CL_VIRUS and that are no signature of a
  * virus.  Where fallback is set the rest after prefix is the verdict's name,
  * or fallback if there is no rest. */
@@ -16,6 +18,7 @@ static const struct heuristic {
 	const char *fallback;
 } heuristics[] = {
 	{ "Heuristics.Limits.Exceeded", VERDICT_INCOMPLETE, "limit" },
+	{ "Heuristics.XZ.DicSizeLimit", VERDICT_INCOMPLETE, "XZ-dictionary" },
 	{ "Heuristics.Encrypted.", VERDICT_ENCRYPTED, "part" },
 	{ "Heuristics.OLE2.ContainsMacros", VERDICT_MACRO, "OLE2" },
 	{ "Heuristics.Phishing.", VERDICT_PHISHING, "URL" },
@@ -50,79 +53,164 @@ static const struct {
 	{ CL_EBYTECODE, "engine-error-bytecode" },
 };
 
-static struct verdict
-classify_heuristic(const struct heuristic *heuristic, const char *name)
+/* NULL for the name of a virus. */
+static const struct heuristic *
+find_heuristic(const char *name)
 {
-	const char *rest = name + strlen(heuristic->prefix);
-
-	if (heuristic->fallback == NULL)
-		return verdict_make(heuristic->kind, name);
-	if (*rest == '.')
-		rest++;
-	return verdict_make(heuristic->kind,
-	    *rest != '\0' ? rest : heuristic->fallback);
-}
-
-static struct verdict
-classify_match(const struct finding *finding)
-{
-	const char *name = finding->name;
 	size_t i;
 
-	/* A limit that the message itself exceeds comes without a name. */
+	for (i = 0; i < sizeof heuristics / sizeof *heuristics; i++)
+		if (strncmp(name, heuristics[i].prefix,
+		    strlen(heuristics[i].prefix)) == 0)
+			return &heuristics[i];
+	return NULL;
+}
+
+void
+classify_note(struct finding *finding, const char *name)
+{
+	const struct heuristic *heuristic;
+	enum verdict_kind kind;
+
 	if (name == NULL || *name == '\0')
-		return verdict_make(VERDICT_INCOMPLETE,
-		    finding->oversize ? "MaxFileSize" : "unnamed");
-	for (i = 0; i < sizeof heuristics / sizeof *heuristics; i++) {
-		const char *prefix = heuristics[i].prefix;
-
-		if (strncmp(name, prefix, strlen(prefix)) == 0)
-			return classify_heuristic(&heuristics[i], name);
-	}
-	/* Sets from elsewhere have names such as "{HEX}php.shell": bytes that
-	 * a name may not have are replaced, and the finding stands. */
-	return verdict_make(VERDICT_INFECTED, name);
+		return;
+	heuristic = find_heuristic(name);
+	kind = heuristic != NULL ? heuristic->kind : VERDICT_INFECTED;
+	if (finding->names[kind] == NULL)
+		finding->names[kind] = name;
 }
 
-/* The only way to "clean". */
-static struct verdict
-classify_no_match(const struct finding *finding)
+/* The part of a heuristic's name that says something; NULL if there was none
+ * of that kind. */
+static const char *
+name_of(const struct finding *finding, enum verdict_kind kind)
 {
-	if (finding->scratch_low)
-		return verdict_make(VERDICT_INCOMPLETE, "scratch-full");
-	if (finding->oversize)
-		return verdict_make(VERDICT_INCOMPLETE, "MaxFileSize");
-	if (finding->unopened)
-		return verdict_make(VERDICT_INCOMPLETE, "RAR-not-opened");
-	if (finding->complaints > 0)
-		return verdict_make(VERDICT_INCOMPLETE, "engine-warning");
-	if (finding->opaque != NULL)
-		return verdict_make(VERDICT_ENCRYPTED, finding->opaque);
-	return verdict_make(VERDICT_CLEAN, "");
+	const char *name = finding->names[kind], *rest;
+	const struct heuristic *heuristic;
+
+	if (name == NULL)
+		return NULL;
+	heuristic = find_heuristic(name);
+	if (heuristic == NULL || heuristic->fallback == NULL)
+		return name;
+	rest = name + strlen(heuristic->prefix);
+	if (*rest == '.')
+		rest++;
+	return *rest != '\0' ? rest : heuristic->fallback;
 }
 
-static struct verdict
-classify_error(cl_error_t code)
+/* An archive that is encrypted with its directory can't be opened. */
+static bool
+is_explained(const struct finding *finding)
 {
-	char name[32];
+	static const struct {
+		const char *sealed;
+		const char *unread;
+	} pairs[] = {
+		{ "7Zip", "7Z-not-opened" },
+		{ "RAR", "RAR-not-opened" },
+		{ "EGG", "EGG-not-opened" },
+	};
+	const char *sealed = name_of(finding, VERDICT_ENCRYPTED);
+	size_t i;
+
+	for (i = 0; sealed != NULL && i < sizeof pairs / sizeof *pairs; i++)
+		if (strcmp(sealed, pairs[i].sealed) == 0 &&
+		    strcmp(finding->unread, pairs[i].unread) == 0)
+			return true;
+	return false;
+}
+
+static const char *
+error_reason(cl_error_t code, char *room, size_t size)
+{
 	size_t i;
 
 	for (i = 0; i < sizeof reasons / sizeof *reasons; i++)
 		if (reasons[i].code == code)
-			return verdict_make(VERDICT_INCOMPLETE,
-			    reasons[i].name);
-	snprintf(name, sizeof name, "engine-error-%d", (int)code);
-	return verdict_make(VERDICT_INCOMPLETE, name);
+			return reasons[i].name;
+	snprintf(room, size, "engine-error-%d", (int)code);
+	return room;
+}
+
+/* Why it was not scanned completely, or NULL; may be in room. */
+static const char *
+incomplete_reason(const struct finding *finding, char *room, size_t size)
+{
+	if (finding->code != CL_CLEAN && finding->code != CL_VIRUS)
+		return error_reason(finding->code, room, size);
+	if (finding->names[VERDICT_INCOMPLETE] != NULL)
+		return name_of(finding, VERDICT_INCOMPLETE);
+	if (finding->scratch_low)
+		return "scratch-full";
+	if (finding->limit != NULL)
+		return finding->limit;
+	if (finding->unread[0] != '\0' && !is_explained(finding))
+		return finding->unread;
+	if (finding->complaints > 0)
+		return "engine-warning";
+	return NULL;
+}
+
+static const char *
+reason_for(const struct finding *finding, enum verdict_kind kind, char *room,
+    size_t size)
+{
+	const char *name;
+
+	if (kind == VERDICT_INCOMPLETE)
+		return incomplete_reason(finding, room, size);
+	name = name_of(finding, kind);
+	return name == NULL && kind == VERDICT_ENCRYPTED ? finding->sealed
+							 : name;
+}
+
+static enum action
+action_for(const struct config *config, enum verdict_kind kind)
+{
+	switch (kind) {
+	case VERDICT_MACRO:
+		return (enum action)config->action_macro;
+	case VERDICT_PHISHING:
+		return (enum action)config->action_phishing;
+	case VERDICT_PUA:
+		return (enum action)config->action_pua;
+	case VERDICT_ENCRYPTED:
+		return (enum action)config->action_encrypted;
+	default:
+		return (enum action)config->action_incomplete;
+	}
 }
 
 struct verdict
-classify(const struct finding *finding)
+classify(const struct finding *finding, const struct config *config)
 {
-	if (finding->code == CL_VIRUS)
-		return classify_match(finding);
-	if (finding->code == CL_CLEAN)
-		return classify_no_match(finding);
-	return classify_error(finding->code);
+	static const enum verdict_kind kinds[] = {
+		VERDICT_MACRO, VERDICT_PHISHING, VERDICT_PUA,
+		VERDICT_ENCRYPTED, VERDICT_INCOMPLETE
+	};
+	enum verdict_kind found = VERDICT_CLEAN;
+	const char *name = "", *reason;
+	char room[32];
+	size_t i;
+
+	/* Sets from elsewhere have names such as "{HEX}php.shell": bytes that
+	 * a name may not have are replaced, and the finding stands. */
+	if (finding->names[VERDICT_INFECTED] != NULL)
+		return verdict_make(VERDICT_INFECTED,
+		    finding->names[VERDICT_INFECTED]);
+	for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		reason = reason_for(finding, kinds[i], room, sizeof room);
+		if (reason == NULL || (found != VERDICT_CLEAN &&
+		    action_for(config, kinds[i]) <= action_for(config, found)))
+			continue;
+		found = kinds[i];
+		name = reason;
+	}
+	/* A match that has no name, which libclamav 1.4 can give. */
+	if (found == VERDICT_CLEAN && finding->code == CL_VIRUS)
+		return verdict_make(VERDICT_INCOMPLETE, "unnamed");
+	return verdict_make(found, name);
 }
 
 bool

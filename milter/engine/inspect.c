@@ -19,6 +19,7 @@ struct watch {
 	struct finding *finding;
 	struct parts parts;
 	bool rar_shut;		/* a RAR archive, and no member of it yet */
+	bool unopened;		/* one before it */
 };
 
 /* Before each layer, when its file is in the scratch.  Afterwards the room is
@@ -33,7 +34,7 @@ watch_layer(int fd, const char *type, void *context)
 		watch->finding->scratch_low = true;
 	/* Without its unrar module libclamav passes a RAR archive over. */
 	if (type != NULL && strcmp(type, "CL_TYPE_RAR") == 0) {
-		watch->finding->unopened |= watch->rar_shut;
+		watch->unopened |= watch->rar_shut;
 		watch->rar_shut = true;
 	}
 	return CL_CLEAN;
@@ -53,7 +54,7 @@ watch_member(const char *container, unsigned long container_size,
 	(void)encrypted;
 	(void)position;
 	if (size > watch->max_file_size)
-		watch->finding->oversize = true;
+		watch->finding->limit = "MaxFileSize";
 	if (container != NULL && strcmp(container, "CL_TYPE_RAR") == 0)
 		watch->rar_shut = false;
 	return CL_CLEAN;
@@ -94,6 +95,15 @@ watch_end(int fd, int result, const char *name, void *context)
 	return CL_CLEAN;
 }
 
+static void
+watch_match(int fd, const char *name, void *context)
+{
+	struct watch *watch = context;
+
+	(void)fd;
+	classify_note(watch->finding, name);
+}
+
 void
 inspect_install(struct library *library)
 {
@@ -101,21 +111,25 @@ inspect_install(struct library *library)
 	cl_engine_set_clcb_pre_scan(library->engine, watch_layer);
 	cl_engine_set_clcb_post_scan(library->engine, watch_end);
 	cl_engine_set_clcb_meta(library->engine, watch_member);
+	cl_engine_set_clcb_virus_found(library->engine, watch_match);
 }
 
 static void
-scan_map(struct library *library, cl_fmap_t *map, struct watch *watch)
+scan_map(const struct library *library, cl_fmap_t *map, struct watch *watch)
 {
 	struct cl_scan_options options = library->options;
+	struct finding *finding = watch->finding;
 	unsigned long scanned = 0;
+	const char *name = NULL;
 
-	watch->finding->code = cl_scanmap_callback(map, NULL,
-	    &watch->finding->name, &scanned, library->engine, &options,
-	    watch);
+	finding->code = cl_scanmap_callback(map, NULL, &name, &scanned,
+	    library->engine, &options, watch);
+	if (finding->code == CL_VIRUS)
+		classify_note(finding, name);
 }
 
 void
-inspect(struct library *library, const struct scratch *scratch,
+inspect(const struct library *library, const struct scratch *scratch,
     const void *data, size_t size, struct finding *finding_r)
 {
 	struct watch watch = {
@@ -127,7 +141,8 @@ inspect(struct library *library, const struct scratch *scratch,
 	cl_fmap_t *map;
 
 	memset(finding_r, 0, sizeof *finding_r);
-	finding_r->oversize = size > library->max_file_size;
+	if (size > library->max_file_size)
+		finding_r->limit = "MaxFileSize";
 	parts_init(&watch.parts, &library->parts);
 	messages_reset(0);
 	map = cl_fmap_open_memory(data, size);
@@ -137,10 +152,10 @@ inspect(struct library *library, const struct scratch *scratch,
 		scan_map(library, map, &watch);
 		cl_fmap_close(map);
 	}
-	finding_r->unopened |= watch.rar_shut;
+	if (watch.unopened || watch.rar_shut)
+		strcpy(finding_r->unread, "RAR-not-opened");
 	finding_r->whole = parts_whole(&watch.parts);
-	if (finding_r->code == CL_CLEAN)
-		finding_r->opaque = opaque_find(data, size);
+	finding_r->sealed = opaque_find(data, size);
 	finding_r->complaints = said->warnings + said->errors;
 	if (!scratch_has_room(scratch))
 		finding_r->scratch_low = true;

@@ -51,7 +51,10 @@ choose_options(struct library *library, const struct config *config)
 	if (config->action_pua != ACTION_OFF)
 		library->db_options |= CL_DB_PUA;
 	library->options.parse = ~0u;
-	library->options.general = CL_SCAN_GENERAL_HEURISTICS;
+	/* All that is found is reported: else one of several heuristics, any,
+	 * would stand for the rest, an encrypted archive for a forged URL. */
+	library->options.general = CL_SCAN_GENERAL_HEURISTICS |
+	    CL_SCAN_GENERAL_ALLMATCHES;
 	library->options.heuristic = CL_SCAN_HEURISTIC_EXCEEDS_MAX |
 	    CL_SCAN_HEURISTIC_ENCRYPTED_ARCHIVE |
 	    CL_SCAN_HEURISTIC_ENCRYPTED_DOC;

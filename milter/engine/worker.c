@@ -140,8 +140,7 @@ require_canary(const struct worker *worker)
 
 	inspect(plan->library, &worker->scratch, plan->canary->mail,
 	    plan->canary->size, &finding);
-	if (finding.code != CL_VIRUS ||
-	    !canary_is(plan->canary, finding.name))
+	if (!canary_is(plan->canary, finding.names[VERDICT_INFECTED]))
 		_exit(WIRE_EXIT_CANARY);
 }
 
@@ -202,7 +201,7 @@ scan_mapped(struct worker *worker, const void *data, size_t size)
 	inspect(worker->plan->library, &worker->scratch, data, size, &finding);
 	if (left_over(worker) || classify_is_odd(&finding))
 		worker->odd = true;
-	verdict = classify(&finding);
+	verdict = classify(&finding, worker->plan->config);
 	worker->whole = finding.whole && !worker->odd &&
 	    verdict.kind == VERDICT_CLEAN &&
 	    worker->plan->library->parts.known != NULL;

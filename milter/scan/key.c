@@ -18,14 +18,17 @@ key_digest_init(struct key_digest *digest, const struct config *config)
 	char options[256];
 	int len;
 
+	/* The number is that of the way to a verdict: one that was kept by an
+	 * older program, which saw less, must not be found. */
 	len = snprintf(options, sizeof options,
-	    "vscan-milter 1 scan=%" PRIu64 " file=%" PRIu64
-	    " files=%u depth=%u macro=%d phishing=%d pua=%d\n",
+	    "vscan-milter 2 scan=%" PRIu64 " file=%" PRIu64
+	    " files=%u depth=%u macro=%d phishing=%d pua=%d encrypted=%d"
+	    " incomplete=%d\n",
 	    config->engine_max_scan_size, config->engine_max_file_size,
 	    config->engine_max_files, config->engine_max_recursion,
-	    config->action_macro != ACTION_OFF,
-	    config->action_phishing != ACTION_OFF,
-	    config->action_pua != ACTION_OFF);
+	    config->action_macro, config->action_phishing,
+	    config->action_pua, config->action_encrypted,
+	    config->action_incomplete);
 	crypto_generichash_init(&digest->state, NULL, 0, KEY_BYTES);
 	key_digest_update(digest, options, (size_t)len);
 }
