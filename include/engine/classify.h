@@ -32,7 +32,7 @@ struct finding {
 	unsigned complaints;	/* warnings and errors that it printed */
 	bool scratch_low;	/* the reserve of the scratch was touched */
 	const char *limit;	/* one that it does not report, or NULL */
-	char unread[40];	/* what stayed shut, or "" */
+	char unread[40];	/* what stayed shut (layers.h), or "" */
 	const char *sealed;	/* kind of encrypted part, or NULL */
 	bool whole;		/* it vouches for its parts (parts.h) */
 };

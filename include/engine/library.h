@@ -30,6 +30,8 @@ struct library {
 	struct cl_scan_options options;
 	unsigned db_options;	/* of cl_load() */
 	uint64_t max_file_size;	/* bytes */
+	uint64_t max_html;	/* larger HTML and scripts are not parsed */
+	uint64_t max_script;
 	unsigned signatures;	/* without the canary */
 	struct parts_plan parts;
 	struct sigset sigset;

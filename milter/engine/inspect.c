@@ -6,84 +6,104 @@
 
 #include <string.h>
 
+#include "engine/layers.h"
 #include "engine/library.h"
 #include "engine/messages.h"
 #include "engine/opaque.h"
 #include "engine/parts.h"
 #include "engine/scratch.h"
 
-/* What the callbacks see of one scan. */
+/* What the callbacks see of one scan.  None of them ever passes a layer over,
+ * which libclamav takes for clean, but one that is known to be clean, and any
+ * once a signature has matched. */
 struct watch {
+	const struct library *library;
 	const struct scratch *scratch;
-	uint64_t max_file_size;
 	struct finding *finding;
+	struct layers layers;
 	struct parts parts;
-	bool rar_shut;		/* a RAR archive, and no member of it yet */
-	bool unopened;		/* one before it */
 };
 
-/* Before each layer, when its file is in the scratch.  Afterwards the room is
- * back, so this is where a scratch that was full shows. */
-static cl_error_t
-watch_layer(int fd, const char *type, void *context)
+static bool
+is_type(const char *type, const char *name)
 {
-	struct watch *watch = context;
-
-	(void)fd;
-	if (!scratch_has_room(watch->scratch))
-		watch->finding->scratch_low = true;
-	/* Without its unrar module libclamav passes a RAR archive over. */
-	if (type != NULL && strcmp(type, "CL_TYPE_RAR") == 0) {
-		watch->unopened |= watch->rar_shut;
-		watch->rar_shut = true;
-	}
-	return CL_CLEAN;
+	return type != NULL && strncmp(type, name, strlen(name)) == 0;
 }
 
-/* A member that is declared larger than the limit is cut without a word. */
-static cl_error_t
-watch_member(const char *container, unsigned long container_size,
-    const char *name, unsigned long size, int encrypted,
-    unsigned int position, void *context)
+/* Limits over which libclamav does without a part of its work, and does not
+ * say so. */
+static const char *
+find_limit(const struct library *library, const char *type, size_t size)
 {
-	struct watch *watch = context;
-
-	parts_member(&watch->parts, container, size);
-	(void)container_size;
-	(void)name;
-	(void)encrypted;
-	(void)position;
-	if (size > watch->max_file_size)
-		watch->finding->limit = "MaxFileSize";
-	if (container != NULL && strcmp(container, "CL_TYPE_RAR") == 0)
-		watch->rar_shut = false;
-	return CL_CLEAN;
+	if (is_type(type, "CL_TYPE_HTML") && size > library->max_html)
+		return "MaxHTMLNormalize";
+	/* Not UTF-16: much binary data looks like that. */
+	if ((is_type(type, "CL_TYPE_TEXT_ASCII") ||
+	    is_type(type, "CL_TYPE_TEXT_UTF8") ||
+	    is_type(type, "CL_TYPE_SCRIPT")) && size > library->max_script)
+		return "MaxScriptNormalize";
+	return NULL;
 }
 
-/* Each layer, with its own bytes, before libclamav looks into it: passed over
- * with CL_BREAK. */
+/* What a layer's own bytes show.  Nothing of this can be amiss in one that is
+ * passed over: then no scan would have vouched for it. */
+static void
+note_contents(struct watch *watch, const struct parts_layer *layer)
+{
+	struct finding *finding = watch->finding;
+
+	layers_enter(&watch->layers, layer->level, layer->type, layer->data,
+	    layer->size);
+	if (finding->limit == NULL)
+		finding->limit = find_limit(watch->library, layer->type,
+		    layer->size);
+}
+
+/* Each layer, with all of its bytes, before it is scanned. */
 static cl_error_t
-watch_begin(int fd, const char *type, const char **ancestors,
+watch_contents(int fd, const char *type, const char **ancestors,
     size_t parent_size, const char *name, size_t size, const char *data,
     uint32_t level, uint32_t attributes, void *context)
 {
 	struct watch *watch = context;
+	struct finding *finding = watch->finding;
 	const struct parts_layer layer = {
 		.fd = fd,
 		.type = type != NULL ? type : "",
-		.data = data,
-		.size = size,
+		.data = data != NULL ? data : "",
+		.size = data != NULL ? size : 0,
 		.level = level,
 		.attributes = attributes
 	};
+	bool known;
 
 	(void)ancestors;
 	(void)parent_size;
 	(void)name;
-	return parts_begin(&watch->parts, &layer) ? CL_BREAK : CL_CLEAN;
+	if (data == NULL)
+		finding->complaints++;
+	note_contents(watch, &layer);
+	known = parts_begin(&watch->parts, &layer);
+	if (known)
+		layers_pass(&watch->layers);
+	return known || finding->names[VERDICT_INFECTED] != NULL ? CL_BREAK
+								 : CL_CLEAN;
 }
 
-/* After each of them, also those passed over. */
+/* Before each layer, when its file is in the scratch.  Afterwards the room is
+ * back, so this is where a scratch that was full shows. */
+static cl_error_t
+watch_room(int fd, const char *type, void *context)
+{
+	struct watch *watch = context;
+
+	(void)fd;
+	(void)type;
+	if (!scratch_has_room(watch->scratch))
+		watch->finding->scratch_low = true;
+	return CL_CLEAN;
+}
+
 static cl_error_t
 watch_end(int fd, int result, const char *name, void *context)
 {
@@ -91,7 +111,22 @@ watch_end(int fd, int result, const char *name, void *context)
 
 	(void)fd;
 	(void)name;
+	layers_leave(&watch->layers);
 	parts_end(&watch->parts, result);
+	return CL_CLEAN;
+}
+
+static cl_error_t
+watch_member(const char *container, unsigned long packed, const char *name,
+    unsigned long size, int encrypted, unsigned int position, void *context)
+{
+	struct watch *watch = context;
+
+	(void)packed;
+	(void)name;
+	(void)position;
+	parts_member(&watch->parts, container, size);
+	layers_announce(&watch->layers, container, size, encrypted != 0);
 	return CL_CLEAN;
 }
 
@@ -107,11 +142,13 @@ watch_match(int fd, const char *name, void *context)
 void
 inspect_install(struct library *library)
 {
-	cl_engine_set_clcb_file_inspection(library->engine, watch_begin);
-	cl_engine_set_clcb_pre_scan(library->engine, watch_layer);
-	cl_engine_set_clcb_post_scan(library->engine, watch_end);
-	cl_engine_set_clcb_meta(library->engine, watch_member);
-	cl_engine_set_clcb_virus_found(library->engine, watch_match);
+	struct cl_engine *engine = library->engine;
+
+	cl_engine_set_clcb_file_inspection(engine, watch_contents);
+	cl_engine_set_clcb_pre_scan(engine, watch_room);
+	cl_engine_set_clcb_post_scan(engine, watch_end);
+	cl_engine_set_clcb_meta(engine, watch_member);
+	cl_engine_set_clcb_virus_found(engine, watch_match);
 }
 
 static void
@@ -122,10 +159,17 @@ scan_map(const struct library *library, cl_fmap_t *map, struct watch *watch)
 	unsigned long scanned = 0;
 	const char *name = NULL;
 
+	layers_init(&watch->layers, library->max_file_size);
 	finding->code = cl_scanmap_callback(map, NULL, &name, &scanned,
 	    library->engine, &options, watch);
 	if (finding->code == CL_VIRUS)
 		classify_note(finding, name);
+	layers_end(&watch->layers);
+	memcpy(finding->unread, watch->layers.unread, sizeof finding->unread);
+	if (watch->layers.oversize)
+		finding->limit = "MaxFileSize";
+	if (finding->sealed == NULL)
+		finding->sealed = watch->layers.encrypted;
 }
 
 void
@@ -133,9 +177,7 @@ inspect(const struct library *library, const struct scratch *scratch,
     const void *data, size_t size, struct finding *finding_r)
 {
 	struct watch watch = {
-		.scratch = scratch,
-		.max_file_size = library->max_file_size,
-		.finding = finding_r
+		.library = library, .scratch = scratch, .finding = finding_r
 	};
 	const struct messages *said = messages_get();
 	cl_fmap_t *map;
@@ -143,6 +185,7 @@ inspect(const struct library *library, const struct scratch *scratch,
 	memset(finding_r, 0, sizeof *finding_r);
 	if (size > library->max_file_size)
 		finding_r->limit = "MaxFileSize";
+	finding_r->sealed = opaque_find(data, size);
 	parts_init(&watch.parts, &library->parts);
 	messages_reset(0);
 	map = cl_fmap_open_memory(data, size);
@@ -152,11 +195,8 @@ inspect(const struct library *library, const struct scratch *scratch,
 		scan_map(library, map, &watch);
 		cl_fmap_close(map);
 	}
-	if (watch.unopened || watch.rar_shut)
-		strcpy(finding_r->unread, "RAR-not-opened");
 	finding_r->whole = parts_whole(&watch.parts);
-	finding_r->sealed = opaque_find(data, size);
-	finding_r->complaints = said->warnings + said->errors;
+	finding_r->complaints += said->warnings + said->errors;
 	if (!scratch_has_room(scratch))
 		finding_r->scratch_low = true;
 }

@@ -95,6 +95,10 @@ set_limits(struct library *library, const struct config *config,
 		if (code != CL_SUCCESS)
 			return refused(code, "setting a limit", err);
 	}
+	library->max_html = (uint64_t)cl_engine_get_num(library->engine,
+	    CL_ENGINE_MAX_HTMLNORMALIZE, NULL);
+	library->max_script = (uint64_t)cl_engine_get_num(library->engine,
+	    CL_ENGINE_MAX_SCRIPTNORMALIZE, NULL);
 	return ERROR_NONE;
 }
 

@@ -14,10 +14,15 @@ from sink import Sink
 
 
 @contextlib.contextmanager
-def fresh_daemon(**settings):
-    """A daemon of its own, in a directory of its own, in service."""
+def fresh_daemon(signature_files=None, **settings):
+    """A daemon of its own, in a directory of its own, in service.
+
+    signature_files are added to its set: {name: text}.
+    """
     with scratch_dir() as path:
         database = signatures.make_set(path / "signatures")
+        for name, text in (signature_files or {}).items():
+            (database / name).write_text(text)
         with Daemon(path / "daemon", database, **settings) as daemon:
             yield daemon
 
@@ -26,10 +31,12 @@ class DaemonCase(unittest.TestCase):
     """Tests that share one daemon, which they talk to as an MTA would."""
 
     settings = {}
+    signature_files = {}
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = cls.enterClassContext(fresh_daemon(**cls.settings))
+        cls.daemon = cls.enterClassContext(fresh_daemon(
+            cls.signature_files, **cls.settings))
 
     def session(self, **options):
         """A milter session with its client connected, closed at the end."""
