@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "engine/cms.h"
 #include "engine/members.h"
 
 /* Of a directory in OLE2, in bytes. */
@@ -163,11 +164,29 @@ is_lzma(const unsigned char *data, size_t size)
 	    le32(data + 5) == UINT32_MAX);
 }
 
+/* A message within a signature, which libclamav takes for data. */
+static const char *
+find_cms(const unsigned char *data, size_t size)
+{
+	switch (cms_kind_of(data, size)) {
+	case CMS_SIGNED:
+		return "S-MIME-signed";
+	case CMS_COMPRESSED:
+		return "S-MIME-compressed";
+	case CMS_NONE:
+	case CMS_ENCRYPTED:	/* sealed.h */
+		break;
+	}
+	return NULL;
+}
+
 const char *
 container_foreign(const unsigned char *data, size_t size)
 {
 	const char *name = find_magic(foreign, LENGTH(foreign), data, size);
 
+	if (name == NULL)
+		name = find_cms(data, size);
 	if (name == NULL && is_compress(data, size))
 		name = "compress";
 	if (name == NULL && is_lzma(data, size))

@@ -12,6 +12,7 @@
 #include "engine/opaque.h"
 #include "engine/parts.h"
 #include "engine/scratch.h"
+#include "engine/sealed.h"
 
 /* What the callbacks see of one scan.  None of them ever passes a layer over,
  * which libclamav takes for clean, but one that is known to be clean, and any
@@ -45,6 +46,17 @@ find_limit(const struct library *library, const char *type, size_t size)
 	return NULL;
 }
 
+static const char *
+find_sealed(const struct parts_layer *layer)
+{
+	/* The message itself is looked at where it is complete. */
+	if (layer->level == 0)
+		return NULL;
+	if (is_type(layer->type, "CL_TYPE_MAIL"))
+		return opaque_find(layer->data, layer->size);
+	return sealed_find(layer->type, layer->data, layer->size);
+}
+
 /* What a layer's own bytes show.  Nothing of this can be amiss in one that is
  * passed over: then no scan would have vouched for it. */
 static void
@@ -54,6 +66,8 @@ note_contents(struct watch *watch, const struct parts_layer *layer)
 
 	layers_enter(&watch->layers, layer->level, layer->type, layer->data,
 	    layer->size);
+	if (finding->sealed == NULL)
+		finding->sealed = find_sealed(layer);
 	if (finding->limit == NULL)
 		finding->limit = find_limit(watch->library, layer->type,
 		    layer->size);

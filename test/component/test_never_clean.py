@@ -296,6 +296,10 @@ UNREAD = {
     "ACE": (attach(lambda: bytes(7) + b"**ACE**" + text()), "ACE-not-opened"),
     "hard disk image": (attach(lambda: text() * 100 + b"conectix" +
                                bytes(504)), "VHD-not-opened"),
+    "S/MIME, signed": (
+        lambda: mails.multipart(
+            ('application/pkcs7-mime; smime-type=signed-data',
+             "base64", signed())), "S-MIME-signed-not-opened"),
     # What libclamav only prints
     "a part of a message": (
         lambda: typed('message/partial; id="a"; number=1; total=2',
@@ -313,12 +317,35 @@ LOCKED = {
     "7z, directory too": (
         attach(packed_by("7zz", "-t7z", "-psecret", "-mhe=on")), "7Zip"),
     "PDF": (attach(pdf, "--encrypt", "user", "owner", "256", "--"), "PDF"),
+    "Office 2007 and later": (attach(ole2.encrypted_package), "Office"),
+    "Office, managed rights": (attach(ole2.rights_managed), "Office"),
+    "Word 97": (attach(ole2.locked_word), "Office"),
+    "Excel 97": (attach(ole2.locked_excel), "Office"),
+    "Excel 97, write-protected": (attach(ole2.locked_excel, True), "Office"),
+    "PowerPoint 97": (attach(ole2.locked_powerpoint), "Office"),
+    "Office in a ZIP": (
+        attach(lambda: mails.zipped(ole2.encrypted_package())), "Office"),
+    "OpenDocument": (attach(lambda: ODF), "ODF"),
     "inline PGP": (lambda: mails.plain(ARMOUR), "PGP"),
+    "inline PGP in a base64 part, behind text": (
+        lambda: mails.multipart(("text/plain", "base64",
+                                 b"Hello.\r\n" + ARMOUR)), "PGP"),
+    "inline PGP in quoted-printable": (
+        lambda: mails.multipart(("text/plain", "quoted-printable",
+                                 b"Hello.\r\n" + ARMOUR)), "PGP"),
+    "PGP, binary": (attach(lambda: PGP_BINARY), "PGP"),
     "PGP/MIME": (lambda: PGP_MIME, "PGP-MIME"),
     "PGP/MIME, forwarded": (lambda: mails.forwarded(PGP_MIME), "PGP-MIME"),
+    "PGP/MIME, forwarded in base64": (
+        lambda: mails.multipart(("message/rfc822", "base64", PGP_MIME)),
+        "PGP-MIME"),
+    "PGP/MIME in a file": (lambda: mails.attached(PGP_MIME, "a.eml"),
+                           "PGP-MIME"),
     "S/MIME": (lambda: S_MIME, "S-MIME"),
     "S/MIME, forwarded twice": (
         lambda: mails.forwarded(mails.forwarded(S_MIME)), "S-MIME"),
+    "S/MIME as a file": (attach(enveloped), "S-MIME"),
+    "S/MIME as a file, streamed": (attach(enveloped, "-stream"), "S-MIME"),
 }
 
 # Two blocks of one MD5, published by X. Wang and others in 2004.
