@@ -201,6 +201,46 @@ test_worker_full_scratch_is_never_clean(void **unused)
 	harness_close(&h);
 }
 
+/* About two seconds' work. */
+#define FOUR_TICKS \
+	"VSCAN-SLOW-TICK VSCAN-SLOW-TICK VSCAN-SLOW-TICK VSCAN-SLOW-TICK\r\n"
+
+/* Where the scratch is a directory, somebody may remove it. */
+static void
+test_plain_worker_without_its_scratch_is_never_clean(void **unused)
+{
+	char path[PATH_MAX], away[PATH_MAX], mail[512];
+	struct wire_message result, ended;
+	struct harness h;
+	int slot, worker;
+
+	(void)unused;
+	harness_serve(&h, "plain", "");
+	snprintf(path, sizeof path, "%s/scratch/0/0", h.state);
+	snprintf(away, sizeof away, "%s/away", h.state);
+	snprintf(mail, sizeof mail, "%s" FOUR_TICKS FOUR_TICKS,
+	    harness_clean_mail);
+	slot = harness_slot(&h);
+	worker = harness_spawn(slot);
+	assert_int_equal(0, rename(path, away));
+	result = harness_scan(worker, harness_clean_mail);
+	harness_assert_verdict(&result, VERDICT_ERROR, "scratch-full");
+	assert_int_equal(WIRE_RETIRING, result.flags);
+	harness_recv(slot, WIRE_ENDED, NULL);
+	close(worker);
+
+	worker = harness_spawn(slot);		/* which makes it anew */
+	harness_send_job(worker, mail, strlen(mail), strlen(mail));
+	usleep(300000);			/* so that it is in the middle */
+	snprintf(away, sizeof away, "%s/away2", h.state);
+	assert_int_equal(0, rename(path, away));
+	ended = harness_recv(slot, WIRE_ENDED, NULL);
+	assert_int_equal(WIRE_EXIT_CANARY, harness_exit_status(ended.status));
+	close(worker);
+	close(slot);
+	harness_close(&h);
+}
+
 /* One engine, one mail with the text of a signature for unwanted software. */
 static struct wire_message
 scan_unwanted(const char *settings)
@@ -674,6 +714,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(
 		    test_worker_message_over_file_size_is_incomplete),
 		cmocka_unit_test(test_worker_full_scratch_is_never_clean),
+		cmocka_unit_test(
+		    test_plain_worker_without_its_scratch_is_never_clean),
 		cmocka_unit_test(
 		    test_worker_looks_for_pua_only_if_it_is_asked_to),
 		cmocka_unit_test(
