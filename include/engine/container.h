@@ -36,7 +36,9 @@ struct container {
 #define CONTAINER_CAB 4u
 #define CONTAINER_ACE 8u
 #define CONTAINER_NSIS 16u
-#define CONTAINER_BITS 5
+#define CONTAINER_TAR 32u
+#define CONTAINER_ZIP 64u
+#define CONTAINER_BITS 7
 
 /* NULL if nothing has to come out of a file of that type.  type may be
  * NULL. */

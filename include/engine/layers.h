@@ -33,6 +33,7 @@ struct container;
 /* One layer that was entered and not left. */
 struct layer {
 	unsigned level;
+	uint64_t size;
 	const struct container *container;	/* NULL: no archive */
 	const char *image;	/* it is a disk image of that kind */
 	struct members members;	/* of it, or of a ZIP that lies behind it */
@@ -71,10 +72,11 @@ void layers_enter(struct layers *layers, unsigned level, const char *type,
  * that it holds was opened then. */
 void layers_pass(struct layers *layers);
 
-/* The innermost layer announces a member.  type is libclamav's of the archive
- * that it is in, which may lie within the layer, or NULL. */
-void layers_announce(struct layers *layers, const char *type, uint64_t size,
-    bool encrypted);
+/* The innermost layer announces a member of so many bytes (packed: as it lies
+ * there; 0 if that is not known).  type is libclamav's of the archive that it
+ * is in, which may lie within the layer, or NULL. */
+void layers_announce(struct layers *layers, const char *type,
+    uint64_t packed, uint64_t size, bool encrypted);
 
 /* The innermost layer ends. */
 void layers_leave(struct layers *layers);

@@ -44,6 +44,9 @@ void members_read_zip(struct members *members, const unsigned char *data,
 void members_read_tar(struct members *members, const unsigned char *data,
     size_t size);
 
+/* True if 512 bytes are a header of a tar archive of our day (ustar). */
+bool members_is_tar_header(const unsigned char *block);
+
 /* A file of that size was unpacked.  False, and nothing changes, if another
  * one was due. */
 bool members_take(struct members *members, uint64_t size);

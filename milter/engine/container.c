@@ -12,17 +12,25 @@
 
 /* Of a directory in OLE2, in bytes. */
 #define OLE2_ENTRY 128
+/* Of tar, and where in a header its mark is. */
+#define TAR_BLOCK 512
+#define TAR_MARK 257
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct container containers[] = {
-	{ "CL_TYPE_ZIP", "ZIP", 0, false, members_read_zip },
-	{ "CL_TYPE_OOXML_WORD", "OOXML", 0, false, members_read_zip },
-	{ "CL_TYPE_OOXML_XL", "OOXML", 0, false, members_read_zip },
-	{ "CL_TYPE_OOXML_PPT", "OOXML", 0, false, members_read_zip },
-	{ "CL_TYPE_OOXML_HWP", "OOXML", 0, false, members_read_zip },
-	{ "CL_TYPE_POSIX_TAR", "TAR", 0, false, members_read_tar },
-	{ "CL_TYPE_OLD_TAR", "TAR", 0, false, members_read_tar },
+	{ "CL_TYPE_ZIP", "ZIP", CONTAINER_ZIP, false, members_read_zip },
+	{ "CL_TYPE_OOXML_WORD", "OOXML", CONTAINER_ZIP, false,
+	    members_read_zip },
+	{ "CL_TYPE_OOXML_XL", "OOXML", CONTAINER_ZIP, false,
+	    members_read_zip },
+	{ "CL_TYPE_OOXML_PPT", "OOXML", CONTAINER_ZIP, false,
+	    members_read_zip },
+	{ "CL_TYPE_OOXML_HWP", "OOXML", CONTAINER_ZIP, false,
+	    members_read_zip },
+	{ "CL_TYPE_POSIX_TAR", "TAR", CONTAINER_TAR, false,
+	    members_read_tar },
+	{ "CL_TYPE_OLD_TAR", "TAR", CONTAINER_TAR, false, members_read_tar },
 	{ "CL_TYPE_7Z", "7Z", CONTAINER_7Z, false, NULL },
 	{ "CL_TYPE_RAR", "RAR", CONTAINER_RAR, false, NULL },
 	{ "CL_TYPE_MSCAB", "CAB", CONTAINER_CAB, false, NULL },
@@ -206,13 +214,17 @@ container_image(const unsigned char *data, size_t size)
 
 /* --- what lies behind something else ----------------------------------- */
 
+/* All these are given the data, where the mark stands in it, and how much
+ * there is from the mark on. */
+
 /* The main header of RAR 1.5 to 4, or main or encryption header of RAR 5
  * (whose size takes one byte or two). */
 static bool
-is_rar(const unsigned char *at, size_t left)
+is_rar(const unsigned char *data, const unsigned char *at, size_t left)
 {
 	size_t type;
 
+	(void)data;
 	if (left < 20)
 		return false;
 	if (at[6] == 0)
@@ -238,31 +250,66 @@ crc32_of(const unsigned char *data, size_t size)
 
 /* Its start header has a checksum. */
 static bool
-is_7z(const unsigned char *at, size_t left)
+is_7z(const unsigned char *data, const unsigned char *at, size_t left)
 {
+	(void)data;
 	return left > 32 && le32(at + 8) == crc32_of(at + 12, 20);
 }
 
 static bool
-is_cab(const unsigned char *at, size_t left)
+is_cab(const unsigned char *data, const unsigned char *at, size_t left)
 {
+	(void)data;
 	return left > 36 && le32(at + 4) == 0 && le32(at + 12) == 0 &&
 	    le32(at + 8) >= 36 && le32(at + 8) <= left &&
 	    at[25] == 1 && le16(at + 26) > 0 && le16(at + 28) > 0;
 }
 
 static bool
-is_ace(const unsigned char *at, size_t left)
+is_ace(const unsigned char *data, const unsigned char *at, size_t left)
 {
+	(void)data;
 	/* The type of the main header, before the mark. */
 	return left > 20 && at[-3] == 0;
 }
 
-/* Flags before the mark; header and archive length behind it. */
+/* Flags before the mark; behind it the lengths of the header and, counted from
+ * the flags, of the archive. */
 static bool
-is_nsis(const unsigned char *at, size_t left)
+is_nsis(const unsigned char *data, const unsigned char *at, size_t left)
 {
-	return left > 28 && le32(at + 16) > 0 && le32(at + 20) > 0;
+	(void)data;
+	return left > 28 && le32(at - 4) < 256 && le32(at + 16) > 0 &&
+	    le32(at + 20) > 28 && le32(at + 20) <= left + 4;
+}
+
+/* tar goes from block to block until it finds a header. */
+static bool
+is_tar(const unsigned char *data, const unsigned char *at, size_t left)
+{
+	size_t block = (size_t)(at - data) - TAR_MARK;
+
+	return block % TAR_BLOCK == 0 && left >= TAR_BLOCK - TAR_MARK &&
+	    members_is_tar_header(data + block);
+}
+
+/* A member's header: a version, a method and a name as there are. */
+static bool
+is_zip(const unsigned char *data, const unsigned char *at, size_t left)
+{
+	size_t len, i;
+
+	(void)data;
+	if (left < 30)
+		return false;
+	len = le16(at + 26);
+	if (le16(at + 4) > 63 || le16(at + 8) > 99 || len == 0 ||
+	    len > left - 30)
+		return false;
+	for (i = 0; i < len; i++)
+		if (at[30 + i] < ' ')
+			return false;
+	return true;
 }
 
 static const struct embedded {
@@ -271,7 +318,8 @@ static const struct embedded {
 	const char *mark;
 	size_t len;
 	size_t before;		/* bytes of it that lie before the mark */
-	bool (*check)(const unsigned char *at, size_t left);
+	bool (*check)(const unsigned char *data, const unsigned char *at,
+	    size_t left);
 } embedded[CONTAINER_BITS] = {
 	{ CONTAINER_RAR, "RAR", "Rar!\x1a\x07", 6, 1, is_rar },
 	{ CONTAINER_7Z, "7Z", "7z\xbc\xaf\x27\x1c", 6, 1, is_7z },
@@ -279,6 +327,8 @@ static const struct embedded {
 	{ CONTAINER_ACE, "ACE", "**ACE**", 7, 8, is_ace },
 	{ CONTAINER_NSIS, "NSIS",
 	    "\xef\xbe\xad\xdeNullsoftInst", 16, 5, is_nsis },
+	{ CONTAINER_TAR, "TAR", "ustar", 5, TAR_BLOCK + TAR_MARK, is_tar },
+	{ CONTAINER_ZIP, "ZIP", "PK\3\4", 4, 1, is_zip },
 };
 
 const char *
@@ -302,7 +352,7 @@ is_embedded(const struct embedded *kind, const unsigned char *data,
 		return false;
 	while ((at = memmem(at, (size_t)(end - at), kind->mark, kind->len)) !=
 	    NULL) {
-		if (kind->check(at, (size_t)(end - at)))
+		if (kind->check(data, at, (size_t)(end - at)))
 			return true;
 		at++;
 	}

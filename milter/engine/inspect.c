@@ -136,11 +136,11 @@ watch_member(const char *container, unsigned long packed, const char *name,
 {
 	struct watch *watch = context;
 
-	(void)packed;
 	(void)name;
 	(void)position;
 	parts_member(&watch->parts, container, size);
-	layers_announce(&watch->layers, container, size, encrypted != 0);
+	layers_announce(&watch->layers, container, packed, size,
+	    encrypted != 0);
 	return CL_CLEAN;
 }
 

@@ -114,7 +114,7 @@ count_child(struct layers *layers, struct layer *layer, unsigned level,
 {
 	layer->came++;
 	if (level > layer->level + 1)
-		layer->opened |= CONTAINER_NSIS;
+		layer->opened |= CONTAINER_NSIS | CONTAINER_ZIP;
 	if (size < layer->due)
 		note(layers, layer->due_name, "in-part");
 	layer->due = 0;
@@ -163,19 +163,29 @@ layers_enter(struct layers *layers, unsigned level, const char *type,
 	layer = &layers->stack[layers->depth++];
 	memset(layer, 0, sizeof *layer);
 	layer->level = level;
+	layer->size = size;
 	recognise(layers, layer, type, data, size);
 	if (layer->container != NULL &&
 	    layer->container->read == members_read_zip)
 		claim_zip(layers, layer);
 }
 
+/* Nothing is packed better by what libclamav can unpack. */
+#define RATIO_MAX 1100
+
 /* True if what is announced is to be believed.  A ZIP that libclamav sees in
- * something else need not be one: any "PK" in a program makes it guess. */
+ * something else need not be one, since any "PK" in a program makes it guess;
+ * but if it is one, its directory is the better witness. */
 static bool
-is_serious(const struct layer *layer, const struct container *container)
+is_serious(const struct layer *layer, const struct container *container,
+    uint64_t packed, uint64_t size)
 {
-	return container == NULL || container->read == NULL ||
-	    layer->container != NULL;
+	if (container == NULL || container->read == NULL ||
+	    layer->container != NULL)
+		return true;
+	return (layer->behind & CONTAINER_ZIP) != 0 && !layer->zip_behind &&
+	    packed > 0 && packed <= layer->size &&
+	    size / RATIO_MAX <= packed;
 }
 
 /* True if the next layer has to be what is announced.  Not so with archives
@@ -197,13 +207,13 @@ is_paired(const struct layer *layer, const char *type,
 }
 
 void
-layers_announce(struct layers *layers, const char *type, uint64_t size,
-    bool encrypted)
+layers_announce(struct layers *layers, const char *type, uint64_t packed,
+    uint64_t size, bool encrypted)
 {
 	const struct container *container = container_of_type(type);
 	struct layer *layer = innermost(layers);
 
-	if (layer == NULL || !is_serious(layer, container))
+	if (layer == NULL || !is_serious(layer, container, packed, size))
 		return;
 	if (layer->due > 0)
 		note(layers, layer->due_name, "in-part");
@@ -259,6 +269,10 @@ judge_behind(struct layers *layers, const struct layer *layer)
 {
 	unsigned bit, closed = layer->behind & ~layer->opened;
 
+	if (layer->container != NULL)
+		closed &= ~layer->container->bit;
+	if (layer->zip_behind)
+		closed &= ~CONTAINER_ZIP;
 	for (bit = 1; bit < 1u << CONTAINER_BITS; bit <<= 1)
 		if ((closed & bit) != 0)
 			note(layers, container_bit_name(bit), "not-opened");

@@ -22,6 +22,7 @@
 #define TAR_SIZE 124
 #define TAR_CHECKSUM 148
 #define TAR_TYPE 156
+#define TAR_MAGIC 257
 
 static const unsigned char zip_header[] = { 'P', 'K', 3, 4 };
 static const unsigned char zip_end[] = { 'P', 'K', 5, 6 };
@@ -262,6 +263,13 @@ has_good_checksum(const unsigned char *header)
 		signed_sum += own ? ' ' : (signed char)header[i];
 	}
 	return (int64_t)want == sum || (int64_t)want == signed_sum;
+}
+
+bool
+members_is_tar_header(const unsigned char *block)
+{
+	return memcmp(block + TAR_MAGIC, "ustar", 5) == 0 &&
+	    has_good_checksum(block);
 }
 
 static bool

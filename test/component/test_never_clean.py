@@ -132,6 +132,14 @@ def enveloped(*options):
     return cms("-encrypt", "-aes128", *options, "cert.pem")
 
 
+def damaged_installer():
+    """One of ClamAV's test files, with all behind its header changed."""
+    data = (needs.file(signatures.TESTFILES) /
+            "clam-nsis.exe").read_bytes()
+    at = data.index(b"NullsoftInst") + 20
+    return data[:at] + bytes(byte ^ 0x5A for byte in data[at:])
+
+
 def typed(content_type, body):
     """A mail of one part of that type."""
     return mails.plain(body, MIME_Version="1.0", Content_Type=content_type)
@@ -234,6 +242,9 @@ UNREAD = {
     "ZIP behind a program, packed by PPMd": (
         attach(lambda: archives.self_extracting(
             archives.zip_with_method(text(), 98))), "ZIP-not-opened"),
+    "ZIP behind a program, without its directory": (
+        attach(lambda: archives.self_extracting(
+            archives.zip_without_directory(text())[:-4])), "ZIP-in-part"),
     "damaged ZIP in a forwarded mail": (
         lambda: mails.forwarded(mails.attached(
             archives.zip_without_directory(text()))), "ZIP-not-opened"),
@@ -268,6 +279,9 @@ UNREAD = {
         attach(archives.cab_of, text, "a.txt", b"CKxx" * 10), "CAB-in-part"),
     "tar of two formats": (
         attach(archives.tar_of_two_formats, text, text), "TAR-in-part"),
+    "tar whose first header is damaged": (
+        attach(archives.tar_without_beginning, text, text),
+        "TAR-not-opened"),
     "tar with a size in binary": (
         attach(archives.tar_with_binary_size, text), "TAR-not-opened"),
     "gzip cut off": (attach(lambda: gzip.compress(noise())[:-300]),
@@ -287,6 +301,8 @@ UNREAD = {
                                      {"B": 800 * MIB})), "OLE2-in-part"),
     "a CD's image that can't be opened": (
         attach(lambda: archives.empty_iso() + text()), "ISO-not-opened"),
+    "installer of NSIS with damaged contents": (
+        attach(damaged_installer), "NSIS-not-opened"),
     "Debian package": (attach(archives.ar_of, text), "ar-not-opened"),
     "LZMA": (attach(lambda: lzma.compress(text(), lzma.FORMAT_ALONE)),
              "LZMA-not-opened"),
@@ -634,6 +650,7 @@ class TimeCase(TableCase):
 
 
 def _needed():
+    needs.file(signatures.TESTFILES)
     for program in ("7zz", "openssl", "qpdf"):
         needs.program(program)
 

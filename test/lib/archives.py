@@ -146,6 +146,12 @@ def tar_with_binary_size(data):
     return _tar_header(archive[:512], size=size) + archive[512:]
 
 
+def tar_without_beginning(first, second):
+    """Its first header is damaged; tar goes on with the next."""
+    archive = tar_of(("first.txt", first), ("second.txt", second))
+    return b"\xff" * 512 + archive[512:]
+
+
 # CAB
 
 def cab_of(data, name=NAME, folder_blocks=None):

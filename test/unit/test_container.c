@@ -168,8 +168,18 @@ test_container_embedded_archives_are_whole_headers(void **unused)
 		    "\1\0\1\0"), 60, NULL, 0 },
 		{ AT(50, "xx\0\0**ACE**"), 200, NULL, 0 },
 		{ AT(50, "xx\0xx**ACE**"), 200, NULL, CONTAINER_ACE },
-		{ AT(9, "\xef\xbe\xad\xdeNullsoftInst\1\0\0\0\1\0\0\0"), 200,
-		    NULL, CONTAINER_NSIS },
+		{ AT(5, "PK\3\4\24\0\0\0\10\0\0\0\0\0\0\0\0\0\2\0\0\0\2\0\0"
+		    "\0\1\0\0\0a"), 100, NULL, CONTAINER_ZIP },
+		{ AT(5, "PK\3\4\24\0\0\0\10\0\0\0\0\0\0\0\0\0\2\0\0\0\2\0\0"
+		    "\0\1\0\0\0\1"), 100, NULL, 0 },
+		{ AT(5, "PK\3\4\124\0\0\0\10\0\0\0\0\0\0\0\0\0\2\0\0\0\2\0"
+		    "\0\0\1\0\0\0a"), 100, NULL, 0 },
+		{ AT(5, "PK\3\4PK\1\2PK\5\6"), 100, NULL, 0 },
+		{ AT(9, "\xef\xbe\xad\xdeNullsoftInst\1\0\0\0\60\0\0\0"),
+		    200, NULL, CONTAINER_NSIS },
+		{ AT(9, "\xef\xbe\xad\xdeNullsoftInst\1\0\0\0\60\1\0\0"),
+		    200, NULL, 0 },
+		{ AT(512 + 257, "ustar"), 2048, NULL, 0 },
 	};
 	unsigned char *data;
 	size_t i;
@@ -185,6 +195,27 @@ test_container_embedded_archives_are_whole_headers(void **unused)
 	}
 }
 
+/* A header of nothing but its mark and the sum of all its bytes; not at the
+ * beginning, where it would be a tar archive. */
+static void
+test_container_embedded_tar_is_a_header_at_a_block(void **unused)
+{
+	static const size_t places[] = { 512, 1024, 1000, 0 };
+	unsigned char data[2048];
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < LENGTH(places); i++) {
+		memset(data, 0, sizeof data);
+		memcpy(data + places[i] + 257, "ustar", 5);
+		memcpy(data + places[i] + 148, "001457", 6);
+		assert_int_equal(places[i] == 512 || places[i] == 1024 ?
+		    CONTAINER_TAR : 0, container_embedded(data, sizeof data));
+		data[places[i]] = 1;
+		assert_int_equal(0, container_embedded(data, sizeof data));
+	}
+}
+
 static void
 test_container_names_its_bits(void **unused)
 {
@@ -194,6 +225,8 @@ test_container_names_its_bits(void **unused)
 	assert_string_equal("CAB", container_bit_name(CONTAINER_CAB));
 	assert_string_equal("ACE", container_bit_name(CONTAINER_ACE));
 	assert_string_equal("NSIS", container_bit_name(CONTAINER_NSIS));
+	assert_string_equal("TAR", container_bit_name(CONTAINER_TAR));
+	assert_string_equal("ZIP", container_bit_name(CONTAINER_ZIP));
 }
 
 /* What bzip2 makes of "hello\n". */
@@ -255,6 +288,8 @@ main(void)
 		    test_container_images_are_recognised_by_their_marks),
 		cmocka_unit_test(
 		    test_container_embedded_archives_are_whole_headers),
+		cmocka_unit_test(
+		    test_container_embedded_tar_is_a_header_at_a_block),
 		cmocka_unit_test(test_container_names_its_bits),
 		cmocka_unit_test(
 		    test_container_bzip2_has_more_than_one_stream_or_no_end),

@@ -42,6 +42,15 @@ leaf(struct layers *layers, unsigned level, const char *type, size_t size)
 	layers_leave(layers);
 }
 
+/* The same, of bytes that are not zeros. */
+static void
+leaf_with(struct layers *layers, const char *type, const unsigned char *data,
+    size_t size)
+{
+	layers_enter(layers, 1, type, data, size);
+	layers_leave(layers);
+}
+
 static void
 test_layers_of_a_plain_mail_are_all_there(void **unused)
 {
@@ -49,10 +58,10 @@ test_layers_of_a_plain_mail_are_all_there(void **unused)
 
 	(void)unused;
 	begin(&layers);
-	layers_announce(&layers, "CL_TYPE_MAIL", 100, false);
+	layers_announce(&layers, "CL_TYPE_MAIL", 50, 100, false);
 	leaf(&layers, 1, "CL_TYPE_TEXT_ASCII", 100);
-	layers_announce(&layers, "CL_TYPE_MAIL", 3, false);	/* too small */
-	layers_announce(&layers, "CL_TYPE_MAIL", 200, false);
+	layers_announce(&layers, "CL_TYPE_MAIL", 50, 3, false);	/* too small */
+	layers_announce(&layers, "CL_TYPE_MAIL", 50, 200, false);
 	leaf(&layers, 1, "CL_TYPE_PNG", 200);
 	layers_leave(&layers);
 	assert_unread(&layers, "");
@@ -73,14 +82,14 @@ test_layers_archive_from_which_nothing_came(void **unused)
 
 	begin(&layers);			/* nor within another */
 	layers_enter(&layers, 1, "CL_TYPE_7Z", zeros, 100);
-	layers_announce(&layers, "CL_TYPE_7Z", 50, false);
+	layers_announce(&layers, "CL_TYPE_7Z", 50, 50, false);
 	leaf(&layers, 2, "CL_TYPE_MSCAB", 50);
 	layers_leave(&layers);
 	assert_unread(&layers, "CAB-not-opened");
 
 	begin(&layers);			/* an empty file is something */
 	layers_enter(&layers, 1, "CL_TYPE_7Z", zeros, 100);
-	layers_announce(&layers, "CL_TYPE_7Z", 0, false);
+	layers_announce(&layers, "CL_TYPE_7Z", 50, 0, false);
 	layers_leave(&layers);
 	assert_unread(&layers, "");
 }
@@ -93,34 +102,34 @@ test_layers_member_that_was_announced_and_did_not_come(void **unused)
 	(void)unused;
 	begin(&layers);			/* the last */
 	layers_enter(&layers, 1, "CL_TYPE_ARJ", zeros, 100);
-	layers_announce(&layers, "CL_TYPE_ARJ", 50, false);
+	layers_announce(&layers, "CL_TYPE_ARJ", 50, 50, false);
 	leaf(&layers, 2, "CL_TYPE_TEXT_ASCII", 50);
-	layers_announce(&layers, "CL_TYPE_ARJ", 60, false);
+	layers_announce(&layers, "CL_TYPE_ARJ", 50, 60, false);
 	layers_leave(&layers);
 	assert_unread(&layers, "ARJ-in-part");
 
 	begin(&layers);			/* one before */
 	layers_enter(&layers, 1, "CL_TYPE_ARJ", zeros, 100);
-	layers_announce(&layers, "CL_TYPE_ARJ", 60, false);
-	layers_announce(&layers, "CL_TYPE_ARJ", 50, false);
+	layers_announce(&layers, "CL_TYPE_ARJ", 50, 60, false);
+	layers_announce(&layers, "CL_TYPE_ARJ", 50, 50, false);
 	leaf(&layers, 2, "CL_TYPE_TEXT_ASCII", 50);
 	layers_leave(&layers);
 	assert_unread(&layers, "ARJ-in-part");
 
 	begin(&layers);			/* not whole */
 	layers_enter(&layers, 1, "CL_TYPE_MSCAB", zeros, 100);
-	layers_announce(&layers, "CL_TYPE_MSCAB", 60, false);
+	layers_announce(&layers, "CL_TYPE_MSCAB", 50, 60, false);
 	leaf(&layers, 2, "CL_TYPE_TEXT_ASCII", 59);
 	layers_leave(&layers);
 	assert_unread(&layers, "CAB-in-part");
 
 	begin(&layers);			/* a part of the mail */
-	layers_announce(&layers, "CL_TYPE_MAIL", 50, false);
+	layers_announce(&layers, "CL_TYPE_MAIL", 50, 50, false);
 	assert_unread(&layers, "attachment-in-part");
 
 	begin(&layers);			/* of an archive behind a program */
 	layers_enter(&layers, 1, "CL_TYPE_MSEXE", zeros, 100);
-	layers_announce(&layers, "CL_TYPE_7Z", 50, false);
+	layers_announce(&layers, "CL_TYPE_7Z", 50, 50, false);
 	layers_leave(&layers);
 	assert_unread(&layers, "7Z-in-part");
 }
@@ -133,7 +142,7 @@ test_layers_encrypted_member_does_not_come_and_is_told(void **unused)
 	(void)unused;
 	begin(&layers);
 	layers_enter(&layers, 1, "CL_TYPE_ARJ", zeros, 100);
-	layers_announce(&layers, "CL_TYPE_ARJ", 50, true);
+	layers_announce(&layers, "CL_TYPE_ARJ", 50, 50, true);
 	layers_leave(&layers);
 	assert_unread(&layers, "");
 	assert_string_equal("ARJ", layers.encrypted);
@@ -149,9 +158,10 @@ test_layers_announcements_that_mean_nothing(void **unused)
 	(void)unused;
 	begin(&layers);
 	layers_enter(&layers, 1, "CL_TYPE_MSEXE", zeros, 100);
-	layers_announce(&layers, "CL_TYPE_MSEXE", 50, false);
-	layers_announce(&layers, "CL_TYPE_ISO9660", 2048, false);
-	layers_announce(&layers, "CL_TYPE_ZIP", MAX_FILE_SIZE + 1, true);
+	layers_announce(&layers, "CL_TYPE_MSEXE", 50, 50, false);
+	layers_announce(&layers, "CL_TYPE_ISO9660", 50, 2048, false);
+	layers_announce(&layers, "CL_TYPE_ZIP", 50, MAX_FILE_SIZE + 1, true);
+	layers_announce(&layers, "CL_TYPE_ZIP", 50, 30, false);
 	layers_leave(&layers);
 	assert_unread(&layers, "");
 	assert_false(layers.oversize);
@@ -165,7 +175,7 @@ test_layers_member_over_the_limit_was_cut(void **unused)
 
 	(void)unused;
 	begin(&layers);			/* as it is announced */
-	layers_announce(&layers, "CL_TYPE_MAIL", MAX_FILE_SIZE + 1, false);
+	layers_announce(&layers, "CL_TYPE_MAIL", 50, MAX_FILE_SIZE + 1, false);
 	layers_end(&layers);
 	assert_true(layers.oversize);
 
@@ -196,8 +206,8 @@ enter_zip(struct layers *layers, const char *type)
 {
 	begin(layers);
 	layers_enter(layers, 1, type, zip, ZIP_SIZE);
-	layers_announce(layers, "CL_TYPE_ZIP", 1000, false);
-	layers_announce(layers, "CL_TYPE_ZIP", 2000, false);
+	layers_announce(layers, "CL_TYPE_ZIP", 50, 1000, false);
+	layers_announce(layers, "CL_TYPE_ZIP", 50, 2000, false);
 }
 
 static void
@@ -274,6 +284,38 @@ test_layers_zip_behind_a_program_gives_all_as_well(void **unused)
 	assert_unread(&layers, "ZIP-not-opened");
 }
 
+/* Then only the headers of its members are there to go by. */
+static void
+test_layers_zip_behind_a_program_that_was_cut_off(void **unused)
+{
+	static const unsigned char cut[100] = "MZ  "
+	    "PK\3\4\24\0\0\0\10\0\0\0\0\0\0\0\0\0\62\0\0\0\74\0\0\0\1\0"
+	    "\0\0a";
+	struct layers layers;
+
+	(void)unused;
+	begin(&layers);
+	leaf_with(&layers, "CL_TYPE_MSEXE", cut, sizeof cut);
+	assert_unread(&layers, "ZIP-not-opened");
+
+	begin(&layers);
+	layers_enter(&layers, 1, "CL_TYPE_MSEXE", cut, sizeof cut);
+	layers_announce(&layers, "CL_TYPE_ZIP", 50, 60, false);
+	leaf(&layers, 3, "CL_TYPE_TEXT_ASCII", 60);
+	layers_announce(&layers, "CL_TYPE_ZIP", 50, 60, false);
+	layers_leave(&layers);
+	assert_unread(&layers, "ZIP-in-part");
+
+	begin(&layers);			/* a guess, of more than there is */
+	layers_enter(&layers, 1, "CL_TYPE_MSEXE", cut, sizeof cut);
+	leaf(&layers, 3, "CL_TYPE_TEXT_ASCII", 60);
+	layers_announce(&layers, "CL_TYPE_ZIP", 101, 60, true);
+	layers_announce(&layers, "CL_TYPE_ZIP", 1, 60000, true);
+	layers_leave(&layers);
+	assert_unread(&layers, "");
+	assert_null(layers.encrypted);
+}
+
 /* At the end of an image, say: there it is seen, and then unpacked. */
 static void
 test_layers_zip_stored_in_another_file_counts_once(void **unused)
@@ -302,13 +344,12 @@ test_layers_archive_behind_a_program_is_opened_or_told(void **unused)
 
 	(void)unused;
 	begin(&layers);
-	layers_enter(&layers, 1, "CL_TYPE_MSEXE", rar_behind, 100);
-	layers_leave(&layers);
+	leaf_with(&layers, "CL_TYPE_MSEXE", rar_behind, 100);
 	assert_unread(&layers, "RAR-not-opened");
 
 	begin(&layers);			/* with a module */
 	layers_enter(&layers, 1, "CL_TYPE_MSEXE", rar_behind, 100);
-	layers_announce(&layers, "CL_TYPE_RAR", 50, false);
+	layers_announce(&layers, "CL_TYPE_RAR", 50, 50, false);
 	leaf(&layers, 3, "CL_TYPE_TEXT_ASCII", 50);
 	layers_leave(&layers);
 	assert_unread(&layers, "");
@@ -316,7 +357,7 @@ test_layers_archive_behind_a_program_is_opened_or_told(void **unused)
 	begin(&layers);			/* stored in an archive, and opened */
 	layers_enter(&layers, 1, "CL_TYPE_MSOLE2", rar_behind, 100);
 	layers_enter(&layers, 2, "CL_TYPE_RAR", zeros, 100);
-	layers_announce(&layers, "CL_TYPE_RAR", 50, false);
+	layers_announce(&layers, "CL_TYPE_RAR", 50, 50, false);
 	leaf(&layers, 3, "CL_TYPE_TEXT_ASCII", 50);
 	layers_leave(&layers);
 	layers_leave(&layers);
@@ -334,7 +375,7 @@ test_layers_shadow_of_an_archive_does_not_count(void **unused)
 	layers_enter(&layers, 1, "CL_TYPE_MSOLE2", zeros, 1000);
 	leaf(&layers, 2, "CL_TYPE_BINARY_DATA", 500);
 	layers_enter(&layers, 3, "CL_TYPE_MSEXE", rar_behind, 100);
-	layers_announce(&layers, "CL_TYPE_MSCAB", 50, false);
+	layers_announce(&layers, "CL_TYPE_MSCAB", 50, 50, false);
 	layers_enter(&layers, 4, "CL_TYPE_ZIP", zip, ZIP_SIZE);
 	layers_leave(&layers);
 	layers_leave(&layers);
@@ -372,7 +413,7 @@ test_layers_deeper_than_any_are_told_and_balance(void **unused)
 	assert_int_equal(1, layers.depth);
 	layers_leave(&layers);
 	layers_leave(&layers);		/* one too many */
-	layers_announce(&layers, "CL_TYPE_ZIP", 100, false);
+	layers_announce(&layers, "CL_TYPE_ZIP", 50, 100, false);
 	assert_unread(&layers, "nesting-too-deep");
 }
 
@@ -394,6 +435,8 @@ main(void)
 		    test_layers_zip_without_a_directory_is_not_opened),
 		cmocka_unit_test(
 		    test_layers_zip_behind_a_program_gives_all_as_well),
+		cmocka_unit_test(
+		    test_layers_zip_behind_a_program_that_was_cut_off),
 		cmocka_unit_test(
 		    test_layers_zip_stored_in_another_file_counts_once),
 		cmocka_unit_test(
