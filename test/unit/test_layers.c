@@ -383,6 +383,65 @@ test_layers_shadow_of_an_archive_does_not_count(void **unused)
 	assert_unread(&layers, "");
 }
 
+/* --- what was looked at before ------------------------------------------ */
+
+static void
+test_layers_that_are_passed_over_count_as_opened(void **unused)
+{
+	struct layers layers;
+
+	(void)unused;
+	begin(&layers);
+	layers_announce(&layers, "CL_TYPE_MAIL", 50, 100, false);
+	layers_enter(&layers, 1, "CL_TYPE_RAR", zeros, 100);
+	layers_pass(&layers);
+	layers_leave(&layers);
+	assert_unread(&layers, "");
+
+	/* In a mail that is not encoded, so that both are seen in the mail. */
+	layers_init(&layers, MAX_FILE_SIZE);
+	layers_enter(&layers, 0, "CL_TYPE_MAIL", rar_behind, 100);
+	layers_enter(&layers, 1, "CL_TYPE_MSEXE", rar_behind, 100);
+	layers_pass(&layers);
+	layers_leave(&layers);
+	assert_unread(&layers, "");
+
+	layers_init(&layers, MAX_FILE_SIZE);
+	layers_enter(&layers, 0, "CL_TYPE_MAIL", zip, ZIP_SIZE);
+	layers_enter(&layers, 1, "CL_TYPE_ZIP", zip, ZIP_SIZE);
+	layers_pass(&layers);
+	layers_leave(&layers);
+	assert_unread(&layers, "");
+}
+
+static void
+test_layers_beside_one_that_is_passed_over_are_not_let_off(void **unused)
+{
+	struct layers layers;
+
+	(void)unused;
+	begin(&layers);
+	layers_enter(&layers, 1, "CL_TYPE_PDF", zeros, 100);
+	layers_pass(&layers);
+	layers_leave(&layers);
+	leaf(&layers, 1, "CL_TYPE_RAR", 100);
+	assert_unread(&layers, "RAR-not-opened");
+
+	layers_init(&layers, MAX_FILE_SIZE);
+	layers_enter(&layers, 0, "CL_TYPE_MAIL", rar_behind, 100);
+	layers_enter(&layers, 1, "CL_TYPE_PDF", zeros, 100);
+	layers_pass(&layers);
+	layers_leave(&layers);
+	assert_unread(&layers, "RAR-not-opened");
+
+	begin(&layers);			/* another one was announced */
+	layers_announce(&layers, "CL_TYPE_MAIL", 50, 200, false);
+	layers_enter(&layers, 1, "CL_TYPE_PDF", zeros, 100);
+	layers_pass(&layers);
+	layers_leave(&layers);
+	assert_unread(&layers, "attachment-in-part");
+}
+
 /* --- the books themselves ---------------------------------------------- */
 
 static void
@@ -443,6 +502,10 @@ main(void)
 		    test_layers_archive_behind_a_program_is_opened_or_told),
 		cmocka_unit_test(
 		    test_layers_shadow_of_an_archive_does_not_count),
+		cmocka_unit_test(
+		    test_layers_that_are_passed_over_count_as_opened),
+		cmocka_unit_test(
+		    test_layers_beside_one_that_is_passed_over_are_not_let_off),
 		cmocka_unit_test(
 		    test_layers_that_were_not_left_are_left_with_the_next),
 		cmocka_unit_test(
