@@ -26,6 +26,7 @@ import chaosmail
 import daemon
 import faultdisk
 import holdings
+import lateness
 import milterclient
 import needs
 import procs
@@ -49,7 +50,6 @@ PROGRESS = 1.0
 ARRIVAL = 5.0
 # On top of each promise, on a busy machine; sanitizers make everything many
 # times slower.
-TOLERANCE, SANITIZED_TOLERANCE = 1.5, 6.0
 # From the end of the faults until all mail has its verdict and nothing is
 # held any more: two scans that are ended by scan_wall, and some work.
 RECOVERY = 2 * SCAN_WALL + 60.0
@@ -163,7 +163,7 @@ class ChaosCase(unittest.TestCase):
         """All of them, sending."""
         promises = chaosclient.Promises(
             REPLY, PROGRESS, ARRIVAL,
-            SANITIZED_TOLERANCE if needs.has_sanitizer() else TOLERANCE)
+            lateness.after_deadline())
         clients = [
             chaosclient.Client(f"{role}-{number}", role, self.run_,
                                self.life, self.daemon.socket, promises)

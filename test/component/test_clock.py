@@ -10,6 +10,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import daemon
+import lateness
 import mails
 import milterclient
 import needs
@@ -19,7 +20,6 @@ import wallclock
 from scratchdir import scratch_dir
 
 REPLY, PROGRESS = 4.0, 1.0
-LATENESS = 1.5
 SLOW = 20
 
 
@@ -69,14 +69,15 @@ class ClockCase(unittest.TestCase):
         client.send_end()
         for days in (1, -2, 1):
             self.step(days)
-        milterclient.collect([client], REPLY + LATENESS)
+        milterclient.collect([client], REPLY + lateness.after_deadline())
         outcome = client.outcome
         self.assertEqual(outcome.action, "tempfail")
         self.assertGreater(outcome.seconds, REPLY - 0.1)
-        self.assertLess(outcome.seconds, REPLY + LATENESS)
+        self.assertLess(outcome.seconds, REPLY + lateness.after_deadline())
         moments = [0.0, *outcome.progress, outcome.seconds]
         self.assertLess(max(after - before for before, after in
-                            zip(moments, moments[1:])), PROGRESS + LATENESS)
+                            zip(moments, moments[1:])),
+                        PROGRESS + lateness.after_deadline())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+import lateness
 import mails
 import milterclient
 import needs
@@ -16,7 +17,6 @@ from daemoncase import DaemonCase
 
 PROGRESS = 1.0
 REPLY, SUBMISSION, LOCAL = 6.0, 4.0, 2.0
-LATENESS = 0.5 + 1.0
 
 
 class DeadlineCase(DaemonCase):
@@ -50,7 +50,7 @@ class DeadlineCase(DaemonCase):
             self.assertEqual(outcome.action, "tempfail")
             self.assertRegex(outcome.reply, r"^451 4\.7\.1 ")
             self.assertGreater(outcome.seconds, deadline - 0.1)
-            self.assertLess(outcome.seconds, deadline + LATENESS)
+            self.assertLess(outcome.seconds, deadline + lateness.after_deadline())
             self.assert_progress(outcome)
 
     def assert_progress(self, outcome):
@@ -58,7 +58,7 @@ class DeadlineCase(DaemonCase):
         moments = [0.0, *outcome.progress, outcome.seconds]
         gaps = [after - before
                 for before, after in zip(moments, moments[1:])]
-        self.assertLess(max(gaps), PROGRESS + 0.5)
+        self.assertLess(max(gaps), PROGRESS + lateness.at_once())
 
     def test_known_verdict_is_given_while_others_wait(self):
         known = mails.plain()
@@ -68,7 +68,7 @@ class DeadlineCase(DaemonCase):
         for _ in range(10):
             outcome = self.deliver(known)
             self.assertEqual(outcome.action, "accept")
-            self.assertLess(outcome.seconds, 0.1)
+            self.assertLess(outcome.seconds, lateness.at_once())
         milterclient.collect(slow, 20)
 
 

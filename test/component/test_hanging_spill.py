@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import daemon
 import faultdisk
+import lateness
 import mails
 import milterclient
 import needs
@@ -30,7 +31,6 @@ MANY = 20
 REPLY = 3.0
 # filter/msgbuf.h: MSGBUF_PATIENCE; filter/msgbuf.c: PROBE_TIME.
 PATIENCE, PROBE_TIME = 5.0, 3.0
-TOLERANCE, SANITIZED_TOLERANCE = 1.5, 6.0
 
 
 class HangingSpillCase(unittest.TestCase):
@@ -45,8 +45,7 @@ class HangingSpillCase(unittest.TestCase):
             deadline={"reply": f"{REPLY:.0f}s"},
             buffer={"memory": "8M", "message_memory": "1M", "disk": "40M",
                     "message_max": "20M"}))
-        self.tolerance = (SANITIZED_TOLERANCE if needs.has_sanitizer()
-                          else TOLERANCE)
+        self.tolerance = lateness.after_deadline()
         # Before the daemon ends: a thread of it may hang there.
         self.addCleanup(self.disk.thaw)
 

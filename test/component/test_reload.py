@@ -12,6 +12,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+import lateness
 import mails
 import milterclient
 import needs
@@ -22,7 +23,6 @@ from daemoncase import DaemonCase, fresh_daemon
 from waiting import wait_until
 
 # No mail may wait longer, whatever is being loaded.
-LONGEST_DELAY = 0.5
 # supervisor/generations.c
 RETIRE_GRACE = 10
 
@@ -128,7 +128,7 @@ class ReloadCase(DaemonCase):
         self.assertEqual({outcome.action for outcome in outcomes},
                          {"accept"})
         self.assertLess(max(outcome.seconds for outcome in outcomes),
-                        LONGEST_DELAY)
+                        lateness.at_once())
 
 
 class WatchCase(DaemonCase):

@@ -8,13 +8,13 @@ for making the mail safe on disk; the scans take 6 s.
 import os
 import time
 
+import lateness
 import mails
 import signatures
 from waiting import wait_until
 
 SCAN_SECONDS = 6
 DEADLINE = 3.0
-LATENESS = 0.5 + 1.0
 RELEASED_WITHIN = 3.0
 
 SETTINGS = {
@@ -51,7 +51,7 @@ class HoldTests:
         before, spooled = set(self.held()), self.spooled()
         answer = self.submit(mail)
         self.assertEqual(answer.code, 250, answer)
-        self.assertLess(answer.seconds, DEADLINE + LATENESS)
+        self.assertLess(answer.seconds, DEADLINE + lateness.after_deadline())
         message_id, = mails.fields_named(mail, "Message-ID")
         line = self.daemon.wait_message(message_id, since)
         self.assertEqual((line.verdict, line.action), ("late", "hold"))

@@ -15,6 +15,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import daemon
+import lateness
 import mails
 import needs
 import postfix
@@ -25,7 +26,6 @@ from daemoncase import MtaCase
 SCAN_SECONDS = 20
 RETRY_SECONDS = 5
 DEADLINE = 2.0
-LATENESS = 0.5 + 1.0
 
 # What changes on the way between two tries of one mail.
 TRACES = ("Received", "ARC_Seal", "X_Google_Smtp_Source", "DKIM_Signature")
@@ -64,7 +64,7 @@ class ReturningCase(MtaCase):
         since = self.daemon.mark()
         answer = self.deliver(mail)
         self.assertEqual(answer.code, 451, answer)
-        self.assertLess(answer.seconds, DEADLINE + LATENESS)
+        self.assertLess(answer.seconds, DEADLINE + lateness.after_deadline())
         line = self.line_of(mail, since)
         self.assertEqual(line.verdict, "late")
         return line
@@ -80,7 +80,7 @@ class ReturningCase(MtaCase):
             answer = self.deliver(change(mail))
             if answer.code == 250:
                 break
-            self.assertLess(answer.seconds, DEADLINE + LATENESS)
+            self.assertLess(answer.seconds, DEADLINE + lateness.after_deadline())
             self.assertEqual(self.line_of(mail, since).key, key)
         return key
 
@@ -92,7 +92,7 @@ class ReturningCase(MtaCase):
         line = self.line_of(mail, since)
         self.assertEqual((line.verdict, line.key), ("clean", key))
         self.assertIn(line.source, source)
-        self.assertLess(line.ms("total"), 100)
+        self.assertLess(line.ms("total"), 1000 * lateness.at_once())
         self.assertEqual(len(self.daemon.scans(key)), 1)
         self.sink.wait_for(self.own_word(mail))
 
