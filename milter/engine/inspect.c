@@ -89,7 +89,6 @@ watch_contents(int fd, const char *type, const char **ancestors,
 		.level = level,
 		.attributes = attributes
 	};
-	bool known;
 
 	(void)ancestors;
 	(void)parent_size;
@@ -97,11 +96,12 @@ watch_contents(int fd, const char *type, const char **ancestors,
 	if (data == NULL)
 		finding->complaints++;
 	note_contents(watch, &layer);
-	known = parts_begin(&watch->parts, &layer);
-	if (known)
-		layers_pass(&watch->layers);
-	return known || finding->names[VERDICT_INFECTED] != NULL ? CL_BREAK
-								 : CL_CLEAN;
+	if (finding->names[VERDICT_INFECTED] != NULL)
+		return CL_BREAK;	/* the rest can change nothing */
+	if (!parts_begin(&watch->parts, &layer))
+		return CL_CLEAN;
+	layers_pass(&watch->layers);
+	return CL_BREAK;
 }
 
 /* Before each layer, when its file is in the scratch.  Afterwards the room is
