@@ -28,6 +28,7 @@ struct filter {
 	struct msgpool *pool;
 	struct netlist *keep_from;
 	struct wakeup wakeup;
+	int descriptors;	/* hangup_open()'s */
 	char host[256];		/* where the MTA names none */
 
 	pthread_mutex_t lock;

@@ -14,8 +14,9 @@
  * read the end of file, within microseconds, is reset and not answered, and
  * so are connections that were not accepted yet.
  *
- * Needs /proc.  Once, at the end; libmilter must still run, and no callback
- * may begin to wait any more (filter_drain()).
+ *   hangup_open   at the start, while /proc can still be opened (confine.h)
+ *   hangup_all    once, at the end; libmilter must still run, and no callback
+ *                 may begin to wait any more (filter_drain())
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -26,10 +27,15 @@
 
 #include "filter/wakeup.h"
 
+/* The list of this process's descriptors, for hangup_all(), which leaves it
+ * open; -1 where there is no /proc. */
+int hangup_open(void);
+
 /* Ends all sessions and takes no new ones, until (monotime.h) at the latest;
- * returns how many had not ended by then.  shared: the listening socket was
- * handed over, and is another's too: what connects now waits for the next
- * process. */
-unsigned hangup_all(const struct wakeup *wakeup, bool shared, int64_t until);
+ * returns how many had not ended by then.  With a list of -1 it sees none.
+ * shared: the listening socket was handed over, and is another's too: what
+ * connects now waits for the next process. */
+unsigned hangup_all(int list, const struct wakeup *wakeup, bool shared,
+    int64_t until);
 
 #endif

@@ -23,6 +23,7 @@
 #define QUIET (100 * MONOTIME_MS)
 
 struct hangup {
+	int list;		/* hangup_open()'s */
 	const struct wakeup *wakeup;
 	bool shared;
 	unsigned open;		/* sessions at the last look */
@@ -111,24 +112,37 @@ look_at(struct hangup *hangup, int fd)
 static void
 look_at_all(struct hangup *hangup)
 {
+	int copy = fcntl(hangup->list, F_DUPFD_CLOEXEC, 0);
+	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
 	const struct dirent *entry;
-	DIR *dir = opendir("/proc/self/fd");
-	int fd;
 
 	hangup->open = 0;
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		fd = atoi(entry->d_name);
+	if (dir == NULL) {
+		fd_close(&copy);
+		return;
+	}
+	rewinddir(dir);			/* the copy goes on where it was */
+	while ((entry = readdir(dir)) != NULL) {
+		int fd = atoi(entry->d_name);
+
 		if (fd > STDERR_FILENO && fd != dirfd(dir))
 			look_at(hangup, fd);
 	}
-	if (dir != NULL)
-		closedir(dir);
+	closedir(dir);
+}
+
+int
+hangup_open(void)
+{
+	return open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 unsigned
-hangup_all(const struct wakeup *wakeup, bool shared, int64_t until)
+hangup_all(int list, const struct wakeup *wakeup, bool shared, int64_t until)
 {
-	struct hangup hangup = { .wakeup = wakeup, .shared = shared };
+	struct hangup hangup = {
+		.list = list, .wakeup = wakeup, .shared = shared
+	};
 	int64_t now, quiet_since = 0;
 
 	do {

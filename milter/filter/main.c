@@ -22,6 +22,7 @@
 #include "filter/callbacks.h"
 #include "filter/confine.h"
 #include "filter/filter.h"
+#include "filter/hangup.h"
 #include "filter/listener.h"
 #include "filter/msgbuf.h"
 #include "filter/netlist.h"
@@ -103,6 +104,7 @@ open_as_root(struct filter *filter, struct error *err)
 		code = priv_drop(&account, err);
 	process_set_nondumpable();
 	process_die_with_parent();
+	filter->descriptors = hangup_open();
 	return code;
 }
 

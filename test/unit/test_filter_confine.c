@@ -19,9 +19,11 @@
 
 #include "base/fd.h"
 #include "base/landlock.h"
+#include "base/monotime.h"
 #include "config/config.h"
 #include "filter/confine.h"
 #include "filter/filter.h"
+#include "filter/hangup.h"
 #include "scan/engines.h"
 #include "scan/scanner.h"
 #include "support.h"
@@ -133,13 +135,29 @@ wakes_up(struct place *place)
 	return support_check(false, "a wake-up connection");
 }
 
+/* A session that nobody closes. */
+static bool
+hangs_up(struct place *place)
+{
+	int session;
+
+	wakeup_connect(&place->filter.wakeup);
+	session = accept(place->listener, NULL, NULL);
+	return support_check(session >= 0, "a session") &&
+	    support_check(hangup_all(place->filter.descriptors,
+	    &place->filter.wakeup, false,
+	    monotime_after(100 * MONOTIME_MS)) > 0, "it is seen");
+}
+
 static bool
 works_confined(void *context)
 {
 	struct place *place = context;
 
+	place->filter.descriptors = hangup_open();
 	confine_filter(&place->filter);
 	return spills(place) && scans(place) && wakes_up(place) &&
+	    hangs_up(place) &&
 	    support_check(!can_open("/etc/passwd"), "/etc is closed") &&
 	    support_check(!can_open("/tmp"), "/tmp is closed");
 }

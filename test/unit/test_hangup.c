@@ -35,6 +35,7 @@ static char directory[32];
 static char path[64];
 static int listener;
 static struct wakeup wakeup;
+static int list;
 
 static void
 bind_to(const void *address, socklen_t len)
@@ -72,13 +73,15 @@ setup(void **state)
 	(void)state;
 	support_make_directory(directory);
 	snprintf(path, sizeof path, "%s/socket", directory);
-	return 0;
+	list = hangup_open();
+	return list < 0;
 }
 
 static int
 teardown(void **state)
 {
 	(void)state;
+	fd_close(&list);
 	fd_close(&listener);
 	unlink(path);
 	support_remove_directory(directory);
@@ -147,7 +150,8 @@ expect_answered_and_ended(void)
 	assert_true(can_send(pair.mta));
 	assert_true(can_send(pair.mta));
 	assert_int_equal(pthread_create(&thread, NULL, serve, &pair), 0);
-	assert_int_equal(hangup_all(&wakeup, false, monotime_after(SOON)), 0);
+	assert_int_equal(hangup_all(list, &wakeup, false,
+	    monotime_after(SOON)), 0);
 	pthread_join(thread, NULL);
 	assert_int_equal(recv(pair.mta, reply, 2 * sizeof COMMAND,
 	    MSG_WAITALL), 2 * sizeof COMMAND);
@@ -180,7 +184,8 @@ test_hangup_lets_no_command_be_sent_over_a_unix_socket(void **state)
 	listen_unix();
 	pair = connected();
 	assert_true(can_send(pair.mta));
-	assert_int_equal(hangup_all(&wakeup, false, monotime_after(NOT_YET)),
+	assert_int_equal(hangup_all(list, &wakeup, false,
+	    monotime_after(NOT_YET)),
 	    1);
 	assert_false(can_send(pair.mta));
 	assert_int_equal(errno, EPIPE);
@@ -197,7 +202,8 @@ test_hangup_of_a_unix_listener_refuses_who_comes_later(void **state)
 	listen_unix();
 	mta = come();
 	assert_true(can_send(mta));
-	assert_int_equal(hangup_all(&wakeup, false, monotime_after(NOT_YET)),
+	assert_int_equal(hangup_all(list, &wakeup, false,
+	    monotime_after(NOT_YET)),
 	    0);
 	assert_int_equal(come(), -1);
 	ours = accept(listener, NULL, NULL);
@@ -234,7 +240,8 @@ test_hangup_leaves_a_shared_listener_to_the_next(void **state)
 	pid = fork();
 	if (pid == 0)
 		_exit(accept_when_told(tell[0]) ? 0 : 1);
-	assert_int_equal(hangup_all(&wakeup, true, monotime_after(SOON)), 0);
+	assert_int_equal(hangup_all(list, &wakeup, true,
+	    monotime_after(SOON)), 0);
 	assert_false(accept(listener, NULL, NULL) >= 0);
 	assert_int_equal(errno, EAGAIN);
 	mta = come();
@@ -262,7 +269,8 @@ test_hangup_leaves_other_sockets_alone(void **state)
 	    sizeof address), 0);
 	assert_int_equal(listen(other, 1), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(hangup_all(&wakeup, false, monotime_after(SOON)), 0);
+	assert_int_equal(hangup_all(list, &wakeup, false,
+	    monotime_after(SOON)), 0);
 	assert_true(wakeup_listens(other));
 	assert_int_equal(send(pair[0], "x", 1, MSG_NOSIGNAL), 1);
 	assert_int_equal(recv(pair[1], &byte, 1, 0), 1);
