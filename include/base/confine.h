@@ -6,6 +6,7 @@
  *
  *   supervisor   looks into no process and changes no kernel.  More can't be
  *                taken from it: what it starts inherits it, and engines mount.
+ *   release      the same, for the MTA's programs inherit it
  *   engine       starts no program, either
  *   filter       starts nothing but threads, mounts nothing, changes no
  *                account, sends no signal, makes no memory executable
@@ -22,7 +23,12 @@
 
 #include "base/error.h"
 
-enum confine_role { CONFINE_SUPERVISOR, CONFINE_ENGINE, CONFINE_FILTER };
+enum confine_role {
+	CONFINE_SUPERVISOR,
+	CONFINE_RELEASE,
+	CONFINE_ENGINE,
+	CONFINE_FILTER
+};
 
 /* Sets no_new_privs and loads the filter for system calls.  On failure the
  * process is as it was, or has the former only. */

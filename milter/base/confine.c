@@ -41,6 +41,10 @@ static const struct callfilter_profile profiles[] = {
 		.others = CALLFILTER_ALLOW,
 		.killed = { callfilter_hostile },
 	},
+	[CONFINE_RELEASE] = {
+		.others = CALLFILTER_ALLOW,
+		.killed = { callfilter_hostile },
+	},
 	[CONFINE_ENGINE] = {
 		.others = CALLFILTER_ALLOW,
 		.killed = { callfilter_hostile, programs },

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/confine.h"
 #include "base/daemonize.h"
 #include "base/log.h"
 #include "base/priv.h"
@@ -106,7 +107,11 @@ confine(const struct config *config)
 			return;
 	if (priv_keep_only(for_postfix,
 	    sizeof for_postfix / sizeof *for_postfix, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_WARNING, "not confined", &err);
+		log_error(LOG_LEVEL_WARNING, "all capabilities are kept", &err);
+	if (config->engine_sandbox != SANDBOX_OFF &&
+	    confine_calls(CONFINE_RELEASE, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_WARNING, "not confined to its system calls",
+		    &err);
 }
 
 static enum error_code

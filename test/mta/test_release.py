@@ -332,6 +332,8 @@ class ReleaseInPostfix(ReleaseTests, PostfixCase):
         self.assertEqual({int(fields[name], 16) for name in
                           ("CapBnd", "CapPrm", "CapEff")}, {0b11100010})
         self.assertEqual(fields["NoNewPrivs"], "1")
+        self.assertEqual(fields["Seccomp"].strip(),
+                         "0" if needs.has_sanitizer() else "2")
 
 
 class ReleaseInPostfixWithHashedQueues(PostfixCase):

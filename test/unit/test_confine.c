@@ -181,6 +181,8 @@ test_confine_each_role_can_do_what_it_has_to(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < LENGTH(deeds); i++) {
+		assert_outcome(CONFINE_RELEASE, &deeds[i],
+		    deeds[i].supervisor);
 		assert_outcome(CONFINE_SUPERVISOR, &deeds[i],
 		    deeds[i].supervisor);
 		assert_outcome(CONFINE_ENGINE, &deeds[i], deeds[i].engine);
