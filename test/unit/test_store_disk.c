@@ -84,7 +84,7 @@ test_store_waits_for_a_program_that_locks_the_file(void **state)
 	kept_sleep(2500 * MONOTIME_MS);
 	began = monotime_now();
 	kept_put(store, 2);
-	assert_true(monotime_now() - began < 100 * MONOTIME_MS);
+	assert_true(monotime_now() - began < MONOTIME_S);
 	assert_int_equal(store_state(store).pending, 2);
 	sqlite3_close(db);
 	assert_true(kept_becomes(store, true, 0));
@@ -160,7 +160,8 @@ fill_disk(const char *name)
 	return size;
 }
 
-/* One in a hundred may have been kept waiting by the scheduler. */
+/* If they waited for the disk, all would; the scheduler of a busy machine keeps
+ * some waiting. */
 static bool
 put_rows_at_once(struct store *store, unsigned count)
 {
@@ -174,7 +175,7 @@ put_rows_at_once(struct store *store, unsigned count)
 		if (monotime_now() - began > 5 * MONOTIME_MS)
 			slow++;
 	}
-	return support_check(slow <= count / 100, "putting is quick");
+	return support_check(slow <= count / 4, "putting is quick");
 }
 
 static bool
