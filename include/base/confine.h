@@ -12,7 +12,8 @@
  *                account, sends no signal, makes no memory executable
  *
  * In the sanitizer builds it is no_new_privs alone: their runtime forks,
- * starts programs and looks into processes when it has something to tell.
+ * starts programs, and looks into processes and files when it has something to
+ * tell.
  *
  * For the calling thread and what it starts, for good.
  *
@@ -22,6 +23,7 @@
 #define BASE_CONFINE_H
 
 #include "base/error.h"
+#include "base/landlock.h"
 
 enum confine_role {
 	CONFINE_SUPERVISOR,
@@ -33,6 +35,10 @@ enum confine_role {
 /* Sets no_new_privs and loads the filter for system calls.  On failure the
  * process is as it was, or has the former only. */
 CHECK_RESULT enum error_code confine_calls(enum confine_role role,
+    struct error *err);
+
+/* Then: keeps the process to some places, where the kernel has Landlock. */
+CHECK_RESULT enum error_code confine_files(const struct landlock_fence *fence,
     struct error *err);
 
 #endif

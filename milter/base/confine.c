@@ -73,3 +73,9 @@ confine_calls(enum confine_role role, struct error *err)
 	callfilter_fini(&filter);
 	return code;
 }
+
+enum error_code
+confine_files(const struct landlock_fence *fence, struct error *err)
+{
+	return landlock_enter(fence, landlock_version(), err);
+}

@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 
 #include "base/confine.h"
-#include "base/landlock.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "config/config.h"
@@ -45,7 +44,7 @@ stay_inside(const struct filter *filter, struct error *err)
 		.port = own_port(filter), .abstract = true
 	};
 
-	return landlock_enter(&fence, landlock_version(), err);
+	return confine_files(&fence, err);
 }
 
 void

@@ -202,6 +202,10 @@ main(void)
 		cmocka_unit_test(test_filter_is_not_confined_when_it_is_off),
 	};
 
+	if (SANITIZED) {
+		puts("skipped: with a sanitizer there is no confinement");
+		return SUPPORT_SKIPPED;
+	}
 	if (landlock_version() == 0) {
 		puts("skipped: this kernel has no Landlock");
 		return SUPPORT_SKIPPED;
