@@ -14,6 +14,7 @@
 #include "fuzz.h"
 #include "hold/release.h"
 #include "release/answer.h"
+#include "release/identity.h"
 #include "release/lines.h"
 #include "release/mqueue.h"
 #include "release/postcat.h"
@@ -118,8 +119,8 @@ check_identity(const struct identity *identity, const struct text *text)
 		assert(identity->marked);
 		assert(identity->has_size && identity->has_arrival);
 		assert(identity->size <= 3 * meant.size);
-		assert(llabs((long long)(identity->arrived_at -
-		    meant.arrived_at)) <= 7 * 86400);
+		assert(identity->arrived_at <=
+		    meant.arrived_at + IDENTITY_TIME_MARGIN);
 	}
 	answer(&reply, holds ? RELEASE_DONE : RELEASE_OTHER, "%s", why);
 	assert(fuzz_is_line(reply.text, sizeof reply.text - 1));

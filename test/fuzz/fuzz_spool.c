@@ -21,6 +21,9 @@
 #include "fuzz.h"
 #include "hold/spool.h"
 
+/* A mail's, for which its digest is right. */
+#define BYTES "hello"
+
 #define FILES 6
 #define NAME_ROOM 256
 #define MARK "0123456789abcdef0123456789abcdef"
@@ -67,6 +70,8 @@ make_mail(struct fuzz_input *in, const char *name, struct spool_mail *mail)
 	mail->structure = (enum cost_structure)fuzz_choice(in,
 	    COST_STRUCTURES + 1);
 	fuzz_bytes(in, mail->actions, sizeof mail->actions);
+	crypto_generichash(mail->digest, sizeof mail->digest,
+	    (const unsigned char *)BYTES, strlen(BYTES), NULL, 0);
 	strncpy(mail->reason, reason, sizeof mail->reason);
 	fuzz_bytes(in, &flip, 1);
 	((unsigned char *)mail)[at] ^= flip;
@@ -185,18 +190,40 @@ check_mail(const struct spool_mail *mail)
 	    text_is_signature_name(mail->reason));
 }
 
+static bool
+has_digest(const struct spool_mail *mail, int fd)
+{
+	unsigned char *bytes = malloc(mail->size + 1);
+	unsigned char digest[sizeof mail->digest];
+	ssize_t n;
+
+	assert(bytes != NULL);
+	n = pread(fd, bytes, mail->size, 0);
+	assert(n >= 0 && (uint64_t)n == mail->size);
+	crypto_generichash(digest, sizeof digest, bytes, mail->size, NULL, 0);
+	free(bytes);
+	return memcmp(digest, mail->digest, sizeof digest) == 0;
+}
+
+/* Its bytes are handed over only as they were written. */
 static void
 check_content(struct spool *spool, const struct spool_mail *mail)
 {
 	enum error_code code;
+	struct error err;
 	struct stat st;
 	int fd, failed;
 
-	code = spool_get(spool, mail, &fd, NULL);
-	assert(code == ERROR_NONE);
+	code = spool_get(spool, mail, &fd, &err);
+	if (code != ERROR_NONE) {
+		assert(code == ERROR_INPUT && fd < 0);
+		fuzz_check_error(&err, code);
+		return;
+	}
 	failed = fstat(fd, &st);
 	assert(!failed && S_ISREG(st.st_mode));
 	assert((uint64_t)st.st_size == mail->size);
+	assert(has_digest(mail, fd));
 	fd_close(&fd);
 }
 
