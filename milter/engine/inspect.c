@@ -4,6 +4,7 @@
  */
 #include "engine/inspect.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/layers.h"
@@ -46,15 +47,27 @@ find_limit(const struct library *library, const char *type, size_t size)
 	return NULL;
 }
 
+/* What is encrypted in a layer, and what libclamav makes too little of. */
 static const char *
-find_sealed(const struct parts_layer *layer)
+find_sealed(const struct parts_layer *layer, const char **unread_r)
 {
+	*unread_r = NULL;
 	/* The message itself is looked at where it is complete. */
 	if (layer->level == 0)
 		return NULL;
 	if (is_type(layer->type, "CL_TYPE_MAIL"))
-		return opaque_find(layer->data, layer->size);
+		return opaque_find(layer->data, layer->size, unread_r);
+	if (is_type(layer->type, "CL_TYPE_TEXT") &&
+	    opaque_is_mail(layer->data, layer->size))
+		*unread_r = "mail-not-opened";
 	return sealed_find(layer->type, layer->data, layer->size);
+}
+
+static void
+note_unread(struct finding *finding, const char *what)
+{
+	if (what != NULL && finding->unread[0] == '\0')
+		snprintf(finding->unread, sizeof finding->unread, "%s", what);
 }
 
 /* What a layer's own bytes show.  Nothing of this can be amiss in one that is
@@ -63,11 +76,14 @@ static void
 note_contents(struct watch *watch, const struct parts_layer *layer)
 {
 	struct finding *finding = watch->finding;
+	const char *sealed, *unread;
 
 	layers_enter(&watch->layers, layer->level, layer->type, layer->data,
 	    layer->size);
+	sealed = find_sealed(layer, &unread);
+	note_unread(finding, unread);
 	if (finding->sealed == NULL)
-		finding->sealed = find_sealed(layer);
+		finding->sealed = sealed;
 	if (finding->limit == NULL)
 		finding->limit = find_limit(watch->library, layer->type,
 		    layer->size);
@@ -179,7 +195,7 @@ scan_map(const struct library *library, cl_fmap_t *map, struct watch *watch)
 	if (finding->code == CL_VIRUS)
 		classify_note(finding, name);
 	layers_end(&watch->layers);
-	memcpy(finding->unread, watch->layers.unread, sizeof finding->unread);
+	note_unread(finding, watch->layers.unread);
 	if (watch->layers.oversize)
 		finding->limit = "MaxFileSize";
 	if (finding->sealed == NULL)
@@ -194,12 +210,14 @@ inspect(const struct library *library, const struct scratch *scratch,
 		.library = library, .scratch = scratch, .finding = finding_r
 	};
 	const struct messages *said = messages_get();
+	const char *unread;
 	cl_fmap_t *map;
 
 	memset(finding_r, 0, sizeof *finding_r);
 	if (size > library->max_file_size)
 		finding_r->limit = "MaxFileSize";
-	finding_r->sealed = opaque_find(data, size);
+	finding_r->sealed = opaque_find(data, size, &unread);
+	note_unread(finding_r, unread);
 	parts_init(&watch.parts, &library->parts);
 	messages_reset(0);
 	map = cl_fmap_open_memory(data, size);

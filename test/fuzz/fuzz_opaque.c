@@ -25,11 +25,12 @@ check_kind(const char *kind)
 static void
 check_beginning(const char *mail, size_t size, size_t cut, const char *kind)
 {
-	const char *lf = memchr(mail + cut, '\n', size - cut), *found;
+	const char *lf = memchr(mail + cut, '\n', size - cut);
+	const char *found, *unread;
 
 	if (lf == NULL)
 		return;
-	found = opaque_find(mail, (size_t)(lf + 1 - mail));
+	found = opaque_find(mail, (size_t)(lf + 1 - mail), &unread);
 	assert(found == NULL || (kind != NULL && strcmp(kind, found) == 0));
 }
 
@@ -40,12 +41,13 @@ check_end(const char *mail, size_t size)
 {
 	static const char armour[] = "\r\n\r\n\r\n-----BEGIN PGP MESSAGE-----";
 	size_t len = sizeof armour - 1;
+	const char *unread;
 	char *longer = malloc(size + len);
 
 	assert(longer != NULL);
 	memcpy(longer, mail, size);
 	memcpy(longer + size, armour, len);
-	assert(opaque_find(longer, size + len) != NULL);
+	assert(opaque_find(longer, size + len, &unread) != NULL);
 	free(longer);
 }
 
@@ -53,7 +55,7 @@ void
 fuzz_one(struct fuzz_input *in)
 {
 	size_t cut = (size_t)fuzz_number(in), size;
-	const char *kind;
+	const char *kind, *unread;
 	char *mail;
 
 	size = in->left;
@@ -61,7 +63,9 @@ fuzz_one(struct fuzz_input *in)
 	mail = malloc(size + 1);
 	assert(mail != NULL);
 	fuzz_bytes(in, mail + 1, size);
-	kind = opaque_find(mail + 1, size);
+	kind = opaque_find(mail + 1, size, &unread);
+	assert(unread == NULL || strcmp(unread, "MIME-in-part") == 0);
+	(void)opaque_is_mail(mail + 1, size);
 	check_kind(kind);
 	if (size > 0)
 		check_beginning(mail + 1, size, cut % size, kind);

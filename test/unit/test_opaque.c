@@ -27,13 +27,23 @@ static const char *
 find_in(const char *mail, size_t size)
 {
 	char *copy = malloc(size > 0 ? size : 1);
-	const char *kind;
+	const char *kind, *unread;
 
 	assert_non_null(copy);
 	memcpy(copy, mail, size);
-	kind = opaque_find(copy, size);
+	kind = opaque_find(copy, size, &unread);
 	free(copy);
 	return kind;
+}
+
+static void
+expect_unread(bool expected, const char *mail)
+{
+	const char *unread;
+
+	(void)opaque_find(mail, strlen(mail), &unread);
+	if (expected != (unread != NULL))
+		fail_msg("%s: %s", mail, expected ? "seen whole" : unread);
 }
 
 static void
@@ -51,6 +61,89 @@ check(const struct sample *samples, size_t count)
 		else
 			assert_string_equal(kind, samples[i].kind);
 	}
+}
+
+#define MULTIPART(kind) "Content-Type: multipart/" kind "; boundary=b\n\n"
+#define TEXT_PART "--b\n\nHello\n"
+#define DATA_PART "--b\nContent-Type: application/zip\n" \
+    "Content-Transfer-Encoding: base64\n\nUEsDBA==\n"
+#define SIGNATURE "--b\nContent-Type: application/pgp-signature\n\n=abcd\n"
+#define ENCODED "Content-Type: application/zip\n" \
+    "Content-Transfer-Encoding:\n base64\n\nUEsDBA==\n"
+
+static void
+test_opaque_tells_of_parts_that_libclamav_passes_over(void **state)
+{
+	(void)state;
+	expect_unread(true, MULTIPART("parallel") TEXT_PART DATA_PART);
+	expect_unread(true, MULTIPART("signed") DATA_PART TEXT_PART);
+	expect_unread(true, MULTIPART("signed") TEXT_PART DATA_PART);
+	expect_unread(true, MULTIPART("signed") DATA_PART
+	    "--b\nContent-Type: Text/plain\n\nfooter\n");
+	expect_unread(true, MULTIPART("signed") DATA_PART DATA_PART DATA_PART);
+	expect_unread(true, MULTIPART("mixed")
+	    "--b\nContent-Type: multipart/parallel; boundary=bb\n\n"
+	    "--bb\n\nHello\n--bb\n\nHello\n--bb--\n");
+	expect_unread(false, MULTIPART("parallel") DATA_PART "--b--\n");
+	expect_unread(false, MULTIPART("signed") DATA_PART SIGNATURE "--b--\n");
+	expect_unread(true, "Content-Transfer-Encoding: base64\n"
+	    MULTIPART("mixed") TEXT_PART DATA_PART);
+	expect_unread(true, "Content-Transfer-Encoding: Quoted-Printable\n"
+	    "Content-Type: message/rfc822\n\nFrom: a\n\nHello\n");
+	expect_unread(false, "Content-Transfer-Encoding: 7bit\n"
+	    "Content-Type: message/rfc822\n\nFrom: a\n\nHello\n");
+	expect_unread(false, MULTIPART("mixed") TEXT_PART DATA_PART DATA_PART);
+}
+
+static void
+test_opaque_tells_of_a_line_of_blanks_in_a_parts_headers(void **state)
+{
+	(void)state;
+	expect_unread(true, MULTIPART("mixed") "--b\nX: y\n \n" ENCODED);
+	expect_unread(true, MULTIPART("mixed") "--b\nX: y\n\t \r\n" ENCODED);
+	expect_unread(false, MULTIPART("mixed") "--b\nX: y\n z\n" ENCODED);
+	expect_unread(false, "X: y\n \n" ENCODED);
+}
+
+static void
+test_opaque_tells_of_messages_that_libclamav_does_not_know(void **state)
+{
+#define FORWARD MULTIPART("mixed") TEXT_PART \
+    "--b\nContent-Type: message/rfc822\n\n"
+
+	(void)state;
+	expect_unread(true, FORWARD "DKIM-Signature: x\n" ENCODED);
+	expect_unread(true, FORWARD "subject: x\n" ENCODED);
+	expect_unread(false, FORWARD "Received: x\n" ENCODED);
+	expect_unread(false, FORWARD ENCODED);
+	expect_unread(false, FORWARD "DKIM-Signature: x\n\nHello\n");
+	expect_unread(false, "DKIM-Signature: x\n" ENCODED);
+}
+
+static void
+test_opaque_knows_a_message_by_its_headers(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_mail;
+	} samples[] = {
+		{ "Cc: x\n" ENCODED, true },
+		{ "Cc: x\n" MULTIPART("mixed") TEXT_PART, true },
+		{ "Cc: x\nContent-Type: message/rfc822\n\nA: b\n", true },
+		{ "Cc: x\n\nHello\n", false },
+		{ "Cc: x\nContent-Transfer-Encoding: base64\n\n", false },
+		{ "Cc: x\nContent-Transfer-Encoding: base64\n", false },
+		{ "Hello\n" ENCODED, false },
+		{ "\n" ENCODED, false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
+		if (opaque_is_mail(samples[i].text, strlen(samples[i].text)) !=
+		    samples[i].is_mail)
+			fail_msg("%s: %s", samples[i].text,
+			    samples[i].is_mail ? "no mail" : "a mail");
 }
 
 static void
@@ -176,6 +269,13 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    test_opaque_tells_of_parts_that_libclamav_passes_over),
+		cmocka_unit_test(
+		    test_opaque_tells_of_a_line_of_blanks_in_a_parts_headers),
+		cmocka_unit_test(
+		    test_opaque_tells_of_messages_that_libclamav_does_not_know),
+		cmocka_unit_test(test_opaque_knows_a_message_by_its_headers),
 		cmocka_unit_test(
 		    test_opaque_knows_the_types_of_encrypted_mail),
 		cmocka_unit_test(
