@@ -102,7 +102,8 @@ DECKS = {
         ("small", "locked", "deep", "infected"), STEPS[:6])
         if card.form not in ("large", "slow")],
     "heavy": _deck(("large", "infected/large"), ("headers", "body", "end")),
-    "slow": _deck(("slow", "infected/slow"), ("end", "waiting")),
+    # Where all is slow, few are still there when they would leave.
+    "slow": _deck(("slow", "infected/slow"), ("end", *3 * ("waiting",))),
 }
 
 
