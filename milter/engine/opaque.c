@@ -353,7 +353,7 @@ continue_header(struct reader *reader, const struct line *line)
 		read_encoding(reader, line->text, line->len);
 	/* In a part, that is the headers' end to libclamav, and not to others
 	 * (RFC 5322, 4.2). */
-	if (reader->owner == A_PART && is_blank(line))
+	if (reader->owner != THE_MESSAGE && is_blank(line))
 		reader->unread = "MIME-in-part";
 }
 

@@ -102,6 +102,8 @@ test_opaque_tells_of_a_line_of_blanks_in_a_parts_headers(void **state)
 	expect_unread(true, MULTIPART("mixed") "--b\nX: y\n \n" ENCODED);
 	expect_unread(true, MULTIPART("mixed") "--b\nX: y\n\t \r\n" ENCODED);
 	expect_unread(false, MULTIPART("mixed") "--b\nX: y\n z\n" ENCODED);
+	expect_unread(true, MULTIPART("mixed") TEXT_PART
+	    "--b\nContent-Type: message/rfc822\n\nFrom: x\n \nTo: x\n\n");
 	expect_unread(false, "X: y\n \n" ENCODED);
 }
 
