@@ -18,6 +18,7 @@ import testmain
 from daemoncase import DaemonCase
 
 ROUNDS = 3
+NEVER = 1000.0
 HEAVY = 12
 HEAVY_SECONDS = 60
 SMALL = 500
@@ -34,7 +35,8 @@ class LaneCase(DaemonCase):
     }
 
     def small_mails(self, count, seconds):
-        """One session's share: how long each took is added to seconds."""
+        """One session's share: how long each took is added to seconds, and
+        NEVER for one that was deferred."""
         client = self.session()
         for _ in range(count):
             client.envelope()
@@ -42,8 +44,8 @@ class LaneCase(DaemonCase):
             started = time.monotonic()
             client.send_end()
             milterclient.collect([client], 30)
-            seconds.append(time.monotonic() - started)
-            self.assertEqual(client.outcome.action, "accept")
+            seconds.append(time.monotonic() - started if
+                           client.outcome.action == "accept" else NEVER)
 
     def latencies(self):
         """Of all small mails, over all connections at once."""
