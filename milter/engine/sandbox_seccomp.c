@@ -21,14 +21,13 @@
 static const char *const allowed[] = {
 	/* The scratch, and the message. */
 	"access", "faccessat", "faccessat2", "chdir", "fchdir", "getcwd",
-	"chmod", "fchmod", "fchmodat", "close", "close_range", "creat",
-	"dup", "dup2", "dup3", "fadvise64", "fallocate", "fdatasync",
-	"fsync", "fstat", "fstatfs", "ftruncate", "getdents", "getdents64",
-	"lseek", "lstat", "mkdir", "mkdirat", "newfstatat", "open",
-	"openat", "pread64", "preadv", "pwrite64", "pwritev", "read",
-	"readlink", "readlinkat", "readv", "rename", "renameat",
-	"renameat2", "rmdir", "stat", "statfs", "statx", "truncate",
-	"umask", "unlink", "unlinkat", "utimensat", "write", "writev",
+	"close", "close_range", "creat", "dup", "dup2", "dup3", "fadvise64",
+	"fallocate", "fdatasync", "fsync", "fstat", "fstatfs", "ftruncate",
+	"getdents", "getdents64", "lseek", "lstat", "mkdir", "mkdirat",
+	"newfstatat", "open", "openat", "pread64", "preadv", "pwrite64",
+	"pwritev", "read", "readlink", "readlinkat", "readv", "rename",
+	"renameat", "renameat2", "rmdir", "stat", "statfs", "statx",
+	"umask", "unlink", "unlinkat", "write", "writev",
 	/* Memory. */
 	"brk", "madvise", "mincore", "mremap", "msync", "munmap",
 	/* Time, chance, oneself. */
@@ -76,6 +75,14 @@ static const struct callfilter_rule rules[] = {
 	{ "fcntl", CALLFILTER_ALLOW, 1, INT, F_GETFL },
 	/* One's own limits only: see limits_allow_cpu(). */
 	{ "prlimit64", CALLFILTER_ALLOW, 0, INT, 0 },
+	/* Landlock lets each of them have any file of the account, and the
+	 * message's own may be on disk.  libclamav does without. */
+	{ "chmod", CALLFILTER_REFUSE, 0, 0, 0 },
+	{ "fchmod", CALLFILTER_REFUSE, 0, 0, 0 },
+	{ "fchmodat", CALLFILTER_REFUSE, 0, 0, 0 },
+	{ "fchmodat2", CALLFILTER_REFUSE, 0, 0, 0 },
+	{ "truncate", CALLFILTER_REFUSE, 0, 0, 0 },
+	{ "utimensat", CALLFILTER_REFUSE, 0, 0, 0 },
 	/* Is it a terminal?  None of ours is. */
 	{ "ioctl", CALLFILTER_REFUSE, 0, 0, 0 },
 };

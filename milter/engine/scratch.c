@@ -52,6 +52,14 @@ list(int directory)
 	return stream;
 }
 
+/* A worker in its sandbox may not change it, and need not: what it can't
+ * remove then, the engine does. */
+static bool
+make_writable(int directory, const char *name)
+{
+	return fchmodat(directory, name, 0700, 0) == 0 || errno == EPERM;
+}
+
 /* Unlinks a file, or moves a directory to the top, under a name that nothing
  * there can have. */
 static int
@@ -67,7 +75,7 @@ lift_entry(int top, int directory, const char *name)
 	randombytes_buf(id, sizeof id);
 	sodium_bin2hex(unique, sizeof unique, id, sizeof id);
 	/* Moving a directory takes the right to write to it. */
-	if (fchmodat(directory, name, 0700, 0) < 0)
+	if (!make_writable(directory, name))
 		return -1;
 	return renameat(directory, name, top, unique);
 }
@@ -80,7 +88,7 @@ remove_directory(int top, const char *name)
 	int fd, failed = 0;
 	DIR *stream;
 
-	if (fchmodat(top, name, 0700, 0) < 0)
+	if (!make_writable(top, name))
 		return -1;
 	fd = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)

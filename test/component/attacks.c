@@ -367,6 +367,34 @@ attack_perf(const char *unused)
 	return syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0) >= 0;
 }
 
+/* As they are, so that nothing is broken by it. */
+static int
+attack_mode(const char *path)
+{
+	return chmod(path, 0600) == 0;
+}
+
+static int
+attack_times(const char *path)
+{
+	return utimensat(AT_FDCWD, path, NULL, 0) == 0;
+}
+
+/* The message's own, which may be held mail on disk. */
+static int
+attack_message_mode(const char *unused)
+{
+	struct stat st;
+	int fd;
+
+	(void)unused;
+	for (fd = SOCKET + 1; fd < 256; fd++)
+		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		    fchmod(fd, 0) == 0)
+			return 1;
+	return 0;
+}
+
 static int
 attack_file_handle(const char *path)
 {
@@ -418,6 +446,9 @@ static const struct {
 	{ "io-uring", attack_io_uring },
 	{ "perf", attack_perf },
 	{ "file-handle", attack_file_handle },
+	{ "mode", attack_mode },
+	{ "times", attack_times },
+	{ "message-mode", attack_message_mode },
 };
 
 /* Never returns if the message asks for an attack. */

@@ -176,6 +176,11 @@ class CallAttempts:
             self.skipTest("x32 is x86's")
         self.assert_killed("x32")
 
+    def test_modes_and_times_of_files_are_not_changed(self):
+        self.assert_defeated("message-mode")
+        for attack in ("mode", "times"):
+            self.assert_defeated(attack, self.state / "ledger.sqlite")
+
     def test_filter_is_not_signalled(self):
         self.assert_no_signals(self.daemon.filter())
 
@@ -333,6 +338,9 @@ class OffCase(AttackedCase):
                        "shared-memory"):
             self.assert_won(attack)
         self.assert_won("file-handle", "/")
+        self.assert_won("message-mode")
+        for attack in ("mode", "times"):
+            self.assert_won(attack, self.state / "ledger.sqlite")
 
     def test_it_is_said(self):
         self.assertRegex(self.daemon.log(), "warning: engine.sandbox is off")
