@@ -33,6 +33,7 @@ struct finding {
 	bool scratch_low;	/* the reserve of the scratch was touched */
 	const char *limit;	/* one that it does not report, or NULL */
 	char unread[40];	/* what stayed shut (layers.h), or "" */
+	bool several;		/* and something else as well */
 	const char *sealed;	/* kind of encrypted part, or NULL */
 	bool whole;		/* it vouches for its parts (parts.h) */
 };

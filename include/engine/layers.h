@@ -58,6 +58,7 @@ struct layers {
 	unsigned beyond;	/* layers for which the stack has no room */
 	bool oversize;		/* a part is over max_file_size, or cut there */
 	char unread[40];	/* "ZIP-not-opened", "TAR-in-part", …, or "" */
+	bool several;		/* something else was amiss as well */
 	const char *encrypted;	/* kind of an encrypted member, or NULL */
 };
 

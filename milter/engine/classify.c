@@ -99,7 +99,8 @@ name_of(const struct finding *finding, enum verdict_kind kind)
 	return *rest != '\0' ? rest : heuristic->fallback;
 }
 
-/* An archive that is encrypted with its directory can't be opened. */
+/* An archive that is encrypted with its directory can't be opened; that is no
+ * excuse for another one. */
 static bool
 is_explained(const struct finding *finding)
 {
@@ -114,7 +115,9 @@ is_explained(const struct finding *finding)
 	const char *sealed = name_of(finding, VERDICT_ENCRYPTED);
 	size_t i;
 
-	for (i = 0; sealed != NULL && i < sizeof pairs / sizeof *pairs; i++)
+	if (sealed == NULL || finding->several)
+		return false;
+	for (i = 0; i < sizeof pairs / sizeof *pairs; i++)
 		if (strcmp(sealed, pairs[i].sealed) == 0 &&
 		    strcmp(finding->unread, pairs[i].unread) == 0)
 			return true;

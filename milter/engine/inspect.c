@@ -66,8 +66,12 @@ find_sealed(const struct parts_layer *layer, const char **unread_r)
 static void
 note_unread(struct finding *finding, const char *what)
 {
-	if (what != NULL && finding->unread[0] == '\0')
+	if (what == NULL || what[0] == '\0')
+		return;
+	if (finding->unread[0] == '\0')
 		snprintf(finding->unread, sizeof finding->unread, "%s", what);
+	else if (strcmp(finding->unread, what) != 0)
+		finding->several = true;
 }
 
 /* What a layer's own bytes show.  Nothing of this can be amiss in one that is
@@ -196,6 +200,8 @@ scan_map(const struct library *library, cl_fmap_t *map, struct watch *watch)
 		classify_note(finding, name);
 	layers_end(&watch->layers);
 	note_unread(finding, watch->layers.unread);
+	if (watch->layers.several)
+		finding->several = true;
 	if (watch->layers.oversize)
 		finding->limit = "MaxFileSize";
 	if (finding->sealed == NULL)

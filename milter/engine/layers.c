@@ -23,9 +23,13 @@ layers_init(struct layers *layers, uint64_t max_file_size)
 static void
 note(struct layers *layers, const char *name, const char *what)
 {
+	char text[sizeof layers->unread];
+
+	snprintf(text, sizeof text, "%s-%s", name, what);
 	if (layers->unread[0] == '\0')
-		snprintf(layers->unread, sizeof layers->unread, "%s-%s", name,
-		    what);
+		memcpy(layers->unread, text, sizeof text);
+	else if (strcmp(layers->unread, text) != 0)
+		layers->several = true;
 }
 
 static struct layer *

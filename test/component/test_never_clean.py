@@ -678,6 +678,23 @@ class HeuristicCase(TableCase):
                     self.assertEqual(line.verdict, want)
 
 
+class StrictCase(TableCase):
+    """What is incomplete is refused, and what is encrypted is not."""
+
+    settings = {"action": {"incomplete": "reject"}, "engine": {"workers": 1}}
+
+    def test_an_encrypted_archive_is_no_excuse_for_another(self):
+        locked = ("application/x-7z-compressed", "base64",
+                  lambda: packed_by("7zz", "-t7z", "-psecret", "-mhe=on")())
+        shut = ("application/zip", "base64",
+                lambda: archives.zip_without_directory(text()))
+        for order in ([locked, shut], [shut, locked]):
+            line, outcome = self.log_line(mails.multipart(*(
+                (kind, encoding, make()) for kind, encoding, make in order)))
+            self.assertEqual((line.verdict, outcome.action),
+                             (INCOMPLETE, "reject"))
+
+
 class OffCase(TableCase):
     """By default none of them is looked for."""
 

@@ -198,6 +198,24 @@ test_classify_takes_what_has_the_strictest_action(void **unused)
 	}
 }
 
+/* One archive is encrypted, and another one can't be opened either. */
+static void
+test_classify_excuses_one_archive_that_is_encrypted(void **unused)
+{
+	static const struct config strict = {
+		.action_incomplete = ACTION_REJECT,
+		.action_encrypted = ACTION_ACCEPT
+	};
+	const char *name = "Heuristics.Encrypted.7Zip";
+	struct finding finding = {
+		.code = CL_VIRUS, .unread = "7Z-not-opened", .several = true
+	};
+
+	(void)unused;
+	assert_int_equal(VERDICT_INCOMPLETE,
+	    classify_with(&name, 1, &finding, &strict).kind);
+}
+
 static void
 test_classify_calls_no_error_clean_and_gives_each_a_name(void **unused)
 {
@@ -254,6 +272,8 @@ main(void)
 		cmocka_unit_test(test_classify_gives_each_answer_its_verdict),
 		cmocka_unit_test(
 		    test_classify_takes_what_has_the_strictest_action),
+		cmocka_unit_test(
+		    test_classify_excuses_one_archive_that_is_encrypted),
 		cmocka_unit_test(
 		    test_classify_calls_no_error_clean_and_gives_each_a_name),
 		cmocka_unit_test(test_classify_cuts_a_name_that_is_too_long),

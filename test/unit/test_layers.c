@@ -79,6 +79,13 @@ test_layers_archive_from_which_nothing_came(void **unused)
 	begin(&layers);
 	leaf(&layers, 1, "CL_TYPE_RAR", 100);
 	assert_unread(&layers, "RAR-not-opened");
+	assert_false(layers.several);
+
+	begin(&layers);
+	leaf(&layers, 1, "CL_TYPE_RAR", 100);
+	leaf(&layers, 1, "CL_TYPE_7Z", 100);
+	assert_unread(&layers, "RAR-not-opened");
+	assert_true(layers.several);
 
 	begin(&layers);			/* nor within another */
 	layers_enter(&layers, 1, "CL_TYPE_7Z", zeros, 100);
