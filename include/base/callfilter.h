@@ -26,9 +26,9 @@
 
 enum callfilter_action {
 	CALLFILTER_ALLOW,
-	CALLFILTER_KILL,	/* the process ends by SIGSYS */
-	CALLFILTER_REFUSE,	/* the call fails with EPERM */
-	CALLFILTER_UNKNOWN	/* it fails with ENOSYS, as in an older kernel:
+	CALLFILTER_KILL,   /* the process ends by SIGSYS */
+	CALLFILTER_REFUSE, /* the call fails with EPERM */
+	CALLFILTER_UNKNOWN /* it fails with ENOSYS, as in an older kernel:
 				 * the C library then does without */
 };
 
@@ -38,7 +38,7 @@ enum callfilter_action {
 struct callfilter_rule {
 	const char *call;
 	enum callfilter_action action;
-	unsigned argument;	/* from 0 */
+	unsigned argument; /* from 0 */
 	uint64_t mask;
 	uint64_t value;
 };
@@ -48,15 +48,15 @@ struct callfilter_rule {
 /* Lists end with a NULL.  No call may stand in two places. */
 struct callfilter_profile {
 	enum callfilter_action others;
-	const char *const *allowed;	/* or NULL */
-	const char *const *killed[CALLFILTER_KILLED];	/* lists, or NULL */
+	const char *const *allowed;                   /* or NULL */
+	const char *const *killed[CALLFILTER_KILLED]; /* lists, or NULL */
 	const struct callfilter_rule *rules;
 	size_t rules_count;
 };
 
 struct callfilter {
-	void *code;		/* NULL: empty */
-	size_t length;		/* in instructions */
+	void *code;    /* NULL: empty */
+	size_t length; /* in instructions */
 };
 
 /* Calls that no process of this service makes, and that are there to look into
@@ -70,9 +70,9 @@ extern const char *const callfilter_becoming[];
 
 /* ERROR_UNSUPPORTED if libseccomp refuses the profile; *filter_r is empty
  * then.  callfilter_fini() ends it. */
-CHECK_RESULT enum error_code callfilter_compile(
-    const struct callfilter_profile *profile, struct callfilter *filter_r,
-    struct error *err);
+CHECK_RESULT enum error_code callfilter_compile(const struct callfilter_profile
+						    *profile,
+    struct callfilter *filter_r, struct error *err);
 
 /* ERROR_SYSTEM: the kernel refused, and nothing has changed. */
 CHECK_RESULT enum error_code callfilter_load(const struct callfilter *filter,

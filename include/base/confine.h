@@ -29,7 +29,7 @@ enum confine_role {
 	CONFINE_SUPERVISOR,
 	CONFINE_RELEASE,
 	CONFINE_ENGINE,
-	CONFINE_FILTER
+	CONFINE_FILTER,
 };
 
 /* Sets no_new_privs and loads the filter for system calls.  On failure the

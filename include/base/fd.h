@@ -47,8 +47,7 @@ CHECK_RESULT enum error_code fd_read_text(int fd, const char *name,
 
 /* Makes fd known as target without close-on-exec.  For use between fork and
  * exec. */
-CHECK_RESULT enum error_code fd_move_to(int fd, int target,
-    struct error *err);
+CHECK_RESULT enum error_code fd_move_to(int fd, int target, struct error *err);
 
 /* Closes every descriptor from lowest upwards. */
 void fd_close_from(int lowest);

@@ -22,15 +22,15 @@
 #include "base/error.h"
 
 struct landlock_place {
-	const char *path;	/* a file, or a directory with all below */
-	bool write;		/* not only read: make, change, move, remove */
+	const char *path; /* a file, or a directory with all below */
+	bool write;       /* not only read: make, change, move, remove */
 };
 
 struct landlock_fence {
 	const struct landlock_place *places;
 	size_t count;
-	uint16_t port;		/* TCP may connect to it; 0: to none */
-	bool abstract;		/* abstract Unix sockets outside, too */
+	uint16_t port; /* TCP may connect to it; 0: to none */
+	bool abstract; /* abstract Unix sockets outside, too */
 };
 
 /* The kernel's version; 0 if there is no Landlock. */

@@ -26,7 +26,7 @@ enum log_level {
 	LOG_LEVEL_WARNING,
 	LOG_LEVEL_NOTICE,
 	LOG_LEVEL_INFO,
-	LOG_LEVEL_DEBUG
+	LOG_LEVEL_DEBUG,
 };
 
 /* ident ("vscan-milter/filter") must outlive the process's logging; facility
@@ -46,7 +46,6 @@ CHECK_RESULT enum error_code log_start_thread(struct error *err);
 void log_flush(int64_t until);
 
 /* Logs "what: err->text". */
-void log_error(enum log_level level, const char *what,
-    const struct error *err);
+void log_error(enum log_level level, const char *what, const struct error *err);
 
 #endif

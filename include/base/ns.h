@@ -26,14 +26,14 @@
  * account is root.  Returns in both: *pid_r is 0 in the child, which is
  * process 1 there and already is that root, with no other groups.  On
  * failure there is no child, and err names what the kernel refused. */
-CHECK_RESULT enum error_code ns_fork_contained(
-    const struct priv_account *account, pid_t *pid_r, struct error *err);
+CHECK_RESULT enum error_code ns_fork_contained(const struct priv_account
+						   *account,
+    pid_t *pid_r, struct error *err);
 
 /* For a process that ns_fork_contained() made: forks a child into PID, mount
  * and IPC namespaces of its own.  Returns in both, as above.  /proc still is
  * the host's; the child leaves it when it needs it no more. */
-CHECK_RESULT enum error_code ns_fork_worker(pid_t *pid_r,
-    struct error *err);
+CHECK_RESULT enum error_code ns_fork_worker(pid_t *pid_r, struct error *err);
 
 /* Mounts an empty tmpfs of size bytes and inodes files over directory, for
  * this mount namespace only: nosuid, nodev, noexec. */

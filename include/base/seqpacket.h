@@ -18,8 +18,7 @@
 #include "base/error.h"
 
 /* Two connected ends, both close-on-exec. */
-CHECK_RESULT enum error_code seqpacket_pair(int pair_r[2],
-    struct error *err);
+CHECK_RESULT enum error_code seqpacket_pair(int pair_r[2], struct error *err);
 
 /* True if fd is such an end.  What came from elsewhere may be anything: some
  * sockets poll(2) calls readable for ever while nothing can be received. */

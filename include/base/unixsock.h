@@ -18,7 +18,7 @@ CHECK_RESULT enum error_code unixsock_make_directory(const char *path,
 /* Removes a socket that nobody answers on; none there is fine.  type is
  * socket(2)'s.  ERROR_LIMIT if another process listens there, ERROR_INPUT if
  * it is no socket. */
-CHECK_RESULT enum error_code unixsock_remove_stale(const char *path,
-    int type, struct error *err);
+CHECK_RESULT enum error_code unixsock_remove_stale(const char *path, int type,
+    struct error *err);
 
 #endif

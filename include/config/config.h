@@ -28,11 +28,11 @@
 enum action {
 	ACTION_OFF,
 	ACTION_ACCEPT,
-	ACTION_HOLD,		/* quarantine now, release by its verdict */
+	ACTION_HOLD, /* quarantine now, release by its verdict */
 	ACTION_QUARANTINE,
 	ACTION_DISCARD,
 	ACTION_TEMPFAIL,
-	ACTION_REJECT
+	ACTION_REJECT,
 };
 
 /* What becomes of a held mail that its verdict doesn't release. */
@@ -40,9 +40,9 @@ enum hold_infected { HOLD_LEAVE, HOLD_DELETE };
 
 /* What is done where the kernel refuses a part of the sandbox. */
 enum sandbox_level {
-	SANDBOX_OFF,		/* nobody asks for it */
-	SANDBOX_BEST_EFFORT,	/* it is done without, and said */
-	SANDBOX_REQUIRE		/* no engine is started */
+	SANDBOX_OFF,         /* nobody asks for it */
+	SANDBOX_BEST_EFFORT, /* it is done without, and said */
+	SANDBOX_REQUIRE,     /* no engine is started */
 };
 
 struct config_strings {
@@ -51,19 +51,19 @@ struct config_strings {
 };
 
 struct config {
-	char *socket;		/* unix:PATH, inet:PORT@HOST, inet6:…, fd:N */
+	char *socket; /* unix:PATH, inet:PORT@HOST, inet6:…, fd:N */
 	unsigned socket_mode;
-	char *socket_group;	/* "" leaves the group alone */
+	char *socket_group; /* "" leaves the group alone */
 	char *user;
 	char *state_directory;
 	char *control_socket;
-	char *pid_file;		/* "" for none */
+	char *pid_file; /* "" for none */
 	int64_t drain_timeout;
 	int64_t alarm_after;
 
-	int log_target;		/* enum log_target */
-	int log_facility;	/* syslog(3)'s LOG_MAIL, … */
-	int log_level;		/* enum log_level */
+	int log_target;   /* enum log_target */
+	int log_facility; /* syslog(3)'s LOG_MAIL, … */
+	int log_level;    /* enum log_level */
 
 	int64_t deadline_reply;
 	int64_t deadline_reply_submission;
@@ -75,7 +75,7 @@ struct config {
 	unsigned deadline_failures;
 
 	struct config_strings engine_database;
-	unsigned engine_workers;	/* never 0 here: resolved to the CPUs */
+	unsigned engine_workers; /* never 0 here: resolved to the CPUs */
 	unsigned engine_background;
 	uint64_t engine_scratch;
 	uint64_t engine_worker_memory;
@@ -84,7 +84,7 @@ struct config {
 	unsigned engine_max_files;
 	unsigned engine_max_recursion;
 	int64_t engine_check_interval;
-	int engine_sandbox;		/* enum sandbox_level */
+	int engine_sandbox; /* enum sandbox_level */
 
 	uint64_t buffer_memory;
 	uint64_t buffer_message_memory;
@@ -103,16 +103,16 @@ struct config {
 	unsigned cache_attachments;
 	int64_t cache_attachment_ttl;
 
-	struct config_strings hold_mta;	/* postfix:DIRECTORY, sendmail:FILE */
+	struct config_strings hold_mta; /* postfix:DIRECTORY, sendmail:FILE */
 	char *hold_sendmail;
 	char *hold_release_socket;
-	int hold_infected;	/* enum hold_infected */
+	int hold_infected; /* enum hold_infected */
 	uint64_t hold_disk;
 	int64_t hold_commit;
 
-	struct config_strings headers_keep_from;	/* ADDRESS[/BITS] */
+	struct config_strings headers_keep_from; /* ADDRESS[/BITS] */
 
-	int action_clean;	/* all: enum action */
+	int action_clean; /* all: enum action */
 	int action_infected;
 	int action_incomplete;
 	int action_encrypted;
@@ -124,7 +124,7 @@ struct config {
 	int action_phishing;
 	int action_pua;
 
-	char *reply_infected;	/* templates: %v virus, %i queue ID, %% */
+	char *reply_infected; /* templates: %v virus, %i queue ID, %% */
 	char *reply_incomplete;
 	char *reply_encrypted;
 	char *reply_macro;
@@ -154,8 +154,7 @@ void config_destroy(struct config **config);
 /* Writes every setting as a configuration file that config_load() reads back
  * to the same values; with_comments adds each setting's description, unit,
  * bounds and default. */
-void config_print(const struct config *config, FILE *out,
-    int with_comments);
+void config_print(const struct config *config, FILE *out, int with_comments);
 
 /* The name of an action as the file spells it. */
 const char *config_action_name(enum action action);

@@ -17,10 +17,10 @@
 #include "base/error.h"
 
 struct canary {
-	char name[32];		/* "VScan.Canary." and 16 hex digits */
-	char pattern[33];	/* the bytes, hexadecimal */
-	char mail[512];		/* a mail with the bytes attached */
-	size_t size;		/* of mail */
+	char name[32];    /* "VScan.Canary." and 16 hex digits */
+	char pattern[33]; /* the bytes, hexadecimal */
+	char mail[512];   /* a mail with the bytes attached */
+	size_t size;      /* of mail */
 };
 
 /* Draws a new one. */

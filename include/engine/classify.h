@@ -26,16 +26,16 @@ struct config;
 
 /* All that was seen while one message was scanned. */
 struct finding {
-	cl_error_t code;	/* what the scan returned */
+	cl_error_t code; /* what the scan returned */
 	/* The first name of each kind that was reported, or NULL. */
 	const char *names[VERDICT_KINDS];
-	unsigned complaints;	/* warnings and errors that it printed */
-	bool scratch_low;	/* the reserve of the scratch was touched */
-	const char *limit;	/* one that it does not report, or NULL */
-	char unread[40];	/* what stayed shut (layers.h), or "" */
-	bool several;		/* and something else as well */
-	const char *sealed;	/* kind of encrypted part, or NULL */
-	bool whole;		/* it vouches for its parts (parts.h) */
+	unsigned complaints; /* warnings and errors that it printed */
+	bool scratch_low;    /* the reserve of the scratch was touched */
+	const char *limit;   /* one that it does not report, or NULL */
+	char unread[40];     /* what stayed shut (layers.h), or "" */
+	bool several;        /* and something else as well */
+	const char *sealed;  /* kind of encrypted part, or NULL */
+	bool whole;          /* it vouches for its parts (parts.h) */
 };
 
 /* Takes down a name that libclamav reports; NULL is no name. */

@@ -15,10 +15,10 @@
 #include <stddef.h>
 
 enum cms_kind {
-	CMS_NONE,		/* none, or nothing that holds a message */
-	CMS_ENCRYPTED,		/* enveloped, encrypted, authEnveloped */
-	CMS_SIGNED,		/* the message is in it */
-	CMS_COMPRESSED
+	CMS_NONE,      /* none, or nothing that holds a message */
+	CMS_ENCRYPTED, /* enveloped, encrypted, authEnveloped */
+	CMS_SIGNED,    /* the message is in it */
+	CMS_COMPRESSED,
 };
 
 enum cms_kind cms_kind_of(const unsigned char *data, size_t size);

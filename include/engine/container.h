@@ -21,10 +21,10 @@ struct members;
 
 /* A type of archive that libclamav may open. */
 struct container {
-	const char *type;	/* libclamav's name of it, "CL_TYPE_…" */
-	const char *name;	/* ours, for a verdict */
-	unsigned bit;		/* CONTAINER_…, if it can lie behind others */
-	bool unpaired;		/* announces what is no file, too */
+	const char *type; /* libclamav's name of it, "CL_TYPE_…" */
+	const char *name; /* ours, for a verdict */
+	unsigned bit;     /* CONTAINER_…, if it can lie behind others */
+	bool unpaired;    /* announces what is no file, too */
 	/* Reads its directory, if that can be done; else NULL. */
 	void (*read)(struct members *members, const unsigned char *data,
 	    size_t size);

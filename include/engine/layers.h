@@ -34,32 +34,32 @@ struct container;
 struct layer {
 	unsigned level;
 	uint64_t size;
-	const struct container *container;	/* NULL: no archive */
-	const char *image;	/* it is a disk image of that kind */
-	struct members members;	/* of it, or of a ZIP that lies behind it */
+	const struct container *container; /* NULL: no archive */
+	const char *image;                 /* it is a disk image of that kind */
+	struct members members; /* of it, or of a ZIP that lies behind it */
 	bool zip_behind;
-	bool shadow;		/* cut out of an archive, across its members */
-	unsigned behind;	/* archives in it: CONTAINER_… */
-	unsigned opened;	/* those that were opened in it or below */
-	unsigned came;		/* layers right below it */
-	unsigned announced;	/* members */
-	uint64_t due;		/* size of one that was announced; 0: none */
-	const char *due_name;	/* of its archive */
-	bool passed;		/* by layers_pass() */
+	bool shadow;          /* cut out of an archive, across its members */
+	unsigned behind;      /* archives in it: CONTAINER_… */
+	unsigned opened;      /* those that were opened in it or below */
+	unsigned came;        /* layers right below it */
+	unsigned announced;   /* members */
+	uint64_t due;         /* size of one that was announced; 0: none */
+	const char *due_name; /* of its archive */
+	bool passed;          /* by layers_pass() */
 	bool may_be_empty;
 	bool has_more;
-	uint64_t at_least;	/* bytes that have to come out of it */
+	uint64_t at_least; /* bytes that have to come out of it */
 };
 
 struct layers {
 	uint64_t max_file_size;
 	struct layer stack[LAYERS_MAX];
 	unsigned depth;
-	unsigned beyond;	/* layers for which the stack has no room */
-	bool oversize;		/* a part is over max_file_size, or cut there */
-	char unread[40];	/* "ZIP-not-opened", "TAR-in-part", …, or "" */
-	bool several;		/* something else was amiss as well */
-	const char *encrypted;	/* kind of an encrypted member, or NULL */
+	unsigned beyond;       /* layers for which the stack has no room */
+	bool oversize;         /* a part is over max_file_size, or cut there */
+	char unread[40];       /* "ZIP-not-opened", "TAR-in-part", …, or "" */
+	bool several;          /* something else was amiss as well */
+	const char *encrypted; /* kind of an encrypted member, or NULL */
 };
 
 void layers_init(struct layers *layers, uint64_t max_file_size);
@@ -76,8 +76,8 @@ void layers_pass(struct layers *layers);
 /* The innermost layer announces a member of so many bytes (packed: as it lies
  * there; 0 if that is not known).  type is libclamav's of the archive that it
  * is in, which may lie within the layer, or NULL. */
-void layers_announce(struct layers *layers, const char *type,
-    uint64_t packed, uint64_t size, bool encrypted);
+void layers_announce(struct layers *layers, const char *type, uint64_t packed,
+    uint64_t size, bool encrypted);
 
 /* The innermost layer ends. */
 void layers_leave(struct layers *layers);

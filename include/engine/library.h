@@ -28,14 +28,14 @@ struct config;
 struct library {
 	struct cl_engine *engine;
 	struct cl_scan_options options;
-	unsigned db_options;	/* of cl_load() */
-	uint64_t max_file_size;	/* bytes */
-	uint64_t max_html;	/* larger HTML and scripts are not parsed */
+	unsigned db_options;    /* of cl_load() */
+	uint64_t max_file_size; /* bytes */
+	uint64_t max_html;      /* larger HTML and scripts are not parsed */
 	uint64_t max_script;
-	unsigned signatures;	/* without the canary */
+	unsigned signatures; /* without the canary */
 	struct parts_plan parts;
 	struct sigset sigset;
-	char fingerprint[17];	/* 16 hex digits: set, version, options */
+	char fingerprint[17]; /* 16 hex digits: set, version, options */
 };
 
 /* Loads the files.  ERROR_INPUT: there is none, or one is broken, and

@@ -27,12 +27,12 @@
 #define MEMBERS_SMALLEST 6
 
 struct members {
-	uint64_t *sizes;	/* unpacked, as libclamav comes to them */
+	uint64_t *sizes; /* unpacked, as libclamav comes to them */
 	size_t count;
-	size_t next;		/* the first that has not come yet */
-	uint64_t identity;	/* of the directory */
-	bool encrypted;		/* there are others, which can't come */
-	bool sound;		/* the directory could be read to its end */
+	size_t next;       /* the first that has not come yet */
+	uint64_t identity; /* of the directory */
+	bool encrypted;    /* there are others, which can't come */
+	bool sound;        /* the directory could be read to its end */
 };
 
 /* Of a ZIP archive, with or without something before it.  Without a directory

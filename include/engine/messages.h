@@ -18,9 +18,9 @@
 struct messages {
 	unsigned warnings;
 	unsigned errors;
-	bool allocation_failed;	/* an error that speaks of memory */
-	char file_error[256];	/* the first error that names a file */
-	char last_error[256];	/* the last one; "" if there is none */
+	bool allocation_failed; /* an error that speaks of memory */
+	char file_error[256];   /* the first error that names a file */
+	char last_error[256];   /* the last one; "" if there is none */
 };
 
 /* Takes libclamav's messages from now on.  Before cl_init(). */

@@ -67,33 +67,33 @@ typedef bool parts_known_function(void *context, const struct key *key,
 
 /* What holds for all scans of one set of signatures. */
 struct parts_plan {
-	bool sound;		/* with this version of libclamav */
+	bool sound; /* with this version of libclamav */
 	unsigned char secret[KEY_BYTES];
-	uint64_t bytes_max;	/* of a scan that vouches */
+	uint64_t bytes_max; /* of a scan that vouches */
 	unsigned layers_max;
-	parts_known_function *known;	/* NULL: nobody is asked */
+	parts_known_function *known; /* NULL: nobody is asked */
 	void *context;
 };
 
 /* What was seen of one scan. */
 struct parts {
 	const struct parts_plan *plan;
-	unsigned open;		/* layers that are being scanned */
-	unsigned count;		/* that have begun */
-	uint64_t bytes;		/* of all of them */
+	unsigned open;  /* layers that are being scanned */
+	unsigned count; /* that have begun */
+	uint64_t bytes; /* of all of them */
 	unsigned asked;
-	uint64_t due;		/* size of the mail's part that comes next */
-	bool mail;		/* the message is of type MAIL */
-	bool failed;		/* a layer ended with an error */
+	uint64_t due; /* size of the mail's part that comes next */
+	bool mail;    /* the message is of type MAIL */
+	bool failed;  /* a layer ended with an error */
 };
 
 /* A layer as libclamav hands it over. */
 struct parts_layer {
 	int fd;
-	const char *type;	/* "CL_TYPE_PDF" */
+	const char *type; /* "CL_TYPE_PDF" */
 	const void *data;
 	size_t size;
-	unsigned level;		/* 0 is the message */
+	unsigned level; /* 0 is the message */
 	unsigned attributes;
 };
 
@@ -105,8 +105,7 @@ void parts_plan_make(struct parts_plan *plan, const struct config *config,
 void parts_init(struct parts *parts, const struct parts_plan *plan);
 
 /* A member of a container is about to become a layer. */
-void parts_member(struct parts *parts, const char *container,
-    uint64_t size);
+void parts_member(struct parts *parts, const char *container, uint64_t size);
 
 /* A layer begins.  True if it is to be passed over; it ends nevertheless. */
 bool parts_begin(struct parts *parts, const struct parts_layer *layer);

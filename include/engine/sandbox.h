@@ -40,11 +40,11 @@ struct scratch;
 enum sandbox_part {
 	SANDBOX_PART_ROOT = 1,
 	SANDBOX_PART_LANDLOCK = 2,
-	SANDBOX_PART_SECCOMP = 4
+	SANDBOX_PART_SECCOMP = 4,
 };
 
 struct sandbox {
-	unsigned parts;		/* what workers get */
+	unsigned parts; /* what workers get */
 	struct callfilter calls;
 };
 

@@ -42,15 +42,15 @@ enum scratch_kind { SCRATCH_TMPFS, SCRATCH_DIRECTORY };
 struct scratch_base {
 	enum scratch_kind kind;
 	const struct config *config;
-	unsigned claim;		/* directory: the number of ours */
-	int lock;		/* directory: its descriptor; else -1 */
+	unsigned claim; /* directory: the number of ours */
+	int lock;       /* directory: its descriptor; else -1 */
 };
 
 struct scratch {
 	enum scratch_kind kind;
-	uint64_t size;		/* bytes of a tmpfs */
-	uint64_t inodes;	/* files of a tmpfs */
-	uint64_t reserve;	/* bytes that must stay free */
+	uint64_t size;    /* bytes of a tmpfs */
+	uint64_t inodes;  /* files of a tmpfs */
+	uint64_t reserve; /* bytes that must stay free */
 	char path[PATH_MAX];
 };
 

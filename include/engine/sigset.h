@@ -20,13 +20,12 @@
 struct config_strings;
 
 struct sigset {
-	uint64_t fingerprint;	/* equal: nothing has changed */
-	unsigned files;		/* 0: there is nothing to load */
+	uint64_t fingerprint; /* equal: nothing has changed */
+	unsigned files;       /* 0: there is nothing to load */
 };
 
 /* ERROR_SYSTEM names the path that could not be read. */
-CHECK_RESULT enum error_code sigset_read(
-    const struct config_strings *database, struct sigset *sigset_r,
-    struct error *err);
+CHECK_RESULT enum error_code sigset_read(const struct config_strings *database,
+    struct sigset *sigset_r, struct error *err);
 
 #endif

@@ -33,8 +33,8 @@ enum slot_state { SLOT_FREE, SLOT_IDLE, SLOT_BUSY, SLOT_ENDING, SLOT_STATES };
 
 struct slot {
 	enum slot_state state;
-	int sock;		/* -1 unless IDLE or BUSY */
-	pid_t pid;		/* 0 unless BUSY or ENDING */
+	int sock;  /* -1 unless IDLE or BUSY */
+	pid_t pid; /* 0 unless BUSY or ENDING */
 	struct worker_plan plan;
 };
 

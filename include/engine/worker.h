@@ -34,8 +34,8 @@ struct worker_plan {
 	const struct canary *canary;
 	const struct sandbox *sandbox;
 	const struct scratch_base *base;
-	struct scratch scratch;	/* its kind says whether it is contained */
-	bool blind;		/* self-test: break the scratch first */
+	struct scratch scratch; /* its kind says whether it is contained */
+	bool blind;             /* self-test: break the scratch first */
 };
 
 /* Forks a worker.  *sock_r is the other end of its socket, the caller's to

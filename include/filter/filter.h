@@ -28,17 +28,17 @@ struct filter {
 	struct msgpool *pool;
 	struct netlist *keep_from;
 	struct wakeup wakeup;
-	int descriptors;	/* hangup_open()'s */
-	char host[256];		/* where the MTA names none */
+	int descriptors; /* hangup_open()'s */
+	char host[256];  /* where the MTA names none */
 
 	pthread_mutex_t lock;
-	pthread_cond_t quiet;	/* messages has become 0 */
+	pthread_cond_t quiet; /* messages has become 0 */
 	unsigned sessions;
-	unsigned messages;	/* between MAIL and its reply */
-	unsigned waiting;	/* callbacks that block */
-	unsigned local_late;	/* late replies to local mail in a row, */
-	int64_t local_late_at;	/* the last of them */
-	bool shortened;		/* deadlines are, as the log was told */
+	unsigned messages;     /* between MAIL and its reply */
+	unsigned waiting;      /* callbacks that block */
+	unsigned local_late;   /* late replies to local mail in a row, */
+	int64_t local_late_at; /* the last of them */
+	bool shortened;        /* deadlines are, as the log was told */
 	bool draining;
 };
 

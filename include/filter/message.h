@@ -29,10 +29,10 @@ struct message {
 	char **recipients;
 	size_t recipient_count;
 	size_t recipient_room;
-	bool too_many;		/* over MESSAGE_RECIPIENTS: not all are kept */
-	enum cost_structure structure;	/* of its top-level Content-Type */
-	uint64_t size;		/* bytes that the MTA gave */
-	char message_id[256];	/* cut; as it came */
+	bool too_many; /* over MESSAGE_RECIPIENTS: not all are kept */
+	enum cost_structure structure; /* of its top-level Content-Type */
+	uint64_t size;                 /* bytes that the MTA gave */
+	char message_id[256];          /* cut; as it came */
 	/* How often each of our headers came with the message. */
 	unsigned own_headers[HEADER_OWN_COUNT];
 	bool headers_begun;

@@ -16,9 +16,9 @@ struct netlist;
 struct sockaddr;
 
 /* Each item is ADDRESS[/BITS], IPv4 or IPv6. */
-CHECK_RESULT enum error_code netlist_create(
-    const struct config_strings *networks, struct netlist **list_r,
-    struct error *err);
+CHECK_RESULT enum error_code netlist_create(const struct config_strings
+						*networks,
+    struct netlist **list_r, struct error *err);
 void netlist_destroy(struct netlist **list);
 
 /* False for NULL and for what is no Internet address.  An IPv4 client that

@@ -19,12 +19,12 @@ struct session;
 
 struct record {
 	const struct session *session;
-	const char *queue_id;	/* NULL: the MTA gave none */
-	const struct key *key;	/* NULL: not known */
+	const char *queue_id;  /* NULL: the MTA gave none */
+	const struct key *key; /* NULL: not known */
 	struct scan_outcome outcome;
 	enum action action;
-	int64_t wait_time;	/* ns that the reply waited for a verdict */
-	int64_t total_time;	/* ns from the end of the message */
+	int64_t wait_time;  /* ns that the reply waited for a verdict */
+	int64_t total_time; /* ns from the end of the message */
 };
 
 void record_log(const struct record *record);

@@ -13,15 +13,14 @@
 #include "scan/verdict.h"
 
 struct reply {
-	char code[4];		/* RFC 5321 */
-	char status[8];		/* RFC 3463 */
-	char text[900];		/* '%' already doubled */
+	char code[4];   /* RFC 5321 */
+	char status[8]; /* RFC 3463 */
+	char text[900]; /* '%' already doubled */
 };
 
 /* The reply for a rejected or deferred message, from the administrator's
  * template of that verdict.  queue_id may be NULL. */
 void reply_make(const struct config *config, enum action action,
-    const struct verdict *verdict, const char *queue_id,
-    struct reply *reply_r);
+    const struct verdict *verdict, const char *queue_id, struct reply *reply_r);
 
 #endif

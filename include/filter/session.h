@@ -22,12 +22,12 @@ enum session_kind { SESSION_MTA, SESSION_SUBMISSION, SESSION_LOCAL };
 
 struct session {
 	struct filter *filter;
-	unsigned long steps;	/* SMFIP_* that were agreed on */
-	bool over_limit;	/* one more than limits.sessions */
-	char client[320];	/* "name[address]", for the log */
-	uint64_t network;	/* of the client: its /24 or /48; 0: none */
-	bool no_address;	/* the MTA's own process, not a connection */
-	bool keep_own;		/* from a network in headers.keep_from */
+	unsigned long steps; /* SMFIP_* that were agreed on */
+	bool over_limit;     /* one more than limits.sessions */
+	char client[320];    /* "name[address]", for the log */
+	uint64_t network;    /* of the client: its /24 or /48; 0: none */
+	bool no_address;     /* the MTA's own process, not a connection */
+	bool keep_own;       /* from a network in headers.keep_from */
 	struct message *message;
 };
 

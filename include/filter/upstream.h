@@ -14,7 +14,7 @@ struct engines;
 struct filter;
 
 struct upstream {
-	int sock;		/* to the supervisor; the caller's */
+	int sock; /* to the supervisor; the caller's */
 	struct filter *filter;
 	struct engines *engines;
 };

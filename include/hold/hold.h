@@ -54,12 +54,12 @@ struct hold_request {
 	/* As in struct scan_content: released once it is written, or can't
 	 * be, or hold_begin() has failed. */
 	struct scan_content content;
-	struct spool_mail mail;		/* all but at_mta.mark */
+	struct spool_mail mail; /* all but at_mta.mark */
 };
 
 struct hold_counts {
-	size_t mails;		/* confirmed, or of an earlier process */
-	uint64_t disk;		/* of hold.disk */
+	size_t mails;  /* confirmed, or of an earlier process */
+	uint64_t disk; /* of hold.disk */
 };
 
 /* config and scanner must outlive it.  ERROR_SYSTEM: no thread. */

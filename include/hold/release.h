@@ -24,14 +24,14 @@
 
 #include "base/error.h"
 
-#define RELEASE_MARK_SIZE 33	/* 32 hexadecimal digits and the NUL */
+#define RELEASE_MARK_SIZE 33 /* 32 hexadecimal digits and the NUL */
 #define RELEASE_ID_SIZE 64
 
 enum release_verb {
-	RELEASE_INSPECT = 1,	/* is it there, and held? */
-	RELEASE_RELEASE,	/* out of quarantine, and delivered at once */
+	RELEASE_INSPECT = 1, /* is it there, and held? */
+	RELEASE_RELEASE,     /* out of quarantine, and delivered at once */
 	RELEASE_DELETE,
-	RELEASE_VERBS
+	RELEASE_VERBS,
 };
 
 enum release_result {
@@ -45,26 +45,26 @@ enum release_result {
 	RELEASE_NOT_HELD,
 	/* The MTA's own tools failed; text says how.  Worth another try. */
 	RELEASE_FAILED,
-	RELEASE_RESULTS
+	RELEASE_RESULTS,
 };
 
 struct release_mail {
-	char queue_id[RELEASE_ID_SIZE];	/* [A-Za-z0-9]+ */
-	char mark[RELEASE_MARK_SIZE];	/* lower-case hexadecimal */
-	uint64_t size;		/* bytes, as the MTA gave it to the milter */
-	int64_t arrived_at;	/* its end: s since 1970 */
+	char queue_id[RELEASE_ID_SIZE]; /* [A-Za-z0-9]+ */
+	char mark[RELEASE_MARK_SIZE];   /* lower-case hexadecimal */
+	uint64_t size;      /* bytes, as the MTA gave it to the milter */
+	int64_t arrived_at; /* its end: s since 1970 */
 };
 
 struct release_request {
 	uint32_t verb;
-	uint32_t reserved;	/* 0 */
+	uint32_t reserved; /* 0 */
 	struct release_mail mail;
 };
 
 struct release_reply {
 	uint32_t result;
-	uint32_t reserved;	/* 0 */
-	char text[256];		/* for the log: printable, may be "" */
+	uint32_t reserved; /* 0 */
+	char text[256];    /* for the log: printable, may be "" */
 };
 
 /* True if an MTA may have given a mail that queue ID. */
@@ -75,8 +75,7 @@ bool release_id_is_valid(const char *queue_id);
 bool release_mail_is_valid(const struct release_mail *mail);
 
 /* ERROR_NONE if somebody listens there. */
-CHECK_RESULT enum error_code release_probe(const char *path,
-    struct error *err);
+CHECK_RESULT enum error_code release_probe(const char *path, struct error *err);
 
 /* Asks the service at path.  ERROR_NONE: *reply_r is its answer, checked.
  * ERROR_SYSTEM or ERROR_GONE: it isn't there; ERROR_TIMEOUT: no answer until

@@ -32,18 +32,17 @@ struct spool_mail {
 	struct release_mail at_mta;
 	struct key key;
 	struct key envelope;
-	uint64_t size;		/* bytes that the engine is to see */
-	bool cut;		/* these are only the beginning */
+	uint64_t size; /* bytes that the engine is to see */
+	bool cut;      /* these are only the beginning */
 	enum cost_structure structure;
 	/* enum action, for each verdict: decided when it came. */
 	uint8_t actions[VERDICT_KINDS];
-	unsigned char digest[SPOOL_DIGEST_SIZE];	/* of the bytes */
-	char reason[129];	/* why it was held, as a verdict's name */
+	unsigned char digest[SPOOL_DIGEST_SIZE]; /* of the bytes */
+	char reason[129]; /* why it was held, as a verdict's name */
 };
 
 /* Called by spool_open() for each mail that is there. */
-typedef void spool_mail_function(void *context,
-    const struct spool_mail *mail);
+typedef void spool_mail_function(void *context, const struct spool_mail *mail);
 
 /* Makes the directory if it isn't there, and reads all of it.  What was not
  * written to its end is removed; a file that is damaged is renamed to

@@ -21,11 +21,11 @@
 #include "release/lines.h"
 
 struct command {
-	const char *const *argv;	/* ends with NULL; [0] is in PATH */
-	int64_t limit;			/* how long it may run */
+	const char *const *argv; /* ends with NULL; [0] is in PATH */
+	int64_t limit;           /* how long it may run */
 	lines_function *output;
-	lines_function *complaint;	/* its standard error */
-	void *context;			/* for both */
+	lines_function *complaint; /* its standard error */
+	void *context;             /* for both */
 	/* When one of them sets this, the program is of no more use and is
 	 * killed; NULL: it runs to its end. */
 	const bool *enough;

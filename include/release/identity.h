@@ -39,16 +39,15 @@ struct release_mail;
 /* What was found in the queue. */
 struct identity {
 	const struct release_mail *meant;
-	bool in_status;		/* the header being read is X-Virus-Status */
+	bool in_status; /* the header being read is X-Virus-Status */
 	bool marked;
 	bool has_size;
 	bool has_arrival;
 	uint64_t size;
-	int64_t arrived_at;	/* s since 1970 */
+	int64_t arrived_at; /* s since 1970 */
 };
 
-void identity_init(struct identity *identity,
-    const struct release_mail *meant);
+void identity_init(struct identity *identity, const struct release_mail *meant);
 
 /* The next line of the mail's header, from its first to its last; lines that
  * begin with a blank belong to the header before. */

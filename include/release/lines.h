@@ -13,7 +13,7 @@
 typedef void lines_function(void *context, const char *line);
 
 struct lines {
-	lines_function *take;	/* or NULL: nobody wants them */
+	lines_function *take; /* or NULL: nobody wants them */
 	void *context;
 	size_t len;
 	char line[LINES_ROOM];

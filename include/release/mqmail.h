@@ -27,7 +27,7 @@ struct mqmail {
 	const struct mqueue_directory *where;
 	char queue_id[RELEASE_ID_SIZE];
 	bool held;
-	int fd;			/* its queue file */
+	int fd; /* its queue file */
 	char path[PATH_MAX];
 };
 
@@ -42,8 +42,8 @@ bool mqmail_lock(const struct mqmail *mqmail);
 
 /* RELEASE_DONE: it is the mail that was meant, whatever its queue ID, and
  * held. */
-void mqmail_judge(const struct mqmail *mqmail,
-    const struct release_mail *meant, struct release_reply *reply_r);
+void mqmail_judge(const struct mqmail *mqmail, const struct release_mail *meant,
+    struct release_reply *reply_r);
 
 /* Removes its files.  False with errno set if it is still there. */
 bool mqmail_remove(const struct mqmail *mqmail);

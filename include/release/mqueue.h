@@ -24,12 +24,12 @@ enum mqueue_letter {
 	MQUEUE_QUARANTINED = 'h',
 	MQUEUE_NORMAL = 'q',
 	MQUEUE_DATA = 'd',
-	MQUEUE_TRANSCRIPT = 'x'
+	MQUEUE_TRANSCRIPT = 'x',
 };
 
 struct mqueue_directory {
 	char *path;
-	bool has_qf;		/* a directory of its own for h and q */
+	bool has_qf; /* a directory of its own for h and q */
 	bool has_df;
 	bool has_xf;
 };
@@ -41,8 +41,8 @@ struct mqueue {
 
 /* Finds the directories that are there now.  ERROR_INPUT if the file has
  * none; mqueue_close() ends it in any case. */
-CHECK_RESULT enum error_code mqueue_open(struct mqueue *mqueue,
-    const char *cf, struct error *err);
+CHECK_RESULT enum error_code mqueue_open(struct mqueue *mqueue, const char *cf,
+    struct error *err);
 void mqueue_close(struct mqueue *mqueue);
 
 /* The path of a mail's file.  False if that is too long. */

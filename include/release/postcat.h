@@ -26,12 +26,12 @@ enum postcat_section {
 	POSTCAT_BEGIN,
 	POSTCAT_ENVELOPE,
 	POSTCAT_HEADER,
-	POSTCAT_END
+	POSTCAT_END,
 };
 
 struct postcat {
 	enum postcat_section section;
-	char queue[16];		/* "hold", "deferred", ...; "" if not known */
+	char queue[16]; /* "hold", "deferred", ...; "" if not known */
 	struct identity identity;
 };
 

@@ -17,8 +17,8 @@
 
 struct qf {
 	bool in_header;
-	bool complete;		/* its end has been read */
-	struct identity identity;	/* its size: that of the header */
+	bool complete;            /* its end has been read */
+	struct identity identity; /* its size: that of the header */
 };
 
 void qf_init(struct qf *qf, const struct release_mail *meant);

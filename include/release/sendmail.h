@@ -15,8 +15,7 @@
 
 /* program is Sendmail's, cf its sendmail.cf.  mail is valid.  If Sendmail has
  * made several mails of it, all of those that are held are meant. */
-void sendmail_act(const char *program, const char *cf,
-    enum release_verb verb, const struct release_mail *mail,
-    struct release_reply *reply_r);
+void sendmail_act(const char *program, const char *cf, enum release_verb verb,
+    const struct release_mail *mail, struct release_reply *reply_r);
 
 #endif

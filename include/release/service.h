@@ -33,8 +33,8 @@ struct config;
 #define SERVICE_LINES 20
 
 struct service_peer {
-	int sock;		/* -1: the place is free */
-	int64_t until;		/* monotime.h */
+	int sock;      /* -1: the place is free */
+	int64_t until; /* monotime.h */
 };
 
 struct service {
@@ -43,8 +43,8 @@ struct service {
 	int signals;
 	int listener;
 	struct service_peer peers[SERVICE_PEERS];
-	int64_t minute;		/* when that of lines began (monotime.h) */
-	unsigned lines;		/* in it */
+	int64_t minute; /* when that of lines began (monotime.h) */
+	unsigned lines; /* in it */
 };
 
 /* Makes the socket's directory if need be; it has to be root's alone, for

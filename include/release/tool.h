@@ -14,10 +14,10 @@ struct tool {
 	/* Takes its standard output; NULL: that is part of what it says. */
 	lines_function *output;
 	void *context;
-	const char *expected;	/* a text in a line that it says; or NULL */
+	const char *expected; /* a text in a line that it says; or NULL */
 	bool said_expected;
-	bool hasty;		/* it is killed once it has said it */
-	char last[200];		/* the last line that it said; printable */
+	bool hasty;     /* it is killed once it has said it */
+	char last[200]; /* the last line that it said; printable */
 };
 
 /* Runs it, for limit at most (see command.h for the rest).  True if it ended

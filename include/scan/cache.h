@@ -26,7 +26,7 @@ struct config;
 /* A copy of one entry. */
 struct cache_answer {
 	struct verdict verdict;
-	int64_t scan_time;	/* ns that the scan took */
+	int64_t scan_time; /* ns that the scan took */
 };
 
 /* Aborts if memory is short.  config must outlive it. */
@@ -40,8 +40,8 @@ bool cache_lookup(struct cache *cache, const struct key *key,
 
 /* Keeps a final verdict (verdict_is_final()). */
 void cache_store(struct cache *cache, const struct key *key,
-    const struct verdict *verdict, const char *generation,
-    int64_t scan_time, int64_t now);
+    const struct verdict *verdict, const char *generation, int64_t scan_time,
+    int64_t now);
 
 /* Entries now, never over cache.entries. */
 size_t cache_size(const struct cache *cache);

@@ -20,15 +20,15 @@
 
 /* What the top-level Content-Type says. */
 enum cost_structure {
-	COST_TEXT,		/* text, or none */
-	COST_ALTERNATIVE,	/* multipart/alternative */
-	COST_MIXED,		/* any other multipart */
-	COST_OTHER,		/* a message that is an attachment */
-	COST_STRUCTURES
+	COST_TEXT,        /* text, or none */
+	COST_ALTERNATIVE, /* multipart/alternative */
+	COST_MIXED,       /* any other multipart */
+	COST_OTHER,       /* a message that is an attachment */
+	COST_STRUCTURES,
 };
 
 struct cost {
-	int64_t mean[COST_STRUCTURES][COST_SIZES];	/* ns; 0: not seen */
+	int64_t mean[COST_STRUCTURES][COST_SIZES]; /* ns; 0: not seen */
 };
 
 /* The expected time of a scan in ns, at least 1. */
@@ -36,7 +36,7 @@ int64_t cost_expect(const struct cost *cost, enum cost_structure structure,
     uint64_t size);
 
 /* A scan has ended after this time (ns). */
-void cost_learn(struct cost *cost, enum cost_structure structure,
-    uint64_t size, int64_t time);
+void cost_learn(struct cost *cost, enum cost_structure structure, uint64_t size,
+    int64_t time);
 
 #endif

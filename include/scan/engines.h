@@ -18,15 +18,15 @@
 struct engine;
 struct engines;
 
-#define ENGINE_NAME_SIZE 17	/* 16 hexadecimal digits and the NUL */
+#define ENGINE_NAME_SIZE 17 /* 16 hexadecimal digits and the NUL */
 
 /* Called from the thread in which it happens, without a lock; must not
  * block. */
 typedef void engines_report_function(void *context, const char *name);
 
 struct engines_reports {
-	engines_report_function *lost;		/* it was lost while current */
-	engines_report_function *released;	/* nobody here has it now */
+	engines_report_function *lost;     /* it was lost while current */
+	engines_report_function *released; /* nobody here has it now */
 	void *context;
 };
 
@@ -50,8 +50,7 @@ void engines_put(struct engines *engines, struct engine **engine);
 void engines_lost(struct engines *engines, struct engine *engine);
 
 /* True if it is the current one. */
-bool engines_is_current(struct engines *engines,
-    const struct engine *engine);
+bool engines_is_current(struct engines *engines, const struct engine *engine);
 
 /* Its fingerprint, 16 hexadecimal digits; lives as long as the engine. */
 const char *engine_name(const struct engine *engine);

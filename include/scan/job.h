@@ -29,15 +29,15 @@ enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
 
 struct job {
 	struct key key;
-	struct scan_content content;	/* released when DONE */
+	struct scan_content content; /* released when DONE */
 	bool cut;
 	enum cost_structure structure;
 	enum job_state state;
-	struct queue_item item;	/* its background: also while RUNNING */
-	unsigned waiters;	/* tickets that are open */
-	bool deferred;		/* a try of it was answered "later" */
-	bool watched;		/* by ticket_watch() */
-	struct scan_outcome outcome;	/* valid when DONE */
+	struct queue_item item;      /* its background: also while RUNNING */
+	unsigned waiters;            /* tickets that are open */
+	bool deferred;               /* a try of it was answered "later" */
+	bool watched;                /* by ticket_watch() */
+	struct scan_outcome outcome; /* valid when DONE */
 	pthread_cond_t done;
 	unsigned references;
 	UT_hash_handle hh;

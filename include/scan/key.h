@@ -20,7 +20,7 @@
 #include <stddef.h>
 
 #define KEY_BYTES 32
-#define KEY_SHORT_SIZE 17	/* 16 hexadecimal digits and the NUL */
+#define KEY_SHORT_SIZE 17 /* 16 hexadecimal digits and the NUL */
 
 struct config;
 
@@ -35,8 +35,7 @@ struct key_digest {
 /* Begins a digest with the scan options in config. */
 void key_digest_init(struct key_digest *digest, const struct config *config);
 
-void key_digest_update(struct key_digest *digest, const void *data,
-    size_t len);
+void key_digest_update(struct key_digest *digest, const void *data, size_t len);
 
 /* whole: false if the bytes are only the beginning of the message. */
 struct key key_digest_final(struct key_digest *digest, bool whole);

@@ -25,14 +25,14 @@ struct partset;
 
 /* How one scan ended. */
 struct lane_result {
-	struct verdict verdict;	/* VERDICT_ERROR if it failed */
+	struct verdict verdict; /* VERDICT_ERROR if it failed */
 	/* The failure is of the message's own doing and counts towards
 	 * unscannable (DESIGN: a crash of its own, or scan_cpu used up). */
 	bool counts;
-	int64_t scan_time;	/* ns, wall clock */
-	int64_t cpu_time;	/* ns; 0 if unknown, at most scan_time */
-	unsigned known;		/* parts that were not scanned again */
-	char ended[64];		/* how the worker ended if oddly, else "" */
+	int64_t scan_time; /* ns, wall clock */
+	int64_t cpu_time;  /* ns; 0 if unknown, at most scan_time */
+	unsigned known;    /* parts that were not scanned again */
+	char ended[64];    /* how the worker ended if oddly, else "" */
 	/* The scan was ended since it took too long for a lane (LANE_END): it
 	 * has no verdict, and is to be done again. */
 	bool put_off;
@@ -40,9 +40,9 @@ struct lane_result {
 
 /* What becomes of a scan that takes long. */
 enum lane_slow {
-	LANE_STAY,		/* it goes on as it is, and asks again */
-	LANE_BACKGROUND,	/* it goes on, its worker niced down */
-	LANE_END		/* it is ended */
+	LANE_STAY,       /* it goes on as it is, and asks again */
+	LANE_BACKGROUND, /* it goes on, its worker niced down */
+	LANE_END,        /* it is ended */
 };
 
 /* Called by lane_scan() from its own thread whenever the scan has run for
@@ -54,8 +54,8 @@ typedef enum lane_slow lane_slow_function(void *context);
 /* Takes over one count of engine, given back by lane_close().  No worker
  * yet. */
 CHECK_RESULT enum error_code lane_open(struct engines *engines,
-    struct engine *engine, const struct config *config,
-    struct lane **lane_r, struct error *err);
+    struct engine *engine, const struct config *config, struct lane **lane_r,
+    struct error *err);
 
 /* Has the lane's workers ask set, which must outlive it, about parts of mails;
  * before the first lane_warm(). */
@@ -75,8 +75,7 @@ bool lane_is_ready(const struct lane *lane);
  * May take as long as a fork and a small scan; at most 35 s, if the worker
  * before doesn't end and the new one hangs.  After ERROR_GONE the lane is of
  * no more use. */
-CHECK_RESULT enum error_code lane_warm(struct lane *lane,
-    struct error *err);
+CHECK_RESULT enum error_code lane_warm(struct lane *lane, struct error *err);
 
 /* Scans size bytes of fd on the warm worker; blocks until a verdict, the
  * worker's end or deadline.scan_wall.  cancel is a descriptor that becomes

@@ -38,22 +38,22 @@ struct store_row;
 
 /* One try of a mail, as the MTA told it; strings may be NULL. */
 struct ledger_try {
-	struct key envelope;	/* key_of_envelope() */
+	struct key envelope; /* key_of_envelope() */
 	const char *sender;
-	const char *recipients;	/* separated by blanks */
+	const char *recipients; /* separated by blanks */
 	const char *message_id;
 	const char *queue_id;
 };
 
 struct ledger_answer {
 	struct verdict verdict;
-	int64_t scan_time;	/* ns */
+	int64_t scan_time; /* ns */
 	char generation[17];
 };
 
 struct ledger_counts {
 	size_t rows;
-	size_t ready;		/* have a verdict that no retry has fetched */
+	size_t ready; /* have a verdict that no retry has fetched */
 };
 
 /* Aborts if memory is short.  config must outlive it. */

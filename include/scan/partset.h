@@ -42,15 +42,15 @@ struct config;
 struct partset;
 
 enum part_answer {
-	PART_UNKNOWN,		/* to be scanned */
-	PART_KNOWN,		/* clean */
-	PART_BUSY		/* another scan has it in work */
+	PART_UNKNOWN, /* to be scanned */
+	PART_KNOWN,   /* clean */
+	PART_BUSY,    /* another scan has it in work */
 };
 
 /* What one scan has asked and was told to scan; all zero at its beginning but
  * for the worker. */
 struct part_list {
-	uint64_t worker;	/* partset_worker() */
+	uint64_t worker; /* partset_worker() */
 	struct key keys[WIRE_PARTS_MAX];
 	unsigned count;
 };

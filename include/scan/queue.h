@@ -31,8 +31,8 @@
 /* What the queue knows of a job; embedded in it. */
 struct queue_item {
 	int64_t came_at;
-	int64_t cost;		/* expected, ns */
-	uint64_t network;	/* of the client; 0: none, has no share */
+	int64_t cost;     /* expected, ns */
+	uint64_t network; /* of the client; 0: none, has no share */
 	bool returning;
 	bool abandoned;
 	bool background;
@@ -41,8 +41,8 @@ struct queue_item {
 
 struct queue {
 	struct queue_item *items;
-	size_t count;		/* all of them */
-	size_t background;	/* of these, for the background */
+	size_t count;      /* all of them */
+	size_t background; /* of these, for the background */
 };
 
 void queue_add(struct queue *queue, struct queue_item *item);
@@ -58,8 +58,7 @@ struct queue_item *queue_next_background(const struct queue *queue,
 
 /* True if this network has half of the room in the queue already, and others
  * wait. */
-bool queue_is_hogged(const struct queue *queue, uint64_t network,
-    size_t room);
+bool queue_is_hogged(const struct queue *queue, uint64_t network, size_t room);
 
 /* Expected time (ns) of all that waits for lanes and comes before a job of
  * this cost that came now. */

@@ -47,15 +47,15 @@ enum scan_source {
 	SCAN_SOURCE_SCAN,
 	SCAN_SOURCE_JOINED,
 	SCAN_SOURCE_CACHE,
-	SCAN_SOURCE_STORE
+	SCAN_SOURCE_STORE,
 };
 
 /* The bytes to scan.  release(owner) is called exactly once, from any thread,
  * when the scanner no longer reads fd; also when submitting fails. */
 struct scan_content {
-	int fd;			/* sealed, or read-only */
-	bool on_disk;		/* reading it may fail by no fault of its own */
-	uint64_t size;		/* bytes */
+	int fd;        /* sealed, or read-only */
+	bool on_disk;  /* reading it may fail by no fault of its own */
+	uint64_t size; /* bytes */
 	void (*release)(void *owner);
 	void *owner;
 };
@@ -68,15 +68,15 @@ struct scan_request {
 	 * be clean is then incomplete. */
 	bool cut;
 	enum cost_structure structure;
-	uint64_t network;	/* of the client; equal for one network */
-	int64_t patience;	/* ns until the reply is due */
+	uint64_t network; /* of the client; equal for one network */
+	int64_t patience; /* ns until the reply is due */
 };
 
 struct scan_outcome {
 	struct verdict verdict;
 	enum scan_source source;
-	int64_t scan_time;			/* ns; 0 if none ran */
-	char generation[ENGINE_NAME_SIZE];	/* "" if none */
+	int64_t scan_time;                 /* ns; 0 if none ran */
+	char generation[ENGINE_NAME_SIZE]; /* "" if none */
 };
 
 /* Has what the last process knew read from the file STORE_NAME (store.h) in

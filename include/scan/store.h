@@ -41,9 +41,9 @@
 #include "scan/key.h"
 #include "scan/verdict.h"
 
-#define STORE_NAME "ledger.sqlite"	/* in state_directory */
-#define STORE_ENVELOPES 32	/* of one row, the latest */
-#define STORE_PENDING 50000	/* rows that wait to be written: 125 MB */
+#define STORE_NAME "ledger.sqlite" /* in state_directory */
+#define STORE_ENVELOPES 32         /* of one row, the latest */
+#define STORE_PENDING 50000        /* rows that wait to be written: 125 MB */
 /* From the handing over of a row until it is on disk, if that is well. */
 #define STORE_DELAY ((int64_t)200 * 1000000)
 
@@ -52,25 +52,25 @@
  * verdict is final (verdict_is_final()), or else it isn't found again. */
 struct store_row {
 	struct key key;
-	bool merged;		/* with what the file has, if anything */
-	bool known;		/* verdict, generation, scan_time are set */
+	bool merged; /* with what the file has, if anything */
+	bool known;  /* verdict, generation, scan_time are set */
 	struct verdict verdict;
 	char generation[17];
-	int64_t scan_time;	/* ns */
-	int64_t verdict_age;	/* ns since the verdict */
-	bool fetched;		/* a retry has had it */
-	unsigned failures;	/* of the content's own doing, in failed_in */
+	int64_t scan_time;   /* ns */
+	int64_t verdict_age; /* ns since the verdict */
+	bool fetched;        /* a retry has had it */
+	unsigned failures;   /* of the content's own doing, in failed_in */
 	char failed_in[17];
-	unsigned tries;		/* that were deferred */
-	int64_t first_age;	/* ns since the first of them */
-	int64_t last_age;	/* ns since the last of them */
-	char reason[64];	/* of the last deferral */
-	char sender[256];	/* of the last try; these four are cut to fit */
+	unsigned tries;    /* that were deferred */
+	int64_t first_age; /* ns since the first of them */
+	int64_t last_age;  /* ns since the last of them */
+	char reason[64];   /* of the last deferral */
+	char sender[256];  /* of the last try; these four are cut to fit */
 	char recipients[512];
 	char message_id[256];
 	char queue_id[64];
 	size_t envelope_count;
-	struct key envelopes[STORE_ENVELOPES];	/* oldest first */
+	struct key envelopes[STORE_ENVELOPES]; /* oldest first */
 };
 
 /* Called by the store's thread for each row, in no order, without a lock; the
@@ -84,7 +84,7 @@ typedef void store_row_function(void *context, const struct store_row *row);
 struct store_reader {
 	store_row_function *each;
 	void *context;
-	int64_t max_step;	/* ns */
+	int64_t max_step; /* ns */
 };
 
 struct store;
@@ -112,7 +112,7 @@ struct store_state {
 	size_t pending;
 	uint64_t dropped;
 	bool has_file;
-	bool is_read;		/* or there was nothing to read */
+	bool is_read; /* or there was nothing to read */
 };
 struct store_state store_state(struct store *store);
 

@@ -23,7 +23,7 @@ enum verdict_kind {
 	VERDICT_INCOMPLETE,
 	VERDICT_LATE,
 	VERDICT_UNSCANNABLE,
-	VERDICT_KINDS
+	VERDICT_KINDS,
 };
 
 struct verdict {

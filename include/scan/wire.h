@@ -66,12 +66,12 @@ enum wire_type {
 	WIRE_RELEASED,
 	WIRE_PART,
 	WIRE_PART_ANSWER,
-	WIRE_TYPES
+	WIRE_TYPES,
 };
 
-#define WIRE_RETIRING 1u	/* the worker exits after this result */
-#define WIRE_WHOLE 2u		/* all PARTs of the job were scanned whole */
-#define WIRE_ASK 4u		/* the worker may ask about parts */
+#define WIRE_RETIRING 1u /* the worker exits after this result */
+#define WIRE_WHOLE 2u    /* all PARTs of the job were scanned whole */
+#define WIRE_ASK 4u      /* the worker may ask about parts */
 
 /* So many PARTs may a worker send in one job, each after the answer to the
  * one before. */
@@ -84,10 +84,10 @@ enum wire_type {
 #define WIRE_WORKER_AGE ((int64_t)300 * 1000000000)
 
 struct wire_message {
-	uint32_t type;		/* enum wire_type */
+	uint32_t type; /* enum wire_type */
 	uint32_t flags;
 	int32_t status;
-	uint32_t reserved;	/* 0 */
+	uint32_t reserved; /* 0 */
 	uint64_t id;
 	uint64_t value;
 	char text[256];
@@ -101,9 +101,9 @@ struct wire_message {
  * a signal that it sends itself, and setrlimit(2)'s signals count as such
  * (pid_namespaces(7)). */
 #define WIRE_EXIT_SIGNAL 64
-#define WIRE_EXIT_CANARY 60	/* the canary was missed: the worker is blind */
-#define WIRE_EXIT_SETUP 61	/* it could not get scratch, limits, … */
-#define WIRE_EXIT_PROTOCOL 62	/* the filter broke the protocol */
+#define WIRE_EXIT_CANARY 60   /* the canary was missed: the worker is blind */
+#define WIRE_EXIT_SETUP 61    /* it could not get scratch, limits, … */
+#define WIRE_EXIT_PROTOCOL 62 /* the filter broke the protocol */
 
 /* An empty message of that type. */
 struct wire_message wire_make(enum wire_type type);
@@ -119,7 +119,6 @@ CHECK_RESULT enum error_code wire_send(int sock,
  * *fd_r is set to the descriptor if the type has one, else to -1; NULL is
  * allowed where no accepted type has one.  Otherwise as seqpacket_recv(). */
 CHECK_RESULT enum error_code wire_recv(int sock, unsigned accepted,
-    struct wire_message *message, int *fd_r, int64_t until,
-    struct error *err);
+    struct wire_message *message, int *fd_r, int64_t until, struct error *err);
 
 #endif

@@ -52,18 +52,18 @@ int check_mta_run(const struct config *config, char *const *where,
 
 enum check_mta_kind {
 	CHECK_MTA_POSTFIX,
-	CHECK_MTA_SENDMAIL
+	CHECK_MTA_SENDMAIL,
 };
 
 struct check_mta_deadlines {
-	int64_t silence;	/* the longest without a sign of life */
-	int64_t reply;		/* the longest of the three replies */
+	int64_t silence; /* the longest without a sign of life */
+	int64_t reply;   /* the longest of the three replies */
 };
 
 struct check_mta_finding {
 	bool good;
 	char why[256];
-	char better[32];	/* the value that mends it; "" if good */
+	char better[32]; /* the value that mends it; "" if good */
 };
 
 void check_mta_deadlines(const struct config *config,
@@ -96,7 +96,7 @@ const char *check_mta_format_time(char *out, size_t size, int64_t time);
 struct check_mta_parameter {
 	const char *service;
 	const char *name;
-	const char *value;	/* may be "" */
+	const char *value; /* may be "" */
 };
 
 /* False if the line is neither. */
@@ -105,14 +105,13 @@ bool check_mta_parse_parameter(char *line, bool of_service,
 
 /* A line of "postconf -M". */
 struct check_mta_service {
-	const char *name;	/* "smtp" */
-	const char *type;	/* "inet" */
-	char chroot;		/* 'y', 'n'; '-' for the default */
-	const char *command;	/* "smtpd" */
+	const char *name;    /* "smtp" */
+	const char *type;    /* "inet" */
+	char chroot;         /* 'y', 'n'; '-' for the default */
+	const char *command; /* "smtpd" */
 };
 
-bool check_mta_parse_service(char *line,
-    struct check_mta_service *service_r);
+bool check_mta_parse_service(char *line, struct check_mta_service *service_r);
 
 /* One of smtpd_milters; what isn't set for it alone is NULL. */
 struct check_mta_milter {
@@ -148,9 +147,9 @@ bool check_mta_in_list(const char *list, const char *name);
 /* --- sockets --- */
 
 enum check_mta_match {
-	CHECK_MTA_OTHER,	/* another milter */
+	CHECK_MTA_OTHER, /* another milter */
 	CHECK_MTA_OURS,
-	CHECK_MTA_ASTRAY	/* meant for us, but for the chroot */
+	CHECK_MTA_ASTRAY, /* meant for us, but for the chroot */
 };
 
 /* ours as config->socket has it, theirs as in smtpd_milters of a service with

@@ -23,13 +23,13 @@ struct config;
 
 /* The programs, and what they are given. */
 struct child_kit {
-	int filter_program;	/* open for fexecve(3) */
+	int filter_program; /* open for fexecve(3) */
 	int engine_program;
-	int config;		/* a sealed memory file */
+	int config; /* a sealed memory file */
 	struct priv_account account;
-	bool in_background;	/* 1 and 2 are /dev/null, too */
-	bool plain;		/* the kernel gives no namespaces */
-	bool contained;		/* it has given some */
+	bool in_background; /* 1 and 2 are /dev/null, too */
+	bool plain;         /* the kernel gives no namespaces */
+	bool contained;     /* it has given some */
 };
 
 /* Finds the programs at ../libexec/vscan-milter from this one, and looks the
@@ -49,7 +49,6 @@ CHECK_RESULT enum error_code child_start_engine(struct child_kit *kit,
     pid_t *pid_r, int *sock_r, struct error *err);
 
 /* Runs a program with --version, its output on ours, and waits for it. */
-CHECK_RESULT enum error_code child_show_version(int program,
-    struct error *err);
+CHECK_RESULT enum error_code child_show_version(int program, struct error *err);
 
 #endif

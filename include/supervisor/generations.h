@@ -27,37 +27,37 @@ struct child_kit;
 struct config;
 
 enum generation_state {
-	GENERATION_NONE,	/* the place is free */
+	GENERATION_NONE, /* the place is free */
 	GENERATION_LOADING,
 	GENERATION_SERVING,
-	GENERATION_RETIRING
+	GENERATION_RETIRING,
 };
 
 #define GENERATIONS_MAX 2
-#define GENERATION_NAME_SIZE 17	/* 16 hexadecimal digits and the NUL */
+#define GENERATION_NAME_SIZE 17 /* 16 hexadecimal digits and the NUL */
 
 struct generation {
 	enum generation_state state;
 	pid_t pid;
-	int sock;		/* -1: said something wrong, or closed */
-	char name[GENERATION_NAME_SIZE];	/* from READY on */
-	uint64_t sigset;	/* from READY on */
+	int sock; /* -1: said something wrong, or closed */
+	char name[GENERATION_NAME_SIZE]; /* from READY on */
+	uint64_t sigset;                 /* from READY on */
 	int64_t started_at;
-	bool offered;		/* the filter that is there has it */
-	int64_t end_by;		/* RETIRING: else it is killed */
+	bool offered;   /* the filter that is there has it */
+	int64_t end_by; /* RETIRING: else it is killed */
 };
 
 struct generations {
 	const struct config *config;
 	struct child_kit *kit;
 	struct generation place[GENERATIONS_MAX];
-	int filter;		/* socket to the filter, or -1 */
-	bool wanted;		/* a new one is to be started */
-	int64_t start_at;	/* but not before */
-	int64_t pause;		/* grows while engines die young */
-	uint64_t tried;		/* the sigset of the last start */
-	uint64_t seen;		/* the last reading, not yet settled */
-	int64_t check_at;	/* the next look at the signature files */
+	int filter;       /* socket to the filter, or -1 */
+	bool wanted;      /* a new one is to be started */
+	int64_t start_at; /* but not before */
+	int64_t pause;    /* grows while engines die young */
+	uint64_t tried;   /* the sigset of the last start */
+	uint64_t seen;    /* the last reading, not yet settled */
+	int64_t check_at; /* the next look at the signature files */
 };
 
 void generations_init(struct generations *generations,
@@ -91,8 +91,7 @@ void generations_lost(struct generations *generations, const char *name);
 void generations_released(struct generations *generations, const char *name);
 
 /* True if pid was an engine; status as wait(2) gave it. */
-bool generations_reaped(struct generations *generations, pid_t pid,
-    int status);
+bool generations_reaped(struct generations *generations, pid_t pid, int status);
 
 /* Tells all to end, by closing their sockets; kill_now: with SIGKILL. */
 void generations_stop(struct generations *generations, bool kill_now);

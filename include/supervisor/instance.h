@@ -15,7 +15,7 @@ struct config;
 struct instance {
 	const struct config *config;
 	int lock;
-	bool has_socket;	/* our filter has listened there */
+	bool has_socket; /* our filter has listened there */
 	bool has_pid_file;
 };
 

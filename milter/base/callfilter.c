@@ -43,7 +43,7 @@ add(scmp_filter_ctx context, const struct callfilter_profile *profile,
 		.arg = rule->argument,
 		.op = SCMP_CMP_MASKED_EQ,
 		.datum_a = rule->mask,
-		.datum_b = rule->value
+		.datum_b = rule->value,
 	};
 
 	if (number == __NR_SCMP_ERROR || rule->action == profile->others)
@@ -60,7 +60,8 @@ add_list(scmp_filter_ctx context, const struct callfilter_profile *profile,
 
 	for (; calls != NULL && *calls != NULL && failed == 0; calls++) {
 		struct callfilter_rule rule = {
-			.call = *calls, .action = action
+			.call = *calls,
+			.action = action,
 		};
 
 		failed = add(context, profile, &rule);
@@ -90,7 +91,8 @@ add_all(scmp_filter_ctx context, const struct callfilter_profile *profile)
 
 /* The code goes through a file, for libseccomp 2.5 gives it no other way. */
 static enum error_code
-export(scmp_filter_ctx context, struct callfilter *filter, struct error *err)
+export_filter(scmp_filter_ctx context, struct callfilter *filter,
+    struct error *err)
 {
 	enum error_code code;
 	struct stat st;
@@ -134,7 +136,7 @@ callfilter_compile(const struct callfilter_profile *profile,
 		code = error_set(err, ERROR_UNSUPPORTED,
 		    "a rule for system calls: error %d", -failed);
 	else
-		code = export(context, filter_r, err);
+		code = export_filter(context, filter_r, err);
 	seccomp_release(context);
 	if (code != ERROR_NONE)
 		callfilter_fini(filter_r);
@@ -154,7 +156,7 @@ callfilter_load(const struct callfilter *filter, struct error *err)
 {
 	struct sock_fprog program = {
 		.len = (unsigned short)filter->length,
-		.filter = filter->code
+		.filter = filter->code,
 	};
 
 	return load(&program, err);

@@ -19,8 +19,12 @@
 static const char *const programs[] = { "execve", "execveat", NULL };
 
 static const char *const signals[] = {
-	"kill", "tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
-	"pidfd_send_signal", NULL
+	"kill",
+	"tkill",
+	"rt_sigqueueinfo",
+	"rt_tgsigqueueinfo",
+	"pidfd_send_signal",
+	NULL,
 };
 
 static const struct callfilter_rule filter_rules[] = {

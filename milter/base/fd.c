@@ -46,7 +46,7 @@ open_unlinked(const char *directory)
 	int fd;
 
 	if ((size_t)snprintf(path, sizeof path, "%s/.vscan-spill-XXXXXX",
-	    directory) >= sizeof path) {
+		directory) >= sizeof path) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
@@ -63,8 +63,7 @@ fd_spill(const char *directory, int *fd_r, struct error *err)
 	if (*fd_r < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
 		*fd_r = open_unlinked(directory);
 	if (*fd_r < 0)
-		return error_sys(err, errno, "opening a file in %s",
-		    directory);
+		return error_sys(err, errno, "opening a file in %s", directory);
 	return ERROR_NONE;
 }
 

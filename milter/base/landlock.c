@@ -34,21 +34,23 @@ struct port_rule {
 };
 
 /* Of a file; a directory has more. */
-#define FILE_RIGHTS (LANDLOCK_ACCESS_FS_EXECUTE | \
-    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE | \
-    FS_TRUNCATE | FS_IOCTL_DEV)
+#define FILE_RIGHTS \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | \
+	    LANDLOCK_ACCESS_FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
 #define READ_RIGHTS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 
-#define WRITE_RIGHTS (LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | \
-    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR | \
-    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | \
-    LANDLOCK_ACCESS_FS_REFER)
+#define WRITE_RIGHTS \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | \
+	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR | \
+	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | \
+	    LANDLOCK_ACCESS_FS_REFER)
 
-#define OTHER_RIGHTS (LANDLOCK_ACCESS_FS_EXECUTE | \
-    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_SOCK | \
-    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
-    LANDLOCK_ACCESS_FS_MAKE_SYM | FS_IOCTL_DEV)
+#define OTHER_RIGHTS \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | \
+	    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | \
+	    LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM | \
+	    FS_IOCTL_DEV)
 
 int
 landlock_version(void)
@@ -64,7 +66,7 @@ static struct ruleset
 forbid(const struct landlock_fence *fence, int version)
 {
 	struct ruleset rules = {
-		.fs = READ_RIGHTS | WRITE_RIGHTS | OTHER_RIGHTS
+		.fs = READ_RIGHTS | WRITE_RIGHTS | OTHER_RIGHTS,
 	};
 
 	if (version < 2)
@@ -86,7 +88,7 @@ allow_place(int ruleset, const struct ruleset *rules,
     const struct landlock_place *place, struct error *err)
 {
 	struct landlock_path_beneath_attr rule = {
-		.allowed_access = READ_RIGHTS
+		.allowed_access = READ_RIGHTS,
 	};
 	enum error_code code = ERROR_NONE;
 	struct stat st;
@@ -101,8 +103,8 @@ allow_place(int ruleset, const struct ruleset *rules,
 	rule.allowed_access &= rules->fs;
 	if (fstat(rule.parent_fd, &st) < 0 || !S_ISDIR(st.st_mode))
 		rule.allowed_access &= FILE_RIGHTS;
-	if (syscall(SYS_landlock_add_rule, ruleset,
-	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
+		&rule, 0) < 0)
 		code = error_sys(err, errno, "Landlock: %s", place->path);
 	close(rule.parent_fd);
 	return code;

@@ -38,11 +38,11 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
 	pthread_cond_t written;
-	struct line lines[QUEUE_LINES];	/* a ring */
+	struct line lines[QUEUE_LINES]; /* a ring */
 	size_t first;
 	size_t count;
-	size_t dropped;		/* since the last line that was queued */
-	bool busy;		/* a line is being written */
+	size_t dropped; /* since the last line that was queued */
+	bool busy;      /* a line is being written */
 	bool running;
 } queue = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -95,9 +95,9 @@ write_stderr(const char *text)
 	gmtime_r(&now.tv_sec, &tm);
 	len = snprintf(line, sizeof line,
 	    "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s[%d]: %s\n",
-	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-	    tm.tm_min, tm.tm_sec, (long)now.tv_usec / 1000, log_state.ident,
-	    (int)getpid(), text);
+	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+	    tm.tm_sec, (long)now.tv_usec / 1000, log_state.ident, (int)getpid(),
+	    text);
 	if (len < 0)
 		return;
 	if ((size_t)len >= sizeof line) {
@@ -105,7 +105,7 @@ write_stderr(const char *text)
 		line[len - 1] = '\n';
 	}
 	if (write(STDERR_FILENO, line, (size_t)len) < 0)
-		return;		/* nowhere left to say so */
+		return; /* nowhere left to say so */
 }
 
 static void

@@ -26,8 +26,8 @@
 static pid_t
 fork_with(unsigned long flags)
 {
-	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL,
-	    NULL);
+	return (
+	    pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
 static enum error_code
@@ -42,16 +42,14 @@ write_proc(pid_t pid, const char *file, const char *text, struct error *err)
 	if (fd < 0)
 		return error_sys(err, errno, "%s", path);
 	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		code = error_sys(err, errno, "mapping the account (%s)",
-		    path);
+		code = error_sys(err, errno, "mapping the account (%s)", path);
 	close(fd);
 	return code;
 }
 
 /* The account becomes uid and gid 0 of the child's user namespace. */
 static enum error_code
-map_account(pid_t child, const struct priv_account *account,
-    struct error *err)
+map_account(pid_t child, const struct priv_account *account, struct error *err)
 {
 	enum error_code code = ERROR_NONE;
 	char map[64];
@@ -176,7 +174,7 @@ ns_mount_scratch(const char *directory, unsigned long long size,
 	snprintf(options, sizeof options, "mode=0700,size=%llu,nr_inodes=%llu",
 	    size, inodes);
 	if (mount("scratch", directory, "tmpfs",
-	    MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
+		MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
 		return error_sys(err, errno, "mounting scratch on %s",
 		    directory);
 	return ERROR_NONE;

@@ -19,8 +19,7 @@
 #define CAPABILITIES 64
 
 enum error_code
-priv_lookup(const char *user, struct priv_account *account_r,
-    struct error *err)
+priv_lookup(const char *user, struct priv_account *account_r, struct error *err)
 {
 	struct passwd entry, *found = NULL;
 	char room[4096];
@@ -40,8 +39,7 @@ priv_lookup(const char *user, struct priv_account *account_r,
 }
 
 enum error_code
-priv_find(const char *user, struct priv_account *account_r,
-    struct error *err)
+priv_find(const char *user, struct priv_account *account_r, struct error *err)
 {
 	if (geteuid() == 0)
 		return priv_lookup(user, account_r, err);
@@ -95,9 +93,11 @@ priv_keep_only(const unsigned *capabilities, size_t count, struct error *err)
 	if (capng_get_caps_process() < 0)
 		return error_sys(err, errno, "reading capabilities");
 	for (unsigned i = 0; i < CAPABILITIES; i++)
-		if (capng_update(CAPNG_DROP, (kept & (uint64_t)1 << i) != 0 ?
-		    CAPNG_INHERITABLE : everywhere, i) < 0)
-			break;		/* the kernel knows no more */
+		if (capng_update(CAPNG_DROP,
+			(kept & (uint64_t)1 << i) != 0 ? CAPNG_INHERITABLE
+						       : everywhere,
+			i) < 0)
+			break; /* the kernel knows no more */
 	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
 		return error_sys(err, errno, "giving up capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -34,8 +34,9 @@ seqpacket_is_end(int fd)
 	socklen_t domain_size = sizeof(int), type_size = sizeof(int);
 	int domain, type;
 
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain,
-	    &domain_size) == 0 && domain == AF_UNIX &&
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) ==
+	    0 &&
+	    domain == AF_UNIX &&
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 &&
 	    type == SOCK_SEQPACKET;
 }
@@ -90,7 +91,7 @@ detach_descriptor(struct msghdr *msg, bool *surplus_r)
 
 	*surplus_r = false;
 	for (cmsg = CMSG_FIRSTHDR(msg); cmsg != NULL;
-	    cmsg = CMSG_NXTHDR(msg, cmsg)) {
+	     cmsg = CMSG_NXTHDR(msg, cmsg)) {
 		size_t at, end = cmsg->cmsg_len - CMSG_LEN(0);
 
 		if (cmsg->cmsg_level != SOL_SOCKET ||
@@ -138,8 +139,7 @@ receive(int sock, struct msghdr *msg, size_t *n_r, struct error *err)
 
 	for (;;) {
 		n = recvmsg(sock, msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		if (n >= 0 || reset ||
-		    (errno != EINTR && errno != ECONNRESET))
+		if (n >= 0 || reset || (errno != EINTR && errno != ECONNRESET))
 			break;
 		reset = errno == ECONNRESET;
 	}
@@ -160,7 +160,8 @@ seqpacket_recv(int sock, void *data, size_t len, int *fd_r, int64_t until,
 {
 	struct iovec iov = { .iov_base = data, .iov_len = len };
 	union control control;
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
 		.msg_control = control.room,
 		.msg_controllen = sizeof control.room };
 	enum error_code code;

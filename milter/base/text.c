@@ -58,8 +58,7 @@ text_is_signature_name(const char *s)
 	    "._:/()-";
 	size_t len = strnlen(s, NAME_MAX_LENGTH + 1);
 
-	return len >= 1 && len <= NAME_MAX_LENGTH &&
-	    strspn(s, allowed) == len;
+	return len >= 1 && len <= NAME_MAX_LENGTH && strspn(s, allowed) == len;
 }
 
 char *

@@ -41,8 +41,8 @@ try_connect(const char *path, int type)
 		return ENAMETOOLONG;
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&address,
-	    sizeof address) < 0)
+	if (fd < 0 ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
 		why = errno;
 	fd_close(&fd);
 	/* Its backlog is full, so somebody is there. */

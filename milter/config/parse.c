@@ -19,13 +19,13 @@
 #include "table.h"
 #include "value.h"
 
-#define SHOWN 60		/* characters of a value in a message */
+#define SHOWN 60 /* characters of a value in a message */
 
 struct reading {
-	const char *name;	/* of the file */
+	const char *name; /* of the file */
 	struct config *config;
-	unsigned *lines;	/* where each setting is given, or 0 */
-	unsigned mistake_line;	/* 0 for none, or no memory */
+	unsigned *lines;       /* where each setting is given, or 0 */
+	unsigned mistake_line; /* 0 for none, or no memory */
 	struct error mistake;
 };
 
@@ -71,8 +71,8 @@ static void
 no_memory(struct reading *r)
 {
 	if (r->mistake.code == ERROR_NONE)
-		error_sys(&r->mistake, ENOMEM,
-		    "cannot read configuration %s", r->name);
+		error_sys(&r->mistake, ENOMEM, "cannot read configuration %s",
+		    r->name);
 }
 
 /* Appends word to the list in out. */
@@ -108,12 +108,15 @@ unknown_setting(struct reading *r, const cfg_t *cfg, const char *name)
 
 	list_names(section, names, sizeof(names));
 	if (section[0] != '\0')
-		mistake(r, cfg->line, "unknown setting \"%s\" in section "
-		    "\"%s\"; allowed are %s", show(name, shown), section,
-		    names);
+		mistake(r, cfg->line,
+		    "unknown setting \"%s\" in section "
+		    "\"%s\"; allowed are %s",
+		    show(name, shown), section, names);
 	else
-		mistake(r, cfg->line, "unknown setting or section \"%s\"; "
-		    "allowed are %s", show(name, shown), names);
+		mistake(r, cfg->line,
+		    "unknown setting or section \"%s\"; "
+		    "allowed are %s",
+		    show(name, shown), names);
 }
 
 static void
@@ -122,16 +125,15 @@ wrong_value(struct reading *r, int line, const struct setting *setting,
 {
 	char name[64], allowed[256], shown[SHOWN + 4];
 	bool example = setting->choices == NULL &&
-	    setting->fallback[0] != '\0' &&
-	    setting->type != SETTING_TEMPLATE;
+	    setting->fallback[0] != '\0' && setting->type != SETTING_TEMPLATE;
 
 	mistake(r, line, "%s %s \"%s\", but%s must be %s%s%s%s",
 	    setting_name(setting, name, sizeof(name)),
 	    value_is_list(setting) ? "has" : "is", show(value, shown),
 	    value_is_list(setting) ? " each item" : "",
 	    value_allowed(setting, allowed, sizeof(allowed)),
-	    example ? ", such as \"" : "",
-	    example ? setting->fallback : "", example ? "\"" : "");
+	    example ? ", such as \"" : "", example ? setting->fallback : "",
+	    example ? "\"" : "");
 }
 
 /* Notes that the setting is given on this line; false if it was before. */
@@ -142,7 +144,8 @@ take_line(struct reading *r, int line, const struct setting *setting)
 	char name[64];
 
 	if (*given > 0) {
-		mistake(r, line, "%s is given twice, on line %u first; it "
+		mistake(r, line,
+		    "%s is given twice, on line %u first; it "
 		    "is allowed once",
 		    setting_name(setting, name, sizeof(name)), *given);
 		return false;
@@ -158,9 +161,10 @@ take_empty_list(struct reading *r, int line, const struct setting *setting)
 
 	if (setting->min == 0)
 		return true;
-	mistake(r, line, "%s is empty, but must have 1 item or more, such as "
-	    "{\"%s\"}", setting_name(setting, name, sizeof(name)),
-	    setting->fallback);
+	mistake(r, line,
+	    "%s is empty, but must have 1 item or more, such as "
+	    "{\"%s\"}",
+	    setting_name(setting, name, sizeof(name)), setting->fallback);
 	return false;
 }
 
@@ -177,8 +181,10 @@ take_text(struct reading *r, int line, const struct setting *setting,
 		wrong_value(r, line, setting, text);
 		break;
 	case VALUE_FULL:
-		mistake(r, line, "%s has too many items, but must have %d "
-		    "or fewer", setting_name(setting, name, sizeof(name)),
+		mistake(r, line,
+		    "%s has too many items, but must have %d "
+		    "or fewer",
+		    setting_name(setting, name, sizeof(name)),
 		    (int)setting->max);
 		break;
 	case VALUE_NO_MEMORY:
@@ -216,19 +222,19 @@ take_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 /* What libconfuse says in its words, and in ours. */
 static const struct complaint {
 	const char *format;
-	const char *before;	/* the word that its message quotes */
+	const char *before; /* the word that its message quotes */
 	const char *after;
 } complaints[] = {
-	{ "missing equal sign after option '%s'",
-	  "setting \"", "\" must be followed by \"=\" and its value" },
-	{ "missing opening brace for section '%s'",
-	  "section \"", "\" must be followed by \"{\", its settings and "
-	  "\"}\"" },
-	{ "unexpected token '%s'",
-	  "unexpected \"", "\"; a setting is NAME = VALUE, a list NAME = "
-	  "{VALUE, VALUE}, a section NAME { SETTINGS }" },
-	{ "premature end of file",
-	  "the file ends in the middle of a setting", "" },
+	{ "missing equal sign after option '%s'", "setting \"",
+	    "\" must be followed by \"=\" and its value" },
+	{ "missing opening brace for section '%s'", "section \"",
+	    "\" must be followed by \"{\", its settings and "
+	    "\"}\"" },
+	{ "unexpected token '%s'", "unexpected \"",
+	    "\"; a setting is NAME = VALUE, a list NAME = "
+	    "{VALUE, VALUE}, a section NAME { SETTINGS }" },
+	{ "premature end of file", "the file ends in the middle of a setting",
+	    "" },
 };
 
 /* Copies what stands between the first quote and the last. */
@@ -279,8 +285,9 @@ section_options(const char *section, cfg_opt_t *opts)
 		if (strcmp(settings[i].section, section) != 0)
 			continue;
 		opts[n++] = (cfg_opt_t)CFG_STR_CB(settings[i].name, NULL,
-		    CFGF_NODEFAULT | (value_is_list(&settings[i]) ?
-		    CFGF_LIST : CFGF_NONE), take_value);
+		    CFGF_NODEFAULT |
+			(value_is_list(&settings[i]) ? CFGF_LIST : CFGF_NONE),
+		    take_value);
 	}
 	opts[n++] = (cfg_opt_t)CFG_END();
 	return n;
@@ -352,8 +359,9 @@ parse_source(struct source *source, const char *name, struct config *config,
 
 	/* Up to the mistake in the text too: the first one counts. */
 	parse_text(&r, source->text);
-	if (!prepared && (r.mistake.code == ERROR_NONE ||
-	    r.mistake_line >= source->mistake_line))
+	if (!prepared &&
+	    (r.mistake.code == ERROR_NONE ||
+		r.mistake_line >= source->mistake_line))
 		return error_set(err, ERROR_INPUT, "%s:%u: %s", name,
 		    source->mistake_line, source->mistake);
 	if (r.mistake.code != ERROR_NONE && err != NULL)

@@ -102,8 +102,9 @@ print_comment(const struct setting *setting, const char *indent, FILE *out)
 	line = fmemopen(text, sizeof(text), "w");
 	if (line == NULL)
 		return;
-	fprintf(line, "%s: %s. Default: ", value_is_list(setting) ?
-	    "Allowed in the list" : "Allowed", allowed);
+	fprintf(line, "%s: %s. Default: ",
+	    value_is_list(setting) ? "Allowed in the list" : "Allowed",
+	    allowed);
 	print_default(setting, line);
 	fclose(line);
 	text[sizeof(text) - 1] = '\0';

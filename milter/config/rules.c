@@ -37,8 +37,8 @@ file_within_scan(const struct config *config)
 static bool
 scan_within_scratch(const struct config *config)
 {
-	return config->engine_scratch > config->engine_max_scan_size +
-	    2 * config->engine_max_file_size;
+	return config->engine_scratch >
+	    config->engine_max_scan_size + 2 * config->engine_max_file_size;
 }
 
 static bool
@@ -57,22 +57,22 @@ message_within_disk(const struct config *config)
 
 static const struct rule rules[] = {
 	{ cpu_within_wall, 2,
-	  { FIELD(deadline_scan_cpu), FIELD(deadline_scan_wall) },
-	  "scan_cpu must not be longer than scan_wall" },
+	    { FIELD(deadline_scan_cpu), FIELD(deadline_scan_wall) },
+	    "scan_cpu must not be longer than scan_wall" },
 	{ file_within_scan, 2,
-	  { FIELD(engine_max_file_size), FIELD(engine_max_scan_size) },
-	  "max_file_size must not be larger than max_scan_size" },
+	    { FIELD(engine_max_file_size), FIELD(engine_max_scan_size) },
+	    "max_file_size must not be larger than max_scan_size" },
 	{ scan_within_scratch, 3,
-	  { FIELD(engine_scratch), FIELD(engine_max_scan_size),
-	    FIELD(engine_max_file_size) },
-	  "scratch must be more than max_scan_size + 2 * max_file_size" },
+	    { FIELD(engine_scratch), FIELD(engine_max_scan_size),
+		FIELD(engine_max_file_size) },
+	    "scratch must be more than max_scan_size + 2 * max_file_size" },
 	{ message_memory_within_memory, 2,
-	  { FIELD(buffer_message_memory), FIELD(buffer_memory) },
-	  "message_memory must not be larger than memory" },
+	    { FIELD(buffer_message_memory), FIELD(buffer_memory) },
+	    "message_memory must not be larger than memory" },
 	{ message_within_disk, 3,
-	  { FIELD(buffer_message_max), FIELD(buffer_disk),
-	    FIELD(buffer_message_memory) },
-	  "message_max must not be larger than disk or message_memory" },
+	    { FIELD(buffer_message_max), FIELD(buffer_disk),
+		FIELD(buffer_message_memory) },
+	    "message_max must not be larger than disk or message_memory" },
 };
 
 /* Appends 'NAME is "VALUE", ' to out. */

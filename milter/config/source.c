@@ -51,8 +51,7 @@ read_all(struct source *source, int fd, const char *name, struct error *err)
 }
 
 enum error_code
-source_read(struct source *source, int fd, const char *name,
-    struct error *err)
+source_read(struct source *source, int fd, const char *name, struct error *err)
 {
 	enum error_code code;
 
@@ -100,7 +99,8 @@ expands(const char *p)
 static bool
 no_expansion(struct source *source, size_t at)
 {
-	return mistake(source, at, "\"${\" stands for the environment, which "
+	return mistake(source, at,
+	    "\"${\" stands for the environment, which "
 	    "is not used; a dollar sign in a string is \"\\$\"");
 }
 
@@ -163,7 +163,8 @@ skip_escape(struct source *source, size_t start, char quote)
 		return true;
 	}
 	if (quote == '"')
-		return mistake(source, start, "a backslash in a string stands "
+		return mistake(source, start,
+		    "a backslash in a string stands "
 		    "before \\, \" or $ only, not before \"%c\"",
 		    next > ' ' && next < 0x7f ? next : '?');
 	source->pos++;
@@ -173,8 +174,10 @@ skip_escape(struct source *source, size_t start, char quote)
 static bool
 not_closed(struct source *source, size_t start, char quote)
 {
-	return mistake(source, start, "the string is not closed; %c is "
-	    "missing at its end, on the same line", quote);
+	return mistake(source, start,
+	    "the string is not closed; %c is "
+	    "missing at its end, on the same line",
+	    quote);
 }
 
 /* True if the string, whose next character is at p, can't go on here. */
@@ -231,7 +234,8 @@ static bool
 open_brace(struct source *source)
 {
 	if (source->depth == SOURCE_DEPTH)
-		return mistake(source, source->pos, "\"{\" is not expected "
+		return mistake(source, source->pos,
+		    "\"{\" is not expected "
 		    "here; a section has settings, and a list has strings");
 	source->open[source->depth++] = source->line;
 	source->empty_list = NULL;
@@ -262,8 +266,10 @@ static bool
 odd_character(struct source *source, char c)
 {
 	if (c == '+' || c == '*')
-		return mistake(source, source->pos, "unexpected \"%c\"; a "
-		    "setting is NAME = VALUE, and a list is given whole", c);
+		return mistake(source, source->pos,
+		    "unexpected \"%c\"; a "
+		    "setting is NAME = VALUE, and a list is given whole",
+		    c);
 	return no_control(source, source->pos, c);
 }
 

@@ -23,19 +23,19 @@
  * characters and escapes for them are mistakes. */
 #define SOURCE_EMPTY_LIST '\001'
 
-#define SOURCE_MAX ((size_t)1 << 20)	/* bytes in a file */
-#define SOURCE_DEPTH 2			/* a list in a section */
+#define SOURCE_MAX ((size_t)1 << 20) /* bytes in a file */
+#define SOURCE_DEPTH 2               /* a list in a section */
 
 struct source {
-	char *text;		/* NUL-terminated */
+	char *text; /* NUL-terminated */
 	size_t len;
-	size_t pos;		/* where preparing has come to */
+	size_t pos; /* where preparing has come to */
 	unsigned line;
-	unsigned open[SOURCE_DEPTH];	/* lines of braces not yet closed */
+	unsigned open[SOURCE_DEPTH]; /* lines of braces not yet closed */
 	unsigned depth;
-	char before;		/* the token before: its character, or 'a' */
-	char *empty_list;	/* the '{' before, if it begins a list */
-	unsigned mistake_line;	/* 0 for none */
+	char before;           /* the token before: its character, or 'a' */
+	char *empty_list;      /* the '{' before, if it begins a list */
+	unsigned mistake_line; /* 0 for none */
 	char mistake[200];
 };
 

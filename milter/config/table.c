@@ -28,7 +28,7 @@ const struct choice setting_actions[] = {
 	{ "discard", ACTION_DISCARD },
 	{ "tempfail", ACTION_TEMPFAIL },
 	{ "reject", ACTION_REJECT },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 /* What is only looked for where it is to cost a mail something. */
@@ -39,7 +39,7 @@ static const struct choice heuristic_actions[] = {
 	{ "discard", ACTION_DISCARD },
 	{ "tempfail", ACTION_TEMPFAIL },
 	{ "reject", ACTION_REJECT },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 /* What was found in the mail may cost it its delivery. */
@@ -49,13 +49,13 @@ static const struct choice verdict_actions[] = {
 	{ "discard", ACTION_DISCARD },
 	{ "tempfail", ACTION_TEMPFAIL },
 	{ "reject", ACTION_REJECT },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 static const struct choice clean_actions[] = {
 	{ "accept", ACTION_ACCEPT },
 	{ "quarantine", ACTION_QUARANTINE },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 /* Our own faults never reject or lose good mail. */
@@ -64,26 +64,26 @@ static const struct choice fault_actions[] = {
 	{ "hold", ACTION_HOLD },
 	{ "quarantine", ACTION_QUARANTINE },
 	{ "tempfail", ACTION_TEMPFAIL },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 static const struct choice infected_held[] = {
 	{ "leave", HOLD_LEAVE },
 	{ "delete", HOLD_DELETE },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 static const struct choice sandbox_levels[] = {
 	{ "require", SANDBOX_REQUIRE },
 	{ "best-effort", SANDBOX_BEST_EFFORT },
 	{ "off", SANDBOX_OFF },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 static const struct choice log_targets[] = {
 	{ "syslog", LOG_TARGET_SYSLOG },
 	{ "stderr", LOG_TARGET_STDERR },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 static const struct choice log_levels[] = {
@@ -92,7 +92,7 @@ static const struct choice log_levels[] = {
 	{ "notice", LOG_LEVEL_NOTICE },
 	{ "warning", LOG_LEVEL_WARNING },
 	{ "error", LOG_LEVEL_ERROR },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 static const struct choice log_facilities[] = {
@@ -107,291 +107,283 @@ static const struct choice log_facilities[] = {
 	{ "local5", LOG_LOCAL5 },
 	{ "local6", LOG_LOCAL6 },
 	{ "local7", LOG_LOCAL7 },
-	{ NULL, 0 }
+	{ NULL, 0 },
 };
 
 const struct setting settings[] = {
-	{ "", "socket", SETTING_SOCKET, FIELD(socket),
-	  1, 255, NULL, NULL, "unix:/run/vscan-milter/milter.sock",
-	  "Where the MTA reaches this filter; \"fd:\" takes a socket that is "
-	  "already open, where libmilter can do that." },
-	{ "", "socket_mode", SETTING_MODE, FIELD(socket_mode),
-	  0, 0777, NULL, NULL, "0660",
-	  "File mode of a unix: socket; the MTA needs to write to it." },
-	{ "", "socket_group", SETTING_GROUP, FIELD(socket_group),
-	  0, 63, NULL, NULL, "",
-	  "Group that a unix: socket is given to, so that the MTA's account "
-	  "may use it; empty leaves the group alone." },
-	{ "", "user", SETTING_USER, FIELD(user),
-	  1, 63, NULL, NULL, "vscan-milter",
-	  "Account that the filter becomes when it is started as root; it "
-	  "never stays root." },
-	{ "", "state_directory", SETTING_PATH, FIELD(state_directory),
-	  1, 4095, NULL, NULL, "/var/lib/vscan-milter",
-	  "Holds what must outlast a restart, and the lock that keeps a "
-	  "second instance out." },
-	{ "", "control_socket", SETTING_PATH, FIELD(control_socket),
-	  1, 107, NULL, NULL, "/run/vscan-milter/control.sock",
-	  "Where the control tool will reach the filter; this version does "
-	  "not open it." },
-	{ "", "pid_file", SETTING_PATH, FIELD(pid_file),
-	  0, 4095, NULL, NULL, "",
-	  "File for the process ID, written when the filter runs in the "
-	  "background (without -f); empty for none." },
+	{ "", "socket", SETTING_SOCKET, FIELD(socket), 1, 255, NULL, NULL,
+	    "unix:/run/vscan-milter/milter.sock",
+	    "Where the MTA reaches this filter; \"fd:\" takes a socket that is "
+	    "already open, where libmilter can do that." },
+	{ "", "socket_mode", SETTING_MODE, FIELD(socket_mode), 0, 0777, NULL,
+	    NULL, "0660",
+	    "File mode of a unix: socket; the MTA needs to write to it." },
+	{ "", "socket_group", SETTING_GROUP, FIELD(socket_group), 0, 63, NULL,
+	    NULL, "",
+	    "Group that a unix: socket is given to, so that the MTA's account "
+	    "may use it; empty leaves the group alone." },
+	{ "", "user", SETTING_USER, FIELD(user), 1, 63, NULL, NULL,
+	    "vscan-milter",
+	    "Account that the filter becomes when it is started as root; it "
+	    "never stays root." },
+	{ "", "state_directory", SETTING_PATH, FIELD(state_directory), 1, 4095,
+	    NULL, NULL, "/var/lib/vscan-milter",
+	    "Holds what must outlast a restart, and the lock that keeps a "
+	    "second instance out." },
+	{ "", "control_socket", SETTING_PATH, FIELD(control_socket), 1, 107,
+	    NULL, NULL, "/run/vscan-milter/control.sock",
+	    "Where the control tool will reach the filter; this version does "
+	    "not open it." },
+	{ "", "pid_file", SETTING_PATH, FIELD(pid_file), 0, 4095, NULL, NULL,
+	    "",
+	    "File for the process ID, written when the filter runs in the "
+	    "background (without -f); empty for none." },
 	{ "", "drain_timeout", SETTING_DURATION, FIELD(drain_timeout),
-	  UNITS_SECOND, 10 * UNITS_MINUTE, NULL, NULL, "20s",
-	  "How long messages that are under way may take to finish when the "
-	  "filter is stopped." },
-	{ "", "alarm_after", SETTING_DURATION, FIELD(alarm_after),
-	  UNITS_MINUTE, 30 * UNITS_DAY, NULL, NULL, "4h",
-	  "A mail that is deferred for longer than this is logged as an "
-	  "error." },
+	    UNITS_SECOND, 10 * UNITS_MINUTE, NULL, NULL, "20s",
+	    "How long messages that are under way may take to finish when the "
+	    "filter is stopped." },
+	{ "", "alarm_after", SETTING_DURATION, FIELD(alarm_after), UNITS_MINUTE,
+	    30 * UNITS_DAY, NULL, NULL, "4h",
+	    "A mail that is deferred for longer than this is logged as an "
+	    "error." },
 
-	{ "log", "target", SETTING_CHOICE, FIELD(log_target),
-	  0, 0, NULL, log_targets, "syslog",
-	  "Where the log goes." },
-	{ "log", "facility", SETTING_CHOICE, FIELD(log_facility),
-	  0, 0, NULL, log_facilities, "mail",
-	  "The syslog facility." },
-	{ "log", "level", SETTING_CHOICE, FIELD(log_level),
-	  0, 0, NULL, log_levels, "info",
-	  "The least important messages that are logged." },
+	{ "log", "target", SETTING_CHOICE, FIELD(log_target), 0, 0, NULL,
+	    log_targets, "syslog", "Where the log goes." },
+	{ "log", "facility", SETTING_CHOICE, FIELD(log_facility), 0, 0, NULL,
+	    log_facilities, "mail", "The syslog facility." },
+	{ "log", "level", SETTING_CHOICE, FIELD(log_level), 0, 0, NULL,
+	    log_levels, "info",
+	    "The least important messages that are logged." },
 
 	{ "deadline", "reply", SETTING_DURATION, FIELD(deadline_reply),
-	  500 * UNITS_MS, 9 * UNITS_MINUTE, NULL, NULL, "60s",
-	  "How long an MTA that sends mail waits for its reply at most. "
-	  "Sendmail's total for a milter (T=E) is 5m: stay below it there; "
-	  "Postfix's 300s start again with each progress." },
+	    500 * UNITS_MS, 9 * UNITS_MINUTE, NULL, NULL, "60s",
+	    "How long an MTA that sends mail waits for its reply at most. "
+	    "Sendmail's total for a milter (T=E) is 5m: stay below it there; "
+	    "Postfix's 300s start again with each progress." },
 	{ "deadline", "reply_submission", SETTING_DURATION,
-	  FIELD(deadline_reply_submission),
-	  500 * UNITS_MS, 9 * UNITS_MINUTE, NULL, NULL, "25s",
-	  "The same for authenticated clients: mail programs give up after a "
-	  "minute or less, and send the mail again. Below 5m for Sendmail." },
+	    FIELD(deadline_reply_submission), 500 * UNITS_MS, 9 * UNITS_MINUTE,
+	    NULL, NULL, "25s",
+	    "The same for authenticated clients: mail programs give up after a "
+	    "minute or less, and send the mail again. Below 5m for Sendmail." },
 	{ "deadline", "reply_local", SETTING_DURATION,
-	  FIELD(deadline_reply_local),
-	  500 * UNITS_MS, 9 * UNITS_MINUTE, NULL, NULL, "5s",
-	  "The same for mail that doesn't come by SMTP: it blocks Postfix's "
-	  "single pickup process. Below 5m for Sendmail." },
+	    FIELD(deadline_reply_local), 500 * UNITS_MS, 9 * UNITS_MINUTE, NULL,
+	    NULL, "5s",
+	    "The same for mail that doesn't come by SMTP: it blocks Postfix's "
+	    "single pickup process. Below 5m for Sendmail." },
 	{ "deadline", "progress", SETTING_DURATION, FIELD(deadline_progress),
-	  100 * UNITS_MS, 9 * UNITS_SECOND, NULL, NULL, "3s",
-	  "How often the MTA is told that its reply is still to come; "
-	  "Sendmail gives up after 10 s without progress." },
+	    100 * UNITS_MS, 9 * UNITS_SECOND, NULL, NULL, "3s",
+	    "How often the MTA is told that its reply is still to come; "
+	    "Sendmail gives up after 10 s without progress." },
 	{ "deadline", "slow_after", SETTING_DURATION,
-	  FIELD(deadline_slow_after),
-	  100 * UNITS_MS, UNITS_HOUR, NULL, NULL, "1s",
-	  "After this time a scan goes on in the background, and leaves its "
-	  "worker's place to the next message." },
+	    FIELD(deadline_slow_after), 100 * UNITS_MS, UNITS_HOUR, NULL, NULL,
+	    "1s",
+	    "After this time a scan goes on in the background, and leaves its "
+	    "worker's place to the next message." },
 	{ "deadline", "scan_cpu", SETTING_DURATION, FIELD(deadline_scan_cpu),
-	  UNITS_SECOND, UNITS_DAY, NULL, NULL, "15m",
-	  "Processor time that one scan may use before it is ended as a "
-	  "failure of the message; at most scan_wall." },
-	{ "deadline", "scan_wall", SETTING_DURATION,
-	  FIELD(deadline_scan_wall),
-	  UNITS_SECOND, 7 * UNITS_DAY, NULL, NULL, "2h",
-	  "Time by the clock that one scan may take before it is ended." },
-	{ "deadline", "failures", SETTING_COUNT, FIELD(deadline_failures),
-	  1, 100, "failures", NULL, "2",
-	  "Scans of one message that fail by its own doing before it is "
-	  "unscannable." },
+	    UNITS_SECOND, UNITS_DAY, NULL, NULL, "15m",
+	    "Processor time that one scan may use before it is ended as a "
+	    "failure of the message; at most scan_wall." },
+	{ "deadline", "scan_wall", SETTING_DURATION, FIELD(deadline_scan_wall),
+	    UNITS_SECOND, 7 * UNITS_DAY, NULL, NULL, "2h",
+	    "Time by the clock that one scan may take before it is ended." },
+	{ "deadline", "failures", SETTING_COUNT, FIELD(deadline_failures), 1,
+	    100, "failures", NULL, "2",
+	    "Scans of one message that fail by its own doing before it is "
+	    "unscannable." },
 
-	{ "engine", "database", SETTING_PATHS, FIELD(engine_database),
-	  1, 64, NULL, NULL, "/var/lib/clamav",
-	  "Signature files, or directories of them." },
-	{ "engine", "workers", SETTING_COUNT, FIELD(engine_workers),
-	  0, 1024, "workers", NULL, "0",
-	  "Scans that run at the same time; 0 means one for each CPU." },
-	{ "engine", "background", SETTING_COUNT, FIELD(engine_background),
-	  1, 1024, "scans", NULL, "8",
-	  "Slow scans that run beside them at most." },
-	{ "engine", "scratch", SETTING_SIZE, FIELD(engine_scratch),
-	  UNITS_M, SIZE_MAX_SANE, NULL, NULL, "1G",
-	  "Room in which one worker unpacks; more than max_scan_size + 2 * "
-	  "max_file_size, so that a message can't fill it." },
+	{ "engine", "database", SETTING_PATHS, FIELD(engine_database), 1, 64,
+	    NULL, NULL, "/var/lib/clamav",
+	    "Signature files, or directories of them." },
+	{ "engine", "workers", SETTING_COUNT, FIELD(engine_workers), 0, 1024,
+	    "workers", NULL, "0",
+	    "Scans that run at the same time; 0 means one for each CPU." },
+	{ "engine", "background", SETTING_COUNT, FIELD(engine_background), 1,
+	    1024, "scans", NULL, "8",
+	    "Slow scans that run beside them at most." },
+	{ "engine", "scratch", SETTING_SIZE, FIELD(engine_scratch), UNITS_M,
+	    SIZE_MAX_SANE, NULL, NULL, "1G",
+	    "Room in which one worker unpacks; more than max_scan_size + 2 * "
+	    "max_file_size, so that a message can't fill it." },
 	{ "engine", "worker_memory", SETTING_SIZE, FIELD(engine_worker_memory),
-	  16 * UNITS_M, SIZE_MAX_SANE, NULL, NULL, "1G",
-	  "Memory that one worker may use beyond the signatures it shares." },
+	    16 * UNITS_M, SIZE_MAX_SANE, NULL, NULL, "1G",
+	    "Memory that one worker may use beyond the signatures it shares." },
 	{ "engine", "max_scan_size", SETTING_SIZE, FIELD(engine_max_scan_size),
-	  64 * UNITS_K, SIZE_MAX_SANE, NULL, NULL, "400M",
-	  "Unpacked data that is scanned of one message; what has more is "
-	  "incomplete." },
+	    64 * UNITS_K, SIZE_MAX_SANE, NULL, NULL, "400M",
+	    "Unpacked data that is scanned of one message; what has more is "
+	    "incomplete." },
 	{ "engine", "max_file_size", SETTING_SIZE, FIELD(engine_max_file_size),
-	  64 * UNITS_K, FILE_MAX, NULL, NULL, "100M",
-	  "Size of the largest file in a message that is scanned; at most "
-	  "max_scan_size." },
-	{ "engine", "max_files", SETTING_COUNT, FIELD(engine_max_files),
-	  1, 1000000, "files", NULL, "10000",
-	  "Files in one message that are scanned." },
-	{ "engine", "max_recursion", SETTING_COUNT,
-	  FIELD(engine_max_recursion),
-	  1, 100, "levels", NULL, "17",
-	  "How deep archives in archives are unpacked." },
+	    64 * UNITS_K, FILE_MAX, NULL, NULL, "100M",
+	    "Size of the largest file in a message that is scanned; at most "
+	    "max_scan_size." },
+	{ "engine", "max_files", SETTING_COUNT, FIELD(engine_max_files), 1,
+	    1000000, "files", NULL, "10000",
+	    "Files in one message that are scanned." },
+	{ "engine", "max_recursion", SETTING_COUNT, FIELD(engine_max_recursion),
+	    1, 100, "levels", NULL, "17",
+	    "How deep archives in archives are unpacked." },
 	{ "engine", "check_interval", SETTING_DURATION,
-	  FIELD(engine_check_interval),
-	  UNITS_SECOND, UNITS_DAY, NULL, NULL, "60s",
-	  "How often the signature files are looked at for changes." },
-	{ "engine", "sandbox", SETTING_CHOICE, FIELD(engine_sandbox),
-	  0, 0, NULL, sandbox_levels, "best-effort",
-	  "What is done where the kernel refuses a part of the sandbox: with "
-	  "\"require\" no engine is started, with \"best-effort\" it runs "
-	  "without that part and says so. \"off\" is for finding out whether "
-	  "the sandbox is the trouble: no system call filter, no Landlock, "
-	  "and workers see the file system." },
+	    FIELD(engine_check_interval), UNITS_SECOND, UNITS_DAY, NULL, NULL,
+	    "60s", "How often the signature files are looked at for changes." },
+	{ "engine", "sandbox", SETTING_CHOICE, FIELD(engine_sandbox), 0, 0,
+	    NULL, sandbox_levels, "best-effort",
+	    "What is done where the kernel refuses a part of the sandbox: with "
+	    "\"require\" no engine is started, with \"best-effort\" it runs "
+	    "without that part and says so. \"off\" is for finding out whether "
+	    "the sandbox is the trouble: no system call filter, no Landlock, "
+	    "and workers see the file system." },
 
-	{ "buffer", "memory", SETTING_SIZE, FIELD(buffer_memory),
-	  UNITS_M, SIZE_MAX_SANE, NULL, NULL, "512M",
-	  "Memory for all messages together; the rest goes to disk." },
+	{ "buffer", "memory", SETTING_SIZE, FIELD(buffer_memory), UNITS_M,
+	    SIZE_MAX_SANE, NULL, NULL, "512M",
+	    "Memory for all messages together; the rest goes to disk." },
 	{ "buffer", "message_memory", SETTING_SIZE,
-	  FIELD(buffer_message_memory),
-	  4 * UNITS_K, SIZE_MAX_SANE, NULL, NULL, "8M",
-	  "Memory for one message; a larger one goes to disk. At most "
-	  "memory." },
+	    FIELD(buffer_message_memory), 4 * UNITS_K, SIZE_MAX_SANE, NULL,
+	    NULL, "8M",
+	    "Memory for one message; a larger one goes to disk. At most "
+	    "memory." },
 	{ "buffer", "message_max", SETTING_SIZE, FIELD(buffer_message_max),
-	  64 * UNITS_K, FILE_MAX, NULL, NULL, "200M",
-	  "Largest message that is taken; at most disk, unless it fits "
-	  "message_memory." },
-	{ "buffer", "disk", SETTING_SIZE, FIELD(buffer_disk),
-	  0, SIZE_MAX_SANE, NULL, NULL, "20G",
-	  "Disk space for all messages together." },
-	{ "buffer", "directory", SETTING_PATH, FIELD(buffer_directory),
-	  1, 4095, NULL, NULL, "/var/tmp",
-	  "Where messages go that don't fit memory." },
+	    64 * UNITS_K, FILE_MAX, NULL, NULL, "200M",
+	    "Largest message that is taken; at most disk, unless it fits "
+	    "message_memory." },
+	{ "buffer", "disk", SETTING_SIZE, FIELD(buffer_disk), 0, SIZE_MAX_SANE,
+	    NULL, NULL, "20G", "Disk space for all messages together." },
+	{ "buffer", "directory", SETTING_PATH, FIELD(buffer_directory), 1, 4095,
+	    NULL, NULL, "/var/tmp",
+	    "Where messages go that don't fit memory." },
 
-	{ "limits", "sessions", SETTING_COUNT, FIELD(limits_sessions),
-	  1, 1000000, "sessions", NULL, "4000",
-	  "Connections from the MTA at the same time; beyond them mail is "
-	  "deferred." },
-	{ "limits", "waiting", SETTING_COUNT, FIELD(limits_waiting),
-	  1, 1000000, "messages", NULL, "1000",
-	  "Messages that wait for their verdict at the same time; beyond "
-	  "them mail is deferred." },
-	{ "limits", "queue", SETTING_COUNT, FIELD(limits_queue),
-	  1, 1000000, "scans", NULL, "1000",
-	  "Scans that wait for a worker; beyond them mail is deferred." },
-	{ "limits", "rows", SETTING_COUNT, FIELD(limits_rows),
-	  100, 10000000, "rows", NULL, "200000",
-	  "Deferred mails that are remembered with their verdict or failures; "
-	  "beyond them those that were tried only once are forgotten." },
+	{ "limits", "sessions", SETTING_COUNT, FIELD(limits_sessions), 1,
+	    1000000, "sessions", NULL, "4000",
+	    "Connections from the MTA at the same time; beyond them mail is "
+	    "deferred." },
+	{ "limits", "waiting", SETTING_COUNT, FIELD(limits_waiting), 1, 1000000,
+	    "messages", NULL, "1000",
+	    "Messages that wait for their verdict at the same time; beyond "
+	    "them mail is deferred." },
+	{ "limits", "queue", SETTING_COUNT, FIELD(limits_queue), 1, 1000000,
+	    "scans", NULL, "1000",
+	    "Scans that wait for a worker; beyond them mail is deferred." },
+	{ "limits", "rows", SETTING_COUNT, FIELD(limits_rows), 100, 10000000,
+	    "rows", NULL, "200000",
+	    "Deferred mails that are remembered with their verdict or "
+	    "failures; beyond them, those that were tried only once are "
+	    "forgotten." },
 
-	{ "cache", "entries", SETTING_COUNT, FIELD(cache_entries),
-	  1, 100000000, "verdicts", NULL, "100000",
-	  "Verdicts that are kept." },
-	{ "cache", "ttl", SETTING_DURATION, FIELD(cache_ttl),
-	  UNITS_SECOND, 30 * UNITS_DAY, NULL, NULL, "1h",
-	  "How long a verdict is kept, if the signatures don't change." },
+	{ "cache", "entries", SETTING_COUNT, FIELD(cache_entries), 1, 100000000,
+	    "verdicts", NULL, "100000", "Verdicts that are kept." },
+	{ "cache", "ttl", SETTING_DURATION, FIELD(cache_ttl), UNITS_SECOND,
+	    30 * UNITS_DAY, NULL, NULL, "1h",
+	    "How long a verdict is kept, if the signatures don't change." },
 	{ "cache", "late_ttl", SETTING_DURATION, FIELD(cache_late_ttl),
-	  UNITS_SECOND, 30 * UNITS_DAY, NULL, NULL, "5d",
-	  "How long a verdict that came after its reply is kept for the next "
-	  "try; as long as MTAs retry." },
-	{ "cache", "attachments", SETTING_COUNT, FIELD(cache_attachments),
-	  0, 10000000, "attachments", NULL, "50000",
-	  "Clean attachments that are remembered by their bytes, and not "
-	  "scanned again in other mails; 0 scans each of them." },
+	    UNITS_SECOND, 30 * UNITS_DAY, NULL, NULL, "5d",
+	    "How long a verdict that came after its reply is kept for the next "
+	    "try; as long as MTAs retry." },
+	{ "cache", "attachments", SETTING_COUNT, FIELD(cache_attachments), 0,
+	    10000000, "attachments", NULL, "50000",
+	    "Clean attachments that are remembered by their bytes, and not "
+	    "scanned again in other mails; 0 scans each of them." },
 	{ "cache", "attachment_ttl", SETTING_DURATION,
-	  FIELD(cache_attachment_ttl),
-	  UNITS_SECOND, UNITS_DAY, NULL, NULL, "15m",
-	  "How long such an attachment is remembered; then it is scanned "
-	  "again." },
+	    FIELD(cache_attachment_ttl), UNITS_SECOND, UNITS_DAY, NULL, NULL,
+	    "15m",
+	    "How long such an attachment is remembered; then it is scanned "
+	    "again." },
 
-	{ "hold", "mta", SETTING_MTAS, FIELD(hold_mta),
-	  1, 64, NULL, NULL, "postfix:/etc/postfix",
-	  "The MTAs whose held mail vscan-release may release: Postfix by "
-	  "its configuration directory, Sendmail by its sendmail.cf." },
-	{ "hold", "sendmail", SETTING_PATH, FIELD(hold_sendmail),
-	  1, 4095, NULL, NULL, "/usr/sbin/sendmail",
-	  "Sendmail's program, where hold.mta names a Sendmail." },
-	{ "hold", "release_socket", SETTING_PATH, FIELD(hold_release_socket),
-	  1, 107, NULL, NULL, "/run/vscan-milter/release.sock",
-	  "Where the filter reaches vscan-release." },
-	{ "hold", "infected", SETTING_CHOICE, FIELD(hold_infected),
-	  0, 0, NULL, infected_held, "leave",
-	  "What becomes of a held mail whose verdict would have refused or "
-	  "discarded it: it stays in the MTA's quarantine, or is deleted. "
-	  "It is never delivered by us." },
-	{ "hold", "disk", SETTING_SIZE, FIELD(hold_disk),
-	  UNITS_M, SIZE_MAX_SANE, NULL, NULL, "2G",
-	  "Disk space in state_directory for all held mail together; beyond "
-	  "it mail is deferred instead." },
+	{ "hold", "mta", SETTING_MTAS, FIELD(hold_mta), 1, 64, NULL, NULL,
+	    "postfix:/etc/postfix",
+	    "The MTAs whose held mail vscan-release may release: Postfix by "
+	    "its configuration directory, Sendmail by its sendmail.cf." },
+	{ "hold", "sendmail", SETTING_PATH, FIELD(hold_sendmail), 1, 4095, NULL,
+	    NULL, "/usr/sbin/sendmail",
+	    "Sendmail's program, where hold.mta names a Sendmail." },
+	{ "hold", "release_socket", SETTING_PATH, FIELD(hold_release_socket), 1,
+	    107, NULL, NULL, "/run/vscan-milter/release.sock",
+	    "Where the filter reaches vscan-release." },
+	{ "hold", "infected", SETTING_CHOICE, FIELD(hold_infected), 0, 0, NULL,
+	    infected_held, "leave",
+	    "What becomes of a held mail whose verdict would have refused or "
+	    "discarded it: it stays in the MTA's quarantine, or is deleted. "
+	    "It is never delivered by us." },
+	{ "hold", "disk", SETTING_SIZE, FIELD(hold_disk), UNITS_M,
+	    SIZE_MAX_SANE, NULL, NULL, "2G",
+	    "Disk space in state_directory for all held mail together; beyond "
+	    "it mail is deferred instead." },
 	{ "hold", "commit", SETTING_DURATION, FIELD(hold_commit),
-	  100 * UNITS_MS, UNITS_MINUTE, NULL, NULL, "3s",
-	  "How long a mail may take to be safe on disk before it is accepted "
-	  "and held, else it is deferred; so much earlier its wait for the "
-	  "verdict ends, but at most half of its deadline." },
+	    100 * UNITS_MS, UNITS_MINUTE, NULL, NULL, "3s",
+	    "How long a mail may take to be safe on disk before it is accepted "
+	    "and held, else it is deferred; so much earlier its wait for the "
+	    "verdict ends, but at most half of its deadline." },
 
-	{ "headers", "keep_from", SETTING_NETWORKS, FIELD(headers_keep_from),
-	  0, 1024, NULL, NULL, "",
-	  "Networks whose X-Virus-Status and X-Virus-Scanned headers are "
-	  "believed; from others they are removed." },
+	{ "headers", "keep_from", SETTING_NETWORKS, FIELD(headers_keep_from), 0,
+	    1024, NULL, NULL, "",
+	    "Networks whose X-Virus-Status and X-Virus-Scanned headers are "
+	    "believed; from others they are removed." },
 
-	{ "action", "clean", SETTING_CHOICE, FIELD(action_clean),
-	  0, 0, NULL, clean_actions, "accept",
-	  "All of it was scanned and nothing was found." },
-	{ "action", "infected", SETTING_CHOICE, FIELD(action_infected),
-	  0, 0, NULL, verdict_actions, "reject",
-	  "A signature matched." },
-	{ "action", "incomplete", SETTING_CHOICE, FIELD(action_incomplete),
-	  0, 0, NULL, verdict_actions, "accept",
-	  "A limit was met or a part could not be read, which happens to "
-	  "large honest mail too; what is accepted is labelled." },
-	{ "action", "encrypted", SETTING_CHOICE, FIELD(action_encrypted),
-	  0, 0, NULL, verdict_actions, "accept",
-	  "A part is encrypted, so nobody looked inside; what is accepted is "
-	  "labelled." },
-	{ "action", "late", SETTING_CHOICE, FIELD(action_late),
-	  0, 0, NULL, fault_actions, "tempfail",
-	  "The reply is due and the scan still runs. \"accept\" lets "
-	  "unscanned mail through, labelled so; \"hold\" has the MTA keep "
-	  "it in its quarantine until the verdict is there (see hold)." },
+	{ "action", "clean", SETTING_CHOICE, FIELD(action_clean), 0, 0, NULL,
+	    clean_actions, "accept",
+	    "All of it was scanned and nothing was found." },
+	{ "action", "infected", SETTING_CHOICE, FIELD(action_infected), 0, 0,
+	    NULL, verdict_actions, "reject", "A signature matched." },
+	{ "action", "incomplete", SETTING_CHOICE, FIELD(action_incomplete), 0,
+	    0, NULL, verdict_actions, "accept",
+	    "A limit was met or a part could not be read, which happens to "
+	    "large honest mail too; what is accepted is labelled." },
+	{ "action", "encrypted", SETTING_CHOICE, FIELD(action_encrypted), 0, 0,
+	    NULL, verdict_actions, "accept",
+	    "A part is encrypted, so nobody looked inside; what is accepted is "
+	    "labelled." },
+	{ "action", "late", SETTING_CHOICE, FIELD(action_late), 0, 0, NULL,
+	    fault_actions, "tempfail",
+	    "The reply is due and the scan still runs. \"accept\" lets "
+	    "unscanned mail through, labelled so; \"hold\" has the MTA keep "
+	    "it in its quarantine until the verdict is there (see hold)." },
 	{ "action", "late_submission", SETTING_CHOICE,
-	  FIELD(action_late_submission),
-	  0, 0, NULL, fault_actions, "tempfail",
-	  "The same for authenticated clients and local submission, which "
-	  "don't try again by themselves." },
-	{ "action", "unscannable", SETTING_CHOICE, FIELD(action_unscannable),
-	  0, 0, NULL, verdict_actions, "reject",
-	  "Its scans failed deadline.failures times by its own doing." },
-	{ "action", "error", SETTING_CHOICE, FIELD(action_error),
-	  0, 0, NULL, fault_actions, "tempfail",
-	  "The scanner is at fault: no engine, no room. \"accept\" lets "
-	  "unscanned mail through, labelled so." },
-	{ "action", "macro", SETTING_CHOICE, FIELD(action_macro),
-	  0, 0, NULL, heuristic_actions, "off",
-	  "A document has macros; \"off\" doesn't look for them." },
-	{ "action", "phishing", SETTING_CHOICE, FIELD(action_phishing),
-	  0, 0, NULL, heuristic_actions, "off",
-	  "A heuristic takes it for phishing; \"off\" doesn't look." },
-	{ "action", "pua", SETTING_CHOICE, FIELD(action_pua),
-	  0, 0, NULL, heuristic_actions, "off",
-	  "It has a possibly unwanted application; \"off\" doesn't look." },
+	    FIELD(action_late_submission), 0, 0, NULL, fault_actions,
+	    "tempfail",
+	    "The same for authenticated clients and local submission, which "
+	    "don't try again by themselves." },
+	{ "action", "unscannable", SETTING_CHOICE, FIELD(action_unscannable), 0,
+	    0, NULL, verdict_actions, "reject",
+	    "Its scans failed deadline.failures times by its own doing." },
+	{ "action", "error", SETTING_CHOICE, FIELD(action_error), 0, 0, NULL,
+	    fault_actions, "tempfail",
+	    "The scanner is at fault: no engine, no room. \"accept\" lets "
+	    "unscanned mail through, labelled so." },
+	{ "action", "macro", SETTING_CHOICE, FIELD(action_macro), 0, 0, NULL,
+	    heuristic_actions, "off",
+	    "A document has macros; \"off\" doesn't look for them." },
+	{ "action", "phishing", SETTING_CHOICE, FIELD(action_phishing), 0, 0,
+	    NULL, heuristic_actions, "off",
+	    "A heuristic takes it for phishing; \"off\" doesn't look." },
+	{ "action", "pua", SETTING_CHOICE, FIELD(action_pua), 0, 0, NULL,
+	    heuristic_actions, "off",
+	    "It has a possibly unwanted application; \"off\" doesn't look." },
 
-	{ "reply", "infected", SETTING_TEMPLATE, FIELD(reply_infected),
-	  1, 400, NULL, NULL, "Message contains a virus: %v",
-	  "Text of the SMTP reply where action.infected refuses a message." },
-	{ "reply", "incomplete", SETTING_TEMPLATE, FIELD(reply_incomplete),
-	  1, 400, NULL, NULL, "Message could not be scanned completely",
-	  "The same for action.incomplete." },
-	{ "reply", "encrypted", SETTING_TEMPLATE, FIELD(reply_encrypted),
-	  1, 400, NULL, NULL, "Encrypted content is not accepted here",
-	  "The same for action.encrypted." },
-	{ "reply", "macro", SETTING_TEMPLATE, FIELD(reply_macro),
-	  1, 400, NULL, NULL, "Documents with macros are not accepted here",
-	  "The same for action.macro." },
-	{ "reply", "phishing", SETTING_TEMPLATE, FIELD(reply_phishing),
-	  1, 400, NULL, NULL, "Message looks like phishing: %v",
-	  "The same for action.phishing." },
-	{ "reply", "pua", SETTING_TEMPLATE, FIELD(reply_pua),
-	  1, 400, NULL, NULL, "Message contains unwanted software: %v",
-	  "The same for action.pua." },
-	{ "reply", "late", SETTING_TEMPLATE, FIELD(reply_late),
-	  1, 400, NULL, NULL,
-	  "Virus scan still running, please try again later",
-	  "The same for action.late and action.late_submission." },
-	{ "reply", "unscannable", SETTING_TEMPLATE, FIELD(reply_unscannable),
-	  1, 400, NULL, NULL, "Message could not be scanned: %v",
-	  "The same for action.unscannable; %v is why." },
-	{ "reply", "error", SETTING_TEMPLATE, FIELD(reply_error),
-	  1, 400, NULL, NULL,
-	  "Virus scanner temporarily unavailable, please try again later",
-	  "The same for action.error." },
+	{ "reply", "infected", SETTING_TEMPLATE, FIELD(reply_infected), 1, 400,
+	    NULL, NULL, "Message contains a virus: %v",
+	    "Text of the SMTP reply where action.infected refuses a message." },
+	{ "reply", "incomplete", SETTING_TEMPLATE, FIELD(reply_incomplete), 1,
+	    400, NULL, NULL, "Message could not be scanned completely",
+	    "The same for action.incomplete." },
+	{ "reply", "encrypted", SETTING_TEMPLATE, FIELD(reply_encrypted), 1,
+	    400, NULL, NULL, "Encrypted content is not accepted here",
+	    "The same for action.encrypted." },
+	{ "reply", "macro", SETTING_TEMPLATE, FIELD(reply_macro), 1, 400, NULL,
+	    NULL, "Documents with macros are not accepted here",
+	    "The same for action.macro." },
+	{ "reply", "phishing", SETTING_TEMPLATE, FIELD(reply_phishing), 1, 400,
+	    NULL, NULL, "Message looks like phishing: %v",
+	    "The same for action.phishing." },
+	{ "reply", "pua", SETTING_TEMPLATE, FIELD(reply_pua), 1, 400, NULL,
+	    NULL, "Message contains unwanted software: %v",
+	    "The same for action.pua." },
+	{ "reply", "late", SETTING_TEMPLATE, FIELD(reply_late), 1, 400, NULL,
+	    NULL, "Virus scan still running, please try again later",
+	    "The same for action.late and action.late_submission." },
+	{ "reply", "unscannable", SETTING_TEMPLATE, FIELD(reply_unscannable), 1,
+	    400, NULL, NULL, "Message could not be scanned: %v",
+	    "The same for action.unscannable; %v is why." },
+	{ "reply", "error", SETTING_TEMPLATE, FIELD(reply_error), 1, 400, NULL,
+	    NULL,
+	    "Virus scanner temporarily unavailable, please try again later",
+	    "The same for action.error." },
 };
 
 const size_t settings_count = LENGTH(settings);

@@ -15,19 +15,19 @@
 
 /* What a setting's text is, and in brackets its field in struct config. */
 enum setting_type {
-	SETTING_SOCKET,		/* unix:PATH, inet:PORT@HOST, ... (char *) */
-	SETTING_USER,		/* an account's name, not root (char *) */
-	SETTING_GROUP,		/* a group's name, or empty (char *) */
-	SETTING_PATH,		/* an absolute path (char *) */
-	SETTING_TEMPLATE,	/* a reply's text (char *) */
-	SETTING_DURATION,	/* nanoseconds (int64_t) */
-	SETTING_SIZE,		/* bytes (uint64_t) */
-	SETTING_COUNT,		/* (unsigned) */
-	SETTING_MODE,		/* octal (unsigned) */
-	SETTING_CHOICE,		/* an enum or an action (int) */
-	SETTING_PATHS,		/* (struct config_strings) */
-	SETTING_MTAS,		/* postfix:PATH, sendmail:PATH (the same) */
-	SETTING_NETWORKS	/* (struct config_strings) */
+	SETTING_SOCKET,   /* unix:PATH, inet:PORT@HOST, ... (char *) */
+	SETTING_USER,     /* an account's name, not root (char *) */
+	SETTING_GROUP,    /* a group's name, or empty (char *) */
+	SETTING_PATH,     /* an absolute path (char *) */
+	SETTING_TEMPLATE, /* a reply's text (char *) */
+	SETTING_DURATION, /* nanoseconds (int64_t) */
+	SETTING_SIZE,     /* bytes (uint64_t) */
+	SETTING_COUNT,    /* (unsigned) */
+	SETTING_MODE,     /* octal (unsigned) */
+	SETTING_CHOICE,   /* an enum or an action (int) */
+	SETTING_PATHS,    /* (struct config_strings) */
+	SETTING_MTAS,     /* postfix:PATH, sendmail:PATH (the same) */
+	SETTING_NETWORKS, /* (struct config_strings) */
 };
 
 /* One word that a setting may be; a NULL name ends an array. */
@@ -37,15 +37,15 @@ struct choice {
 };
 
 struct setting {
-	const char *section;	/* "" for the top level */
+	const char *section; /* "" for the top level */
 	const char *name;
 	enum setting_type type;
-	size_t offset;		/* in struct config */
-	int64_t min;		/* of the value; of a text's length; */
-	int64_t max;		/* of a list's number of items */
-	const char *unit;	/* what a count counts */
+	size_t offset;    /* in struct config */
+	int64_t min;      /* of the value; of a text's length; */
+	int64_t max;      /* of a list's number of items */
+	const char *unit; /* what a count counts */
 	const struct choice *choices;
-	const char *fallback;	/* default, as text; for a list one item */
+	const char *fallback; /* default, as text; for a list one item */
 	const char *description;
 };
 
@@ -65,7 +65,6 @@ const struct setting *setting_find(const char *section, const char *name);
 const struct setting *setting_at(size_t offset);
 
 /* Writes "section.name", or "name" at the top level; returns out. */
-const char *setting_name(const struct setting *setting, char *out,
-    size_t size);
+const char *setting_name(const struct setting *setting, char *out, size_t size);
 
 #endif

@@ -9,9 +9,9 @@
 #include "units.h"
 
 struct unit {
-	const char *suffix;	/* NULL ends a table */
+	const char *suffix; /* NULL ends a table */
 	int64_t factor;
-	int64_t least;		/* "60s" is written rather than "1m" */
+	int64_t least; /* "60s" is written rather than "1m" */
 };
 
 /* Largest first: formatting takes the first that fits the value. */
@@ -22,7 +22,7 @@ static const struct unit durations[] = {
 	{ "s", UNITS_SECOND, 1 },
 	{ "ms", UNITS_MS, 1 },
 	{ "", UNITS_SECOND, 1 },
-	{ NULL, 0, 0 }
+	{ NULL, 0, 0 },
 };
 
 static const struct unit sizes[] = {
@@ -30,12 +30,12 @@ static const struct unit sizes[] = {
 	{ "M", UNITS_M, 1 },
 	{ "K", UNITS_K, 1 },
 	{ "", 1, 1 },
-	{ NULL, 0, 0 }
+	{ NULL, 0, 0 },
 };
 
 static const struct unit counts[] = {
 	{ "", 1, 1 },
-	{ NULL, 0, 0 }
+	{ NULL, 0, 0 },
 };
 
 static bool
@@ -66,8 +66,8 @@ format(char *out, size_t size, const struct unit *unit, int64_t value)
 		snprintf(out, size, "0");
 		return out;
 	}
-	while (unit[1].suffix != NULL && (value % unit->factor != 0 ||
-	    value / unit->factor < unit->least))
+	while (unit[1].suffix != NULL &&
+	    (value % unit->factor != 0 || value / unit->factor < unit->least))
 		unit++;
 	snprintf(out, size, "%" PRId64 "%s", value / unit->factor,
 	    unit->suffix);

@@ -14,10 +14,10 @@
 #include "units.h"
 #include "value.h"
 
-#define NUMBER_SIZE 32		/* a formatted duration, size or mode */
+#define NUMBER_SIZE 32 /* a formatted duration, size or mode */
 
 static const char name_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    "abcdefghijklmnopqrstuvwxyz0123456789_.-";
+				      "abcdefghijklmnopqrstuvwxyz0123456789_.-";
 
 struct kind {
 	/* Both or none, for what is a number in the end: */
@@ -67,8 +67,7 @@ parse_mode(const struct setting *setting, const char *text, int64_t *value_r)
 }
 
 static bool
-parse_choice(const struct setting *setting, const char *text,
-    int64_t *value_r)
+parse_choice(const struct setting *setting, const char *text, int64_t *value_r)
 {
 	const struct choice *choice = setting->choices;
 
@@ -129,8 +128,7 @@ format_choice(const struct setting *setting, char *out, size_t size,
 static bool
 is_name(const char *text)
 {
-	return text[0] > '9' &&
-	    strspn(text, name_characters) == strlen(text);
+	return text[0] > '9' && strspn(text, name_characters) == strlen(text);
 }
 
 /* PORT@ADDRESS or PORT@NAME. */
@@ -234,8 +232,9 @@ check_network(const struct setting *setting, const char *text)
 	host[len] = '\0';
 	if (inet_pton(size == 16 ? AF_INET6 : AF_INET, host, address) != 1)
 		return false;
-	if (text[len] == '/' && (!units_parse_count(text + len + 1, &bits) ||
-	    bits > (int64_t)size * 8))
+	if (text[len] == '/' &&
+	    (!units_parse_count(text + len + 1, &bits) ||
+		bits > (int64_t)size * 8))
 		return false;
 	return is_network(address, size, bits);
 }
@@ -243,34 +242,39 @@ check_network(const struct setting *setting, const char *text)
 static const struct kind kinds[] = {
 	[SETTING_SOCKET] = { .check = check_socket,
 	    .allowed = "unix:PATH with an absolute path of up to 107 bytes, "
-	    "inet:PORT@ADDRESS, inet6:PORT@ADDRESS or fd:NUMBER" },
+		       "inet:PORT@ADDRESS, inet6:PORT@ADDRESS or fd:NUMBER" },
 	[SETTING_USER] = { .check = check_user,
 	    .allowed = "the name of an account other than root" },
 	[SETTING_GROUP] = { .check = check_group,
 	    .allowed = "the name of a group, or empty" },
-	[SETTING_PATH] = { .check = check_path,
-	    .allowed = "an absolute path" },
+	[SETTING_PATH] = { .check = check_path, .allowed = "an absolute path" },
 	[SETTING_TEMPLATE] = { .check = check_template,
 	    .allowed = "1 to 400 printable ASCII characters, with %v (virus), "
-	    "%i (queue ID) and %% (percent sign) only" },
+		       "%i (queue ID) and %% (percent sign) only" },
 	[SETTING_DURATION] = { .parse = parse_duration,
-	    .format = format_duration, .allowed = "a duration" },
+	    .format = format_duration,
+	    .allowed = "a duration" },
 	[SETTING_SIZE] = { .parse = parse_size,
-	    .format = format_size, .allowed = "a size" },
+	    .format = format_size,
+	    .allowed = "a size" },
 	[SETTING_COUNT] = { .parse = parse_count,
-	    .format = format_count, .allowed = "a number of" },
+	    .format = format_count,
+	    .allowed = "a number of" },
 	[SETTING_MODE] = { .parse = parse_mode,
-	    .format = format_mode, .allowed = "an octal file mode" },
-	[SETTING_CHOICE] = { .parse = parse_choice,
-	    .format = format_choice },
+	    .format = format_mode,
+	    .allowed = "an octal file mode" },
+	[SETTING_CHOICE] = { .parse = parse_choice, .format = format_choice },
 	[SETTING_PATHS] = { .check = check_path,
-	    .allowed = "an absolute path", .list = true },
+	    .allowed = "an absolute path",
+	    .list = true },
 	[SETTING_MTAS] = { .check = check_mta,
 	    .allowed = "postfix:DIRECTORY or sendmail:FILE with an absolute "
-	    "path", .list = true },
+		       "path",
+	    .list = true },
 	[SETTING_NETWORKS] = { .check = check_network,
 	    .allowed = "an IPv4 or IPv6 ADDRESS or ADDRESS/BITS with no bit "
-	    "set behind BITS", .list = true },
+		       "set behind BITS",
+	    .list = true },
 };
 
 static void *
@@ -309,7 +313,7 @@ load_number(const struct setting *setting, const struct config *config)
 	if (setting->type == SETTING_DURATION)
 		return *(const int64_t *)from;
 	if (setting->type == SETTING_SIZE)
-		return (int64_t)*(const uint64_t *)from;
+		return (int64_t) * (const uint64_t *)from;
 	if (setting->type == SETTING_CHOICE)
 		return *(const int *)from;
 	return *(const unsigned *)from;
@@ -450,8 +454,10 @@ allowed_choices(const struct setting *setting, char *out, size_t size)
 	out[0] = '\0';
 	for (const struct choice *c = setting->choices; c->name != NULL; c++) {
 		snprintf(out + len, size - len, "%s\"%s\"",
-		    c == setting->choices ? "" :
-		    c[1].name == NULL ? " or " : ", ", c->name);
+		    c == setting->choices   ? ""
+			: c[1].name == NULL ? " or "
+					    : ", ",
+		    c->name);
 		len += strlen(out + len);
 	}
 	return out;

@@ -46,8 +46,7 @@ canary_make(struct canary *canary)
 }
 
 enum error_code
-canary_write(const struct canary *canary, const char *path,
-    struct error *err)
+canary_write(const struct canary *canary, const char *path, struct error *err)
 {
 	bool written;
 	FILE *file;
@@ -55,8 +54,8 @@ canary_write(const struct canary *canary, const char *path,
 	file = fopen(path, "we");
 	if (file == NULL)
 		return error_sys(err, errno, "%s", path);
-	written = fprintf(file, "%s:0:*:%s\n", canary->name,
-	    canary->pattern) > 0;
+	written = fprintf(file, "%s:0:*:%s\n", canary->name, canary->pattern) >
+	    0;
 	if (fclose(file) != 0 || !written)
 		return error_sys(err, errno, "writing %s", path);
 	return ERROR_NONE;

@@ -53,8 +53,7 @@ load_all(const char *directory)
 	while (stream != NULL && (entry = readdir(stream)) != NULL) {
 		if (!is_module(entry->d_name))
 			continue;
-		snprintf(path, sizeof path, "%s/%s", directory,
-		    entry->d_name);
+		snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
 		if (dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE))
 			count++;
 	}

@@ -61,7 +61,7 @@ find_heuristic(const char *name)
 
 	for (i = 0; i < sizeof heuristics / sizeof *heuristics; i++)
 		if (strncmp(name, heuristics[i].prefix,
-		    strlen(heuristics[i].prefix)) == 0)
+			strlen(heuristics[i].prefix)) == 0)
 			return &heuristics[i];
 	return NULL;
 }
@@ -189,8 +189,11 @@ struct verdict
 classify(const struct finding *finding, const struct config *config)
 {
 	static const enum verdict_kind kinds[] = {
-		VERDICT_MACRO, VERDICT_PHISHING, VERDICT_PUA,
-		VERDICT_ENCRYPTED, VERDICT_INCOMPLETE
+		VERDICT_MACRO,
+		VERDICT_PHISHING,
+		VERDICT_PUA,
+		VERDICT_ENCRYPTED,
+		VERDICT_INCOMPLETE,
 	};
 	enum verdict_kind found = VERDICT_CLEAN;
 	const char *name = "", *reason;
@@ -204,8 +207,10 @@ classify(const struct finding *finding, const struct config *config)
 		    finding->names[VERDICT_INFECTED]);
 	for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		reason = reason_for(finding, kinds[i], room, sizeof room);
-		if (reason == NULL || (found != VERDICT_CLEAN &&
-		    action_for(config, kinds[i]) <= action_for(config, found)))
+		if (reason == NULL ||
+		    (found != VERDICT_CLEAN &&
+			action_for(config, kinds[i]) <=
+			    action_for(config, found)))
 			continue;
 		found = kinds[i];
 		name = reason;

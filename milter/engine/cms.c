@@ -12,7 +12,7 @@
 #define OBJECT 0x06
 #define SEQUENCE 0x30
 #define SET 0x31
-#define CONTENT 0xa0		/* [0], explicit */
+#define CONTENT 0xa0 /* [0], explicit */
 
 /* A place in the object; at NULL once something did not fit. */
 struct ber {
@@ -83,7 +83,9 @@ look_into_signed(struct ber *ber)
 	ber->at += type;
 	/* What comes next may be the certificates, and no more of this. */
 	return (size_t)(ber->at - begin) < length && ber->at < ber->end &&
-	    ber->at[0] == CONTENT ? CMS_SIGNED : CMS_NONE;
+		ber->at[0] == CONTENT
+	    ? CMS_SIGNED
+	    : CMS_NONE;
 }
 
 enum cms_kind

@@ -22,14 +22,12 @@ static const struct container containers[] = {
 	{ "CL_TYPE_ZIP", "ZIP", CONTAINER_ZIP, false, members_read_zip },
 	{ "CL_TYPE_OOXML_WORD", "OOXML", CONTAINER_ZIP, false,
 	    members_read_zip },
-	{ "CL_TYPE_OOXML_XL", "OOXML", CONTAINER_ZIP, false,
-	    members_read_zip },
+	{ "CL_TYPE_OOXML_XL", "OOXML", CONTAINER_ZIP, false, members_read_zip },
 	{ "CL_TYPE_OOXML_PPT", "OOXML", CONTAINER_ZIP, false,
 	    members_read_zip },
 	{ "CL_TYPE_OOXML_HWP", "OOXML", CONTAINER_ZIP, false,
 	    members_read_zip },
-	{ "CL_TYPE_POSIX_TAR", "TAR", CONTAINER_TAR, false,
-	    members_read_tar },
+	{ "CL_TYPE_POSIX_TAR", "TAR", CONTAINER_TAR, false, members_read_tar },
 	{ "CL_TYPE_OLD_TAR", "TAR", CONTAINER_TAR, false, members_read_tar },
 	{ "CL_TYPE_7Z", "7Z", CONTAINER_7Z, false, NULL },
 	{ "CL_TYPE_RAR", "RAR", CONTAINER_RAR, false, NULL },
@@ -63,7 +61,10 @@ struct magic {
 	const char *name;
 };
 
-#define MAGIC(offset, bytes, name) { offset, bytes, sizeof bytes - 1, name }
+#define MAGIC(offset, bytes, name) \
+	{ \
+		offset, bytes, sizeof bytes - 1, name \
+	}
 
 static const struct magic foreign[] = {
 	MAGIC(0, "Rar!\x1a\x07", "RAR"),
@@ -168,8 +169,8 @@ is_lzma(const unsigned char *data, size_t size)
 	    le16(data + 3) == 0)
 		return false;
 	high = le32(data + 9);
-	return high < 256 || (high == UINT32_MAX &&
-	    le32(data + 5) == UINT32_MAX);
+	return high < 256 ||
+	    (high == UINT32_MAX && le32(data + 5) == UINT32_MAX);
 }
 
 /* A message within a signature, which libclamav takes for data. */
@@ -182,7 +183,7 @@ find_cms(const unsigned char *data, size_t size)
 	case CMS_COMPRESSED:
 		return "S-MIME-compressed";
 	case CMS_NONE:
-	case CMS_ENCRYPTED:	/* sealed.h */
+	case CMS_ENCRYPTED: /* sealed.h */
 		break;
 	}
 	return NULL;
@@ -261,8 +262,8 @@ is_cab(const unsigned char *data, const unsigned char *at, size_t left)
 {
 	(void)data;
 	return left > 36 && le32(at + 4) == 0 && le32(at + 12) == 0 &&
-	    le32(at + 8) >= 36 && le32(at + 8) <= left &&
-	    at[25] == 1 && le16(at + 26) > 0 && le16(at + 28) > 0;
+	    le32(at + 8) >= 36 && le32(at + 8) <= left && at[25] == 1 &&
+	    le16(at + 26) > 0 && le16(at + 28) > 0;
 }
 
 static bool
@@ -317,7 +318,7 @@ static const struct embedded {
 	const char *name;
 	const char *mark;
 	size_t len;
-	size_t before;		/* bytes of it that lie before the mark */
+	size_t before; /* bytes of it that lie before the mark */
 	bool (*check)(const unsigned char *data, const unsigned char *at,
 	    size_t left);
 } embedded[CONTAINER_BITS] = {
@@ -325,8 +326,8 @@ static const struct embedded {
 	{ CONTAINER_7Z, "7Z", "7z\xbc\xaf\x27\x1c", 6, 1, is_7z },
 	{ CONTAINER_CAB, "CAB", "MSCF", 4, 1, is_cab },
 	{ CONTAINER_ACE, "ACE", "**ACE**", 7, 8, is_ace },
-	{ CONTAINER_NSIS, "NSIS",
-	    "\xef\xbe\xad\xdeNullsoftInst", 16, 5, is_nsis },
+	{ CONTAINER_NSIS, "NSIS", "\xef\xbe\xad\xdeNullsoftInst", 16, 5,
+	    is_nsis },
 	{ CONTAINER_TAR, "TAR", "ustar", 5, TAR_BLOCK + TAR_MARK, is_tar },
 	{ CONTAINER_ZIP, "ZIP", "PK\3\4", 4, 1, is_zip },
 };
@@ -343,8 +344,7 @@ container_bit_name(unsigned bit)
 }
 
 static bool
-is_embedded(const struct embedded *kind, const unsigned char *data,
-    size_t size)
+is_embedded(const struct embedded *kind, const unsigned char *data, size_t size)
 {
 	const unsigned char *at = data + kind->before, *end = data + size;
 
@@ -385,7 +385,7 @@ container_may_be_empty(const struct container *container,
     const unsigned char *data, size_t size)
 {
 	if (container->read != NULL)
-		return true;	/* its directory tells */
+		return true; /* its directory tells */
 	if (is_named(container, "GZIP"))
 		return size >= 4 && size <= 64 &&
 		    le32(data + size - 4) < MEMBERS_SMALLEST;
@@ -454,8 +454,8 @@ has_oversized_stream(const unsigned char *data, size_t size)
 }
 
 bool
-container_has_more(const struct container *container,
-    const unsigned char *data, size_t size)
+container_has_more(const struct container *container, const unsigned char *data,
+    size_t size)
 {
 	if (is_named(container, "BZIP2"))
 		return !has_stream_end(data, size) ||
@@ -464,8 +464,8 @@ container_has_more(const struct container *container,
 }
 
 uint64_t
-container_at_least(const struct container *container,
-    const unsigned char *data, size_t size)
+container_at_least(const struct container *container, const unsigned char *data,
+    size_t size)
 {
 	return is_named(container, "GZIP") && size >= 4 ? le32(data + size - 4)
 							: 0;

@@ -29,7 +29,7 @@ struct engine {
 	struct library library;
 	struct canary canary;
 	struct scratch_base base;
-	struct scratch scratch;		/* the engine's own */
+	struct scratch scratch; /* the engine's own */
 	struct sandbox sandbox;
 	struct worker_plan plan;
 };
@@ -127,10 +127,11 @@ announce(const struct engine *engine, int supervisor, struct error *err)
 	ready.id = engine->library.sigset.fingerprint;
 	ready.value = engine->library.signatures;
 	wire_set_text(&ready, engine->library.fingerprint);
-	log_msg(LOG_LEVEL_INFO, "generation %s: %u signatures in %u files, "
-	    "libclamav %s", engine->library.fingerprint,
-	    engine->library.signatures, engine->library.sigset.files,
-	    library_version());
+	log_msg(LOG_LEVEL_INFO,
+	    "generation %s: %u signatures in %u files, "
+	    "libclamav %s",
+	    engine->library.fingerprint, engine->library.signatures,
+	    engine->library.sigset.files, library_version());
 	return wire_send(supervisor, &ready, -1, err);
 }
 
@@ -161,7 +162,7 @@ report_failure(int supervisor, const struct error *err)
 	log_error(LOG_LEVEL_ERROR, "engine", err);
 	wire_set_text(&failed, err->text);
 	if (wire_send(supervisor, &failed, -1, &ignored) != ERROR_NONE)
-		return;		/* it has gone: nobody waits for this */
+		return; /* it has gone: nobody waits for this */
 }
 
 static int
@@ -175,8 +176,7 @@ exit_status(const struct engine *engine, enum error_code code)
 }
 
 int
-engine_run(const struct config *config, enum scratch_kind kind,
-    int supervisor)
+engine_run(const struct config *config, enum scratch_kind kind, int supervisor)
 {
 	struct engine engine = { .config = config, .base = { .lock = -1 } };
 	enum error_code code;

@@ -41,8 +41,9 @@ find_limit(const struct library *library, const char *type, size_t size)
 		return "MaxHTMLNormalize";
 	/* Not UTF-16: much binary data looks like that. */
 	if ((is_type(type, "CL_TYPE_TEXT_ASCII") ||
-	    is_type(type, "CL_TYPE_TEXT_UTF8") ||
-	    is_type(type, "CL_TYPE_SCRIPT")) && size > library->max_script)
+		is_type(type, "CL_TYPE_TEXT_UTF8") ||
+		is_type(type, "CL_TYPE_SCRIPT")) &&
+	    size > library->max_script)
 		return "MaxScriptNormalize";
 	return NULL;
 }
@@ -107,7 +108,7 @@ watch_contents(int fd, const char *type, const char **ancestors,
 		.data = data != NULL ? data : "",
 		.size = data != NULL ? size : 0,
 		.level = level,
-		.attributes = attributes
+		.attributes = attributes,
 	};
 
 	(void)ancestors;
@@ -117,7 +118,7 @@ watch_contents(int fd, const char *type, const char **ancestors,
 		finding->complaints++;
 	note_contents(watch, &layer);
 	if (finding->names[VERDICT_INFECTED] != NULL)
-		return CL_BREAK;	/* the rest can change nothing */
+		return CL_BREAK; /* the rest can change nothing */
 	if (!parts_begin(&watch->parts, &layer))
 		return CL_CLEAN;
 	layers_pass(&watch->layers);
@@ -213,7 +214,9 @@ inspect(const struct library *library, const struct scratch *scratch,
     const void *data, size_t size, struct finding *finding_r)
 {
 	struct watch watch = {
-		.library = library, .scratch = scratch, .finding = finding_r
+		.library = library,
+		.scratch = scratch,
+		.finding = finding_r,
 	};
 	const struct messages *said = messages_get();
 	const char *unread;

@@ -68,8 +68,9 @@ read_directory(struct layers *layers, struct layer *layer,
 static bool
 is_shadow(const struct layer *outer, unsigned level)
 {
-	return outer != NULL && (outer->shadow ||
-	    (outer->container != NULL && level > outer->level + 1));
+	return outer != NULL &&
+	    (outer->shadow ||
+		(outer->container != NULL && level > outer->level + 1));
 }
 
 static void
@@ -188,8 +189,7 @@ is_serious(const struct layer *layer, const struct container *container,
 	    layer->container != NULL)
 		return true;
 	return (layer->behind & CONTAINER_ZIP) != 0 && !layer->zip_behind &&
-	    packed > 0 && packed <= layer->size &&
-	    size / RATIO_MAX <= packed;
+	    packed > 0 && packed <= layer->size && size / RATIO_MAX <= packed;
 }
 
 /* True if the next layer has to be what is announced.  Not so with archives

@@ -140,8 +140,8 @@ read_sigset(struct library *library, const struct config_strings *database,
 	code = sigset_read(database, &library->sigset, err);
 	if (code == ERROR_NONE && library->sigset.files == 0)
 		code = error_set(err, ERROR_INPUT, "no signatures in %s%s",
-		    database->count > 0 ? database->items[0] :
-		    "engine.database",
+		    database->count > 0 ? database->items[0]
+					: "engine.database",
 		    database->count > 1 ? " and the other places" : "");
 	return code;
 }
@@ -175,8 +175,10 @@ static void
 set_fingerprint(struct library *library)
 {
 	static const enum cl_engine_field limits[] = {
-		CL_ENGINE_MAX_SCANSIZE, CL_ENGINE_MAX_FILESIZE,
-		CL_ENGINE_MAX_FILES, CL_ENGINE_MAX_RECURSION
+		CL_ENGINE_MAX_SCANSIZE,
+		CL_ENGINE_MAX_FILESIZE,
+		CL_ENGINE_MAX_FILES,
+		CL_ENGINE_MAX_RECURSION,
 	};
 	const char *version = cl_retver();
 	unsigned char digest[crypto_generichash_BYTES_MIN];
@@ -190,17 +192,16 @@ set_fingerprint(struct library *library)
 	crypto_generichash_update(&state, (const unsigned char *)version,
 	    strlen(version) + 1);
 	crypto_generichash_update(&state,
-	    (const unsigned char *)&library->options,
-	    sizeof library->options);
+	    (const unsigned char *)&library->options, sizeof library->options);
 	crypto_generichash_update(&state,
 	    (const unsigned char *)&library->db_options,
 	    sizeof library->db_options);
 	for (i = 0; i < sizeof limits / sizeof *limits; i++) {
-		long long value = cl_engine_get_num(library->engine,
-		    limits[i], NULL);
+		long long value = cl_engine_get_num(library->engine, limits[i],
+		    NULL);
 
-		crypto_generichash_update(&state,
-		    (const unsigned char *)&value, sizeof value);
+		crypto_generichash_update(&state, (const unsigned char *)&value,
+		    sizeof value);
 	}
 	crypto_generichash_final(&state, digest, sizeof digest);
 	sodium_bin2hex(library->fingerprint, sizeof library->fingerprint,
@@ -248,8 +249,8 @@ enum error_code
 library_set_scratch(struct library *library, const char *path,
     struct error *err)
 {
-	cl_error_t code = cl_engine_set_str(library->engine,
-	    CL_ENGINE_TMPDIR, path);
+	cl_error_t code = cl_engine_set_str(library->engine, CL_ENGINE_TMPDIR,
+	    path);
 
 	if (code != CL_SUCCESS)
 		return refused(code, "setting the scratch directory", err);

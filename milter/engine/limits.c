@@ -71,8 +71,7 @@ limits_set(const struct config *config, struct error *err)
 		code = set_limit(RLIMIT_FSIZE, config->engine_scratch / 2,
 		    "file size", err);
 	if (code == ERROR_NONE)
-		code = set_limit(RLIMIT_NOFILE, OPEN_FILES, "descriptors",
-		    err);
+		code = set_limit(RLIMIT_NOFILE, OPEN_FILES, "descriptors", err);
 	if (code == ERROR_NONE)
 		code = set_limit(RLIMIT_NPROC, 0, "processes", err);
 	if (code == ERROR_NONE)
@@ -92,11 +91,19 @@ enum error_code
 limits_catch_signals(struct error *err)
 {
 	static const int deadly[] = {
-		SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS,
-		SIGXCPU, SIGXFSZ
+		SIGSEGV,
+		SIGBUS,
+		SIGFPE,
+		SIGILL,
+		SIGABRT,
+		SIGTRAP,
+		SIGSYS,
+		SIGXCPU,
+		SIGXFSZ,
 	};
 	stack_t stack = {
-		.ss_sp = signal_stack, .ss_size = sizeof signal_stack
+		.ss_sp = signal_stack,
+		.ss_size = sizeof signal_stack,
 	};
 	struct sigaction action = { .sa_handler = die, .sa_flags = SA_ONSTACK };
 	size_t i;

@@ -31,7 +31,8 @@ static int
 usage(void)
 {
 	fputs("vscan-engine is started by vscan-milter; by hand only "
-	    "--version is of use\n", stderr);
+	      "--version is of use\n",
+	    stderr);
 	return EX_USAGE;
 }
 
@@ -64,8 +65,10 @@ confine(const struct config *config)
 
 	if (config->engine_sandbox != SANDBOX_OFF &&
 	    confine_calls(CONFINE_ENGINE, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_WARNING, "the engine is not confined to "
-		    "its system calls", &err);
+		log_error(LOG_LEVEL_WARNING,
+		    "the engine is not confined to "
+		    "its system calls",
+		    &err);
 }
 
 static int

@@ -10,9 +10,9 @@
 #define MEMBERS_MAX 1000000
 
 /* ZIP (APPNOTE 4.3) */
-#define ZIP_END 22		/* bytes, without the comment */
+#define ZIP_END 22 /* bytes, without the comment */
 #define ZIP_COMMENT_MAX 65535
-#define ZIP_ENTRY 46		/* bytes, without name, extra and comment */
+#define ZIP_ENTRY 46 /* bytes, without name, extra and comment */
 /* What a member of fewer than MEMBERS_SMALLEST bytes takes at most, packed by
  * any method and encrypted. */
 #define ZIP_SMALL 64
@@ -29,7 +29,7 @@ static const unsigned char zip_end[] = { 'P', 'K', 5, 6 };
 static const unsigned char zip_entry[] = { 'P', 'K', 1, 2 };
 
 struct zip_member {
-	uint32_t offset;	/* of its local header */
+	uint32_t offset; /* of its local header */
 	uint32_t packed;
 	uint32_t size;
 	bool encrypted;
@@ -98,9 +98,9 @@ has_second_end(const unsigned char *directory, const unsigned char *end,
     const unsigned char *limit)
 {
 	return memmem(directory, (size_t)(end - directory), zip_end,
-	    sizeof zip_end) != NULL ||
+		   sizeof zip_end) != NULL ||
 	    memmem(end + 1, (size_t)(limit - end - 1), zip_end,
-	    sizeof zip_end) != NULL;
+		sizeof zip_end) != NULL;
 }
 
 static int
@@ -128,7 +128,7 @@ take_over(struct members *members, struct zip_member *list, size_t count)
 			continue;
 		if (list[i].packed == 0 || list[i].encrypted ||
 		    (list[i].size < MEMBERS_SMALLEST &&
-		    list[i].packed <= ZIP_SMALL))
+			list[i].packed <= ZIP_SMALL))
 			continue;
 		members->sizes[members->count++] = list[i].size;
 	}
@@ -144,7 +144,8 @@ read_entries(struct zip_member *list, size_t count, const unsigned char **at,
 	size_t i, length;
 
 	for (i = 0; i < count && end - entry >= ZIP_ENTRY &&
-	    memcmp(entry, zip_entry, sizeof zip_entry) == 0; i++) {
+	     memcmp(entry, zip_entry, sizeof zip_entry) == 0;
+	     i++) {
 		length = ZIP_ENTRY + (size_t)le16(entry + 28) +
 		    le16(entry + 30) + le16(entry + 32);
 		if (length > (size_t)(end - entry))
@@ -174,7 +175,7 @@ read_zip_directory(struct members *members, const unsigned char *directory,
 		take_over(members, list, found);
 		members->sound = found == count &&
 		    ((size_t)(end - at) < sizeof zip_entry ||
-		    memcmp(at, zip_entry, sizeof zip_entry) != 0);
+			memcmp(at, zip_entry, sizeof zip_entry) != 0);
 	}
 	free(list);
 }
@@ -208,7 +209,7 @@ members_read_zip(struct members *members, const unsigned char *data,
 	/* Where a member is the first thing, nothing has shifted the rest. */
 	if (has_second_end(directory, end, data + size) ||
 	    (memcmp(data, zip_header, sizeof zip_header) == 0 &&
-	    directory != data + le32(end + 16)))
+		directory != data + le32(end + 16)))
 		members->sound = false;
 }
 
@@ -216,7 +217,7 @@ members_read_zip(struct members *members, const unsigned char *data,
 
 struct tar {
 	struct members *members;
-	size_t room;		/* of members->sizes */
+	size_t room; /* of members->sizes */
 	const unsigned char *at, *end;
 };
 
@@ -284,8 +285,7 @@ add_size(struct tar *tar, uint64_t size)
 		return false;
 	if (members->count == tar->room) {
 		tar->room = tar->room * 2 + 64;
-		sizes = reallocarray(members->sizes, tar->room,
-		    sizeof *sizes);
+		sizes = reallocarray(members->sizes, tar->room, sizeof *sizes);
 		if (sizes == NULL)
 			return false;
 		members->sizes = sizes;
@@ -339,7 +339,8 @@ read_tar_member(struct tar *tar)
 	if (is_file(type) && !add_size(tar, size))
 		return false;
 	size = size <= UINT64_MAX - TAR_BLOCK
-	    ? (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK : UINT64_MAX;
+	    ? (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK
+	    : UINT64_MAX;
 	tar->at += size < left ? size : left;
 	return true;
 }
@@ -349,13 +350,15 @@ members_read_tar(struct members *members, const unsigned char *data,
     size_t size)
 {
 	struct tar tar = {
-		.members = members, .at = data, .end = data + size
+		.members = members,
+		.at = data,
+		.end = data + size,
 	};
 
 	clear(members);
 	members->sound = true;
-	while (members->sound && tar.end - tar.at >= TAR_BLOCK &&
-	    !is_zero(tar.at))
+	while (
+	    members->sound && tar.end - tar.at >= TAR_BLOCK && !is_zero(tar.at))
 		members->sound = read_tar_member(&tar);
 }
 

@@ -34,8 +34,7 @@ note_error(const char *text)
 		seen->allocation_failed = true;
 	snprintf(seen->last_error, sizeof seen->last_error, "%s", text);
 	if (seen->file_error[0] == '\0' && strchr(text, '/') != NULL)
-		snprintf(seen->file_error, sizeof seen->file_error, "%s",
-		    text);
+		snprintf(seen->file_error, sizeof seen->file_error, "%s", text);
 }
 
 static void

@@ -20,14 +20,14 @@ static const char pgp_base64[] = "LS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0t";
 
 struct line {
 	const char *text;
-	size_t len;		/* without the line end */
+	size_t len; /* without the line end */
 };
 
 /* A multipart that has begun. */
 struct open_part {
 	char boundary[BOUNDARY_MAX + 1];
-	bool signs;		/* multipart/signed */
-	bool is_parallel;	/* multipart/parallel */
+	bool signs;       /* multipart/signed */
+	bool is_parallel; /* multipart/parallel */
 	unsigned parts;
 };
 
@@ -38,18 +38,18 @@ struct reader {
 	const char *next, *end;
 	bool in_headers;
 	enum owner owner;
-	const struct open_part *parent;	/* of a part */
-	bool is_first;		/* no header of it was read yet */
-	bool begins_as_mail;	/* to libclamav, by its first header */
-	bool in_type;		/* of a Content-Type, which may go on */
-	bool in_encoding;	/* of a Content-Transfer-Encoding */
+	const struct open_part *parent; /* of a part */
+	bool is_first;                  /* no header of it was read yet */
+	bool begins_as_mail;            /* to libclamav, by its first header */
+	bool in_type;                   /* of a Content-Type, which may go on */
+	bool in_encoding;               /* of a Content-Transfer-Encoding */
 	bool is_base64;
-	bool is_encoded;	/* base64 or quoted-printable */
-	bool message_follows;	/* message/rfc822: its body has headers */
-	char type[VALUE_MAX];	/* Content-Type of the part, unfolded */
+	bool is_encoded;      /* base64 or quoted-printable */
+	bool message_follows; /* message/rfc822: its body has headers */
+	char type[VALUE_MAX]; /* Content-Type of the part, unfolded */
 	size_t type_len;
 	struct open_part open[BOUNDARIES];
-	size_t boundaries;	/* set so far; the place goes round */
+	size_t boundaries; /* set so far; the place goes round */
 	const char *found;
 	const char *unread;
 };
@@ -75,8 +75,7 @@ begins_with(const struct line *line, const char *prefix)
 {
 	size_t len = strlen(prefix);
 
-	return line->len >= len &&
-	    strncasecmp(line->text, prefix, len) == 0;
+	return line->len >= len && strncasecmp(line->text, prefix, len) == 0;
 }
 
 static void
@@ -121,10 +120,19 @@ static bool
 is_mail_to_libclamav(const struct line *line)
 {
 	static const char *const names[] = {
-		"Received:", "From:", "Return-Path:", "Date:", "Message-ID:",
-		"Message-Id:", "Subject:", "To:", "MIME-Version:",
-		"Mime-Version:", "Content-Type:",
-		"Content-Transfer-Encoding:", "Delivered-To:",
+		"Received:",
+		"From:",
+		"Return-Path:",
+		"Date:",
+		"Message-ID:",
+		"Message-Id:",
+		"Subject:",
+		"To:",
+		"MIME-Version:",
+		"Mime-Version:",
+		"Content-Type:",
+		"Content-Transfer-Encoding:",
+		"Delivered-To:",
 		"X-Original-To:",
 	};
 
@@ -215,7 +223,9 @@ static bool
 is_enveloped(const char *type)
 {
 	static const char *const open[] = {
-		"signed-data", "certs-only", "compressed-data",
+		"signed-data",
+		"certs-only",
+		"compressed-data",
 	};
 	char kind[32];
 
@@ -256,7 +266,8 @@ begin_multipart(struct reader *reader, const char *type)
 	struct open_part *open = &reader->open[reader->boundaries % BOUNDARIES];
 
 	if (!parameter(type, "boundary", open->boundary,
-	    sizeof open->boundary) || open->boundary[0] == '\0')
+		sizeof open->boundary) ||
+	    open->boundary[0] == '\0')
 		return;
 	open->signs = is_type(type, "multipart/signed");
 	open->is_parallel = is_type(type, "multipart/parallel");
@@ -391,7 +402,7 @@ boundary_of(struct reader *reader, const struct line *line)
 		if (line->len >= 2 + len &&
 		    memcmp(line->text + 2, boundary, len) == 0 &&
 		    (line->len < 4 + len ||
-		    memcmp(line->text + 2 + len, "--", 2) != 0) &&
+			memcmp(line->text + 2 + len, "--", 2) != 0) &&
 		    (best == NULL || strlen(best->boundary) < len))
 			best = &reader->open[i];
 	}
@@ -403,7 +414,7 @@ is_armour(const struct line *line)
 {
 	return begins_with(line, pgp_line) ||
 	    (line->len >= strlen(pgp_base64) &&
-	    memcmp(line->text, pgp_base64, strlen(pgp_base64)) == 0);
+		memcmp(line->text, pgp_base64, strlen(pgp_base64)) == 0);
 }
 
 const char *
@@ -418,8 +429,7 @@ opaque_find(const char *data, size_t size, const char **unread_r)
 		parent = boundary_of(&reader, &line);
 		/* A sender may have chosen a boundary, such as "---BEGIN",
 		 * that makes one of the armour's first line. */
-		if ((parent != NULL || !reader.in_headers) &&
-		    is_armour(&line))
+		if ((parent != NULL || !reader.in_headers) && is_armour(&line))
 			find(&reader, "PGP");
 		else if (parent != NULL)
 			begin_part(&reader, parent);
@@ -449,5 +459,5 @@ opaque_is_mail(const char *data, size_t size)
 	}
 	return ended && !reader.is_first && reader.next < reader.end &&
 	    (reader.is_encoded || reader.message_follows ||
-	    reader.boundaries > 0);
+		reader.boundaries > 0);
 }

@@ -85,8 +85,7 @@ is_known(struct parts *parts, const struct parts_layer *layer)
 	struct key key;
 
 	if (!plan->sound || plan->known == NULL || layer->data == NULL ||
-	    layer->size < PARTS_SIZE_MIN ||
-	    parts->asked >= WIRE_PARTS_MAX ||
+	    layer->size < PARTS_SIZE_MIN || parts->asked >= WIRE_PARTS_MAX ||
 	    !is_part_of_mail(parts, layer))
 		return false;
 	parts->asked++;

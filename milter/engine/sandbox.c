@@ -77,8 +77,8 @@ const struct sandbox_step sandbox_steps[SANDBOX_STEPS] = {
 };
 
 void
-sandbox_refused(struct sandbox *sandbox, unsigned part,
-    const struct error *err, struct error *why)
+sandbox_refused(struct sandbox *sandbox, unsigned part, const struct error *err,
+    struct error *why)
 {
 	size_t i, used = strlen(why->text);
 
@@ -106,12 +106,15 @@ judge(const struct config *config, const char *namespaces, const char *why,
 
 	if (config->engine_sandbox == SANDBOX_REQUIRE &&
 	    (*namespaces != '\0' || *why != '\0'))
-		return error_set(err, ERROR_UNSUPPORTED, "engine.sandbox = "
+		return error_set(err, ERROR_UNSUPPORTED,
+		    "engine.sandbox = "
 		    "\"require\", but the kernel refuses %s%s%.300s",
 		    namespaces, comma, why);
 	if (*why != '\0')
-		log_msg(LOG_LEVEL_WARNING, "the kernel refuses a part of the "
-		    "sandbox, and workers run without: %s", why);
+		log_msg(LOG_LEVEL_WARNING,
+		    "the kernel refuses a part of the "
+		    "sandbox, and workers run without: %s",
+		    why);
 	return ERROR_NONE;
 }
 
@@ -124,7 +127,8 @@ sandbox_prepare(struct sandbox *sandbox, const struct config *config,
 
 	sandbox->parts = 0;
 	if (config->engine_sandbox == SANDBOX_OFF) {
-		log_msg(LOG_LEVEL_WARNING, "engine.sandbox is off: a worker "
+		log_msg(LOG_LEVEL_WARNING,
+		    "engine.sandbox is off: a worker "
 		    "that a message takes over can do what the account can");
 		return ERROR_NONE;
 	}

@@ -13,7 +13,7 @@ struct scratch;
 
 /* One step of a worker into its sandbox. */
 struct sandbox_step {
-	unsigned part;		/* enum sandbox_part; 0: must not fail */
+	unsigned part; /* enum sandbox_part; 0: must not fail */
 	const char *name;
 	enum error_code (*enter)(const struct sandbox *sandbox,
 	    struct scratch *scratch, struct error *err);
@@ -40,8 +40,9 @@ CHECK_RESULT enum error_code sandbox_root_enter(struct scratch *scratch,
 
 /* Landlock: leaves the scratch alone.  ERROR_UNSUPPORTED where the kernel has
  * none. */
-CHECK_RESULT enum error_code sandbox_landlock_enter(
-    const struct scratch *scratch, struct error *err);
+CHECK_RESULT enum error_code sandbox_landlock_enter(const struct scratch
+							*scratch,
+    struct error *err);
 
 /* seccomp: what a worker may call. */
 extern const struct callfilter_profile sandbox_calls;

@@ -14,7 +14,8 @@ sandbox_landlock_enter(const struct scratch *scratch, struct error *err)
 {
 	/* The blind worker of the self-test has none any more. */
 	const struct landlock_place place = {
-		.path = scratch->path, .write = true
+		.path = scratch->path,
+		.write = true,
 	};
 	const struct landlock_fence fence = { .places = &place, .count = 1 };
 

@@ -143,8 +143,7 @@ clean(int top, const char *path, bool *found_r, struct error *err)
 			return ERROR_NONE;
 		*found_r = true;
 	}
-	return error_set(err, ERROR_LIMIT, "cleaning %s: too many files",
-	    path);
+	return error_set(err, ERROR_LIMIT, "cleaning %s: too many files", path);
 }
 
 static enum error_code
@@ -155,8 +154,7 @@ open_directory(const char *path, int *fd_r, struct error *err)
 }
 
 enum error_code
-scratch_clean(const struct scratch *scratch, bool *found_r,
-    struct error *err)
+scratch_clean(const struct scratch *scratch, bool *found_r, struct error *err)
 {
 	enum error_code code;
 	int fd;
@@ -273,8 +271,9 @@ scratch_init(struct scratch *scratch, const struct scratch_base *base,
 	scratch->inodes = 2 * (uint64_t)config->engine_max_files + 1024;
 	scratch->reserve = config->engine_scratch;
 	if (base->kind == SCRATCH_TMPFS)
-		scratch->reserve = scratch->size / 8 < TMPFS_RESERVE ?
-		    scratch->size / 8 : TMPFS_RESERVE;
+		scratch->reserve = scratch->size / 8 < TMPFS_RESERVE
+		    ? scratch->size / 8
+		    : TMPFS_RESERVE;
 	return ERROR_NONE;
 }
 
@@ -317,6 +316,5 @@ scratch_has_room(const struct scratch *scratch)
 	/* Some file systems have no fixed number of files, and say 0. */
 	if (fs.f_files > 0 && fs.f_ffree < INODE_RESERVE)
 		return false;
-	return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >=
-	    scratch->reserve;
+	return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= scratch->reserve;
 }

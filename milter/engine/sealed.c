@@ -92,7 +92,7 @@ is_encrypted_office(const unsigned char *data, size_t size)
 
 /* --- OpenPGP (RFC 4880, 4.2) ------------------------------------------- */
 
-#define PGP_PUBLIC_KEY 1	/* packets with the session's key … */
+#define PGP_PUBLIC_KEY 1 /* packets with the session's key … */
 #define PGP_PASSWORD 3
 #define PGP_MARKER 10
 
@@ -114,7 +114,8 @@ read_packet(const unsigned char *data, size_t size, struct packet *packet)
 	if ((data[0] & 0x40) != 0) {
 		packet->tag = data[0] & 0x3f;
 		kind = first < 192 ? 0 : first < 224 ? 1 : 3;
-		packet->length = kind == 0 ? first
+		packet->length = kind == 0
+		    ? first
 		    : ((first - 192) << 8) + data[2] + 192;
 	} else {
 		packet->tag = (data[0] >> 2) & 0x0f;

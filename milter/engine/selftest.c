@@ -54,8 +54,8 @@ scan_mail(int sock, const char *mail, size_t size,
 
 	code = send_mail(sock, mail, size, err);
 	if (code == ERROR_NONE)
-		code = wire_recv(sock, WIRE_ACCEPT(WIRE_RESULT), result_r,
-		    NULL, monotime_after(PATIENCE), err);
+		code = wire_recv(sock, WIRE_ACCEPT(WIRE_RESULT), result_r, NULL,
+		    monotime_after(PATIENCE), err);
 	return code;
 }
 
@@ -66,8 +66,9 @@ expect_canary(int sock, const struct canary *canary, struct error *err)
 	enum error_code code;
 
 	code = scan_mail(sock, canary->mail, canary->size, &result, err);
-	if (code == ERROR_NONE && (result.status != VERDICT_INFECTED ||
-	    !canary_is(canary, result.text)))
+	if (code == ERROR_NONE &&
+	    (result.status != VERDICT_INFECTED ||
+		!canary_is(canary, result.text)))
 		code = error_set(err, ERROR_ENGINE,
 		    "the canary was not found (status %d, \"%s\")",
 		    (int)result.status, result.text);
@@ -80,12 +81,11 @@ expect_clean(int sock, struct error *err)
 	struct wire_message result;
 	enum error_code code;
 
-	code = scan_mail(sock, clean_mail, sizeof clean_mail - 1, &result,
-	    err);
+	code = scan_mail(sock, clean_mail, sizeof clean_mail - 1, &result, err);
 	if (code == ERROR_NONE && result.status != VERDICT_CLEAN)
 		code = error_set(err, ERROR_ENGINE,
-		    "a clean mail was called \"%s\" (status %d)",
-		    result.text, (int)result.status);
+		    "a clean mail was called \"%s\" (status %d)", result.text,
+		    (int)result.status);
 	return code;
 }
 
@@ -137,9 +137,8 @@ test_sound(const struct worker_plan *plan, struct error *err)
 	status = reap(pid, code != ERROR_NONE && code != ERROR_GONE);
 	if (code == ERROR_NONE)
 		return ERROR_NONE;
-	return error_set(err, ERROR_ENGINE,
-	    "self-test: %.200s (worker: %s %d)", why.text,
-	    WIFEXITED(status) ? "exit status" : "signal",
+	return error_set(err, ERROR_ENGINE, "self-test: %.200s (worker: %s %d)",
+	    why.text, WIFEXITED(status) ? "exit status" : "signal",
 	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 

@@ -26,8 +26,8 @@ enum { SUPERVISOR, LINK, CHILDREN, FIRST_SLOT };
 
 struct server {
 	int supervisor;
-	int link;		/* -1: no filter */
-	int children;		/* signalfd for SIGCHLD */
+	int link;     /* -1: no filter */
+	int children; /* signalfd for SIGCHLD */
 	bool retire;
 	size_t count;
 	struct slot *slots;
@@ -44,12 +44,11 @@ make_slots(struct server *server, const struct worker_plan *plan,
 
 	/* Twice what a filter uses: a slot whose worker is still to be reaped
 	 * has its successor already. */
-	server->count = 2 * ((size_t)config->engine_workers +
-	    config->engine_background);
+	server->count = 2 *
+	    ((size_t)config->engine_workers + config->engine_background);
 	process_raise_nofile(2 * server->count + 64);
 	server->slots = calloc(server->count, sizeof *server->slots);
-	server->poll = calloc(FIRST_SLOT + server->count,
-	    sizeof *server->poll);
+	server->poll = calloc(FIRST_SLOT + server->count, sizeof *server->poll);
 	if (server->slots == NULL || server->poll == NULL)
 		return error_sys(err, ENOMEM, "slots");
 	for (i = 0; i < server->count && code == ERROR_NONE; i++)
@@ -95,8 +94,7 @@ find_free(struct server *server)
 static int64_t
 cpu_time(const struct rusage *usage)
 {
-	return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) *
-	    MONOTIME_S +
+	return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * MONOTIME_S +
 	    (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1000;
 }
 
@@ -168,8 +166,9 @@ receive_supervisor(struct server *server, struct error *err)
 	enum error_code code;
 	int fd;
 
-	code = wire_recv(server->supervisor, WIRE_ACCEPT(WIRE_ADOPT) |
-	    WIRE_ACCEPT(WIRE_RETIRE), &message, &fd, 0, err);
+	code = wire_recv(server->supervisor,
+	    WIRE_ACCEPT(WIRE_ADOPT) | WIRE_ACCEPT(WIRE_RETIRE), &message, &fd,
+	    0, err);
 	if (code == ERROR_TIMEOUT)
 		return ERROR_NONE;
 	if (code != ERROR_NONE)
@@ -239,7 +238,9 @@ enum error_code
 server_run(int supervisor, const struct worker_plan *plan, struct error *err)
 {
 	struct server server = {
-		.supervisor = supervisor, .link = -1, .children = -1
+		.supervisor = supervisor,
+		.link = -1,
+		.children = -1,
 	};
 	enum error_code code;
 

@@ -18,10 +18,44 @@
 
 /* What cl_load() takes from a directory, by the suffix of the name. */
 static const char *const suffixes[] = {
-	"cat", "cbc", "cdb", "cfg", "cld", "crb", "cud", "cvd", "db", "fp",
-	"ftm", "gdb", "hdb", "hdu", "hsb", "hsu", "idb", "ign", "ign2", "imp",
-	"ioc", "ldb", "ldu", "mdb", "mdu", "msb", "msu", "ndb", "ndu", "pdb",
-	"pwdb", "rmd", "sdb", "sfp", "wdb", "yar", "yara", "zmd",
+	"cat",
+	"cbc",
+	"cdb",
+	"cfg",
+	"cld",
+	"crb",
+	"cud",
+	"cvd",
+	"db",
+	"fp",
+	"ftm",
+	"gdb",
+	"hdb",
+	"hdu",
+	"hsb",
+	"hsu",
+	"idb",
+	"ign",
+	"ign2",
+	"imp",
+	"ioc",
+	"ldb",
+	"ldu",
+	"mdb",
+	"mdu",
+	"msb",
+	"msu",
+	"ndb",
+	"ndu",
+	"pdb",
+	"pwdb",
+	"rmd",
+	"sdb",
+	"sfp",
+	"wdb",
+	"yar",
+	"yara",
+	"zmd",
 };
 
 struct reading {
@@ -66,8 +100,8 @@ add_number(struct reading *reading, uint64_t number)
 static void
 add_file(struct reading *reading, const char *path, const struct stat *st)
 {
-	crypto_generichash_update(&reading->digest,
-	    (const unsigned char *)path, strlen(path) + 1);
+	crypto_generichash_update(&reading->digest, (const unsigned char *)path,
+	    strlen(path) + 1);
 	add_number(reading, (uint64_t)st->st_size);
 	add_number(reading, (uint64_t)st->st_ino);
 	add_number(reading, (uint64_t)st->st_mtim.tv_sec);
@@ -88,16 +122,15 @@ add_entry(struct reading *reading, const char *directory, const char *name,
 	    (int)sizeof path)
 		return error_sys(err, ENAMETOOLONG, "%s", directory);
 	if (stat(path, &st) < 0)
-		return errno == ENOENT ? ERROR_NONE :
-		    error_sys(err, errno, "%s", path);
+		return errno == ENOENT ? ERROR_NONE
+				       : error_sys(err, errno, "%s", path);
 	if (S_ISREG(st.st_mode))
 		add_file(reading, path, &st);
 	return ERROR_NONE;
 }
 
 static enum error_code
-add_directory(struct reading *reading, const char *directory,
-    struct error *err)
+add_directory(struct reading *reading, const char *directory, struct error *err)
 {
 	enum error_code code = ERROR_NONE;
 	struct dirent **entries;
@@ -108,8 +141,8 @@ add_directory(struct reading *reading, const char *directory,
 		return error_sys(err, errno, "%s", directory);
 	for (i = 0; i < count; i++) {
 		if (code == ERROR_NONE)
-			code = add_entry(reading, directory,
-			    entries[i]->d_name, err);
+			code = add_entry(reading, directory, entries[i]->d_name,
+			    err);
 		free(entries[i]);
 	}
 	free(entries);

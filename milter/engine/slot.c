@@ -115,9 +115,10 @@ slot_receive(struct slot *slot)
 	enum error_code code;
 	struct error err;
 
-	code = wire_recv(slot->sock, WIRE_ACCEPT(WIRE_SPAWN) |
-	    WIRE_ACCEPT(WIRE_KILL) | WIRE_ACCEPT(WIRE_NICE), &message, NULL,
-	    0, &err);
+	code = wire_recv(slot->sock,
+	    WIRE_ACCEPT(WIRE_SPAWN) | WIRE_ACCEPT(WIRE_KILL) |
+		WIRE_ACCEPT(WIRE_NICE),
+	    &message, NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return;
 	if (code == ERROR_NONE) {

@@ -36,10 +36,10 @@ struct worker {
 	struct scratch scratch;
 	int64_t born;
 	unsigned jobs;
-	int nice;		/* at birth */
-	bool odd;		/* must show its canary, and retire */
-	uint64_t job;		/* the filter's number of the current one */
-	bool whole;		/* the parts it asked about are clean */
+	int nice;     /* at birth */
+	bool odd;     /* must show its canary, and retire */
+	uint64_t job; /* the filter's number of the current one */
+	bool whole;   /* the parts it asked about are clean */
 };
 
 /* What the engine has blocked for itself. */
@@ -114,14 +114,13 @@ give_up(struct worker *worker, struct error *err)
 	if (code == ERROR_NONE)
 		code = sandbox_enter(plan->sandbox, &worker->scratch, err);
 	if (code == ERROR_NONE)
-		code = library_set_scratch(plan->library,
-		    worker->scratch.path, err);
+		code = library_set_scratch(plan->library, worker->scratch.path,
+		    err);
 	return code;
 }
 
 /* Tells the filter why there will be no HELLO: the log is closed by now. */
-static void __attribute__((noreturn))
-give_in(const struct error *err)
+static void __attribute__((noreturn)) give_in(const struct error *err)
 {
 	struct wire_message failed = wire_make(WIRE_FAILED);
 	enum error_code unheard;
@@ -151,8 +150,8 @@ job_is_sound(const struct wire_message *job, int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size >= 0 && (uint64_t)st.st_size == job->value;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 &&
+	    (uint64_t)st.st_size == job->value;
 }
 
 /* Whether files were left behind; they would fill the scratch in time. */
@@ -181,9 +180,8 @@ ask_filter(void *context, const struct key *key, uint64_t size)
 	code = wire_send(SOCKET, &question, -1, &err);
 	if (code == ERROR_NONE)
 		do
-			code = wire_recv(SOCKET,
-			    WIRE_ACCEPT(WIRE_PART_ANSWER), &answer, NULL,
-			    MONOTIME_NEVER, &err);
+			code = wire_recv(SOCKET, WIRE_ACCEPT(WIRE_PART_ANSWER),
+			    &answer, NULL, MONOTIME_NEVER, &err);
 		while (code == ERROR_TIMEOUT);
 	if (code == ERROR_GONE)
 		_exit(0);
@@ -315,14 +313,15 @@ serve(struct worker *worker)
 		retiring = is_due_to_retire(worker);
 		send_result(&job, &verdict, limits_cpu_used() - cpu_before,
 		    (retiring ? WIRE_RETIRING : 0) |
-		    (worker->whole ? WIRE_WHOLE : 0));
+			(worker->whole ? WIRE_WHOLE : 0));
 	} while (!retiring);
 }
 
 static void __attribute__((noreturn))
 run(const struct worker_plan *plan, int sock)
 {
-	struct worker worker = { .plan = plan, .scratch = plan->scratch,
+	struct worker worker = { .plan = plan,
+		.scratch = plan->scratch,
 		.born = monotime_now(),
 		.nice = getpriority(PRIO_PROCESS, 0) };
 	struct wire_message hello = wire_make(WIRE_HELLO);

@@ -21,8 +21,8 @@ static struct filter *the_filter;
  * stays: that is where a session is told that it can't be served. */
 #define STEPS_WANTED \
 	(SMFIP_NOHELO | SMFIP_NOUNKNOWN | SMFIP_NODATA | SMFIP_NR_CONN | \
-	SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY | \
-	SMFIP_HDR_LEADSPC)
+	    SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY | \
+	    SMFIP_HDR_LEADSPC)
 
 #define ACTIONS_WANTED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE)
 
@@ -52,8 +52,7 @@ ask_for_macros(SMFICTX *ctx)
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
     unsigned long unused2, unsigned long unused3, unsigned long *actions_r,
-    unsigned long *steps_r, unsigned long *unused2_r,
-    unsigned long *unused3_r)
+    unsigned long *steps_r, unsigned long *unused2_r, unsigned long *unused3_r)
 {
 	struct session *session = session_of(ctx);
 
@@ -75,9 +74,10 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 	session_destroy(&session);
 	session = session_create(the_filter, *steps_r);
 	if (session == NULL) {
-		log_msg(LOG_LEVEL_WARNING, "a session is refused: far more "
+		log_msg(LOG_LEVEL_WARNING,
+		    "a session is refused: far more "
 		    "than limits.sessions");
-		return SMFIS_TEMPFAIL;	/* libmilter closes it */
+		return SMFIS_TEMPFAIL; /* libmilter closes it */
 	}
 	if (smfi_setpriv(ctx, session) != MI_SUCCESS)
 		session_destroy(&session);
@@ -101,8 +101,10 @@ put_off(SMFICTX *ctx, const char *reply, const char *why)
 	char code[4], status[] = "4.3.2", text[128];
 
 	snprintf(code, sizeof code, "%s", reply);
-	snprintf(text, sizeof text, "Virus scanner %s, please try again "
-	    "later", why);
+	snprintf(text, sizeof text,
+	    "Virus scanner %s, please try again "
+	    "later",
+	    why);
 	if (smfi_setreply(ctx, code, status, text) != MI_SUCCESS)
 		log_msg(LOG_LEVEL_ERROR, "libmilter refused a reply text");
 	return SMFIS_TEMPFAIL;
@@ -123,7 +125,8 @@ on_mail(SMFICTX *ctx, char **arguments)
 	if (session == NULL)
 		return SMFIS_TEMPFAIL;
 	if (session->over_limit) {
-		log_msg(LOG_LEVEL_WARNING, "NOQUEUE: client=%s, "
+		log_msg(LOG_LEVEL_WARNING,
+		    "NOQUEUE: client=%s, "
 		    "action=tempfail, reason=limits.sessions",
 		    session->client);
 		return turn_away(ctx, "has too many sessions");
@@ -131,9 +134,11 @@ on_mail(SMFICTX *ctx, char **arguments)
 	if (filter_is_draining(session->filter))
 		return turn_away(ctx, "is shutting down");
 	if (scanner_is_overloaded(the_filter->scanner, arguments[0],
-	    the_filter->config->deadline_reply)) {
-		log_msg(LOG_LEVEL_NOTICE, "NOQUEUE: client=%s, "
-		    "action=tempfail, reason=overloaded", session->client);
+		the_filter->config->deadline_reply)) {
+		log_msg(LOG_LEVEL_NOTICE,
+		    "NOQUEUE: client=%s, "
+		    "action=tempfail, reason=overloaded",
+		    session->client);
 		return put_off(ctx, "451", "is overloaded");
 	}
 	session_begin_message(session, arguments[0]);

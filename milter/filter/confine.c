@@ -24,8 +24,7 @@ own_port(const struct filter *filter)
 	if (address->ss_family == AF_INET)
 		return ntohs(((const struct sockaddr_in *)address)->sin_port);
 	if (address->ss_family == AF_INET6)
-		return ntohs(
-		    ((const struct sockaddr_in6 *)address)->sin6_port);
+		return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
 	return 0;
 }
 
@@ -35,13 +34,14 @@ stay_inside(const struct filter *filter, struct error *err)
 	const struct landlock_place places[] = {
 		{ filter->config->state_directory, true },
 		{ filter->config->buffer_directory, true },
-		{ "/dev/null", true },
-		{ "/dev/urandom", false },	/* SQLite's */
+		{ "/dev/null", true }, { "/dev/urandom", false }, /* SQLite's */
 	};
 	/* A socket that was handed over may be an abstract one. */
 	const struct landlock_fence fence = {
-		.places = places, .count = LENGTH(places),
-		.port = own_port(filter), .abstract = true
+		.places = places,
+		.count = LENGTH(places),
+		.port = own_port(filter),
+		.abstract = true,
 	};
 
 	return confine_files(&fence, err);
@@ -57,9 +57,13 @@ confine_filter(const struct filter *filter)
 		return;
 	/* In this order, for Landlock wants no_new_privs. */
 	if (confine_calls(CONFINE_FILTER, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_WARNING, "the filter is not confined to "
-		    "its system calls", &err);
+		log_error(LOG_LEVEL_WARNING,
+		    "the filter is not confined to "
+		    "its system calls",
+		    &err);
 	if (stay_inside(filter, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_WARNING, "the filter is not confined to "
-		    "its directories", &err);
+		log_error(LOG_LEVEL_WARNING,
+		    "the filter is not confined to "
+		    "its directories",
+		    &err);
 }

@@ -44,8 +44,9 @@ begin(struct eom *eom, SMFICTX *ctx, struct session *session)
 	eom->config = session->filter->config;
 	eom->kind = session_kind(session,
 	    smfi_getsymval(ctx, auth_type) != NULL);
-	eom->reply_at = eom->started + filter_shorten(eom->filter,
-	    deadline_of(eom->config, eom->kind), eom->kind == SESSION_LOCAL);
+	eom->reply_at = eom->started +
+	    filter_shorten(eom->filter, deadline_of(eom->config, eom->kind),
+		eom->kind == SESSION_LOCAL);
 	eom->until = eom->reply_at - eom_hold_time(eom);
 	eom->progress_at = eom->started + eom->config->deadline_progress;
 	eom->record.session = session;
@@ -151,7 +152,7 @@ submit(struct eom *eom)
 	struct error err;
 
 	if (scanner_submit(eom->filter->scanner, &request, &eom->ticket,
-	    &err) == ERROR_NONE)
+		&err) == ERROR_NONE)
 		return true;
 	eom_set_verdict(eom, VERDICT_ERROR, err.text);
 	return false;

@@ -116,8 +116,7 @@ eom_hold(struct eom *eom, struct held **held_r)
 	if (!describe(eom, &request.mail))
 		return fail(eom, "hold-queue-id");
 	request.content = msgbuf_content(eom->session->message->buf);
-	if (hold_begin(eom->filter->hold, &request, held_r, &err) !=
-	    ERROR_NONE)
+	if (hold_begin(eom->filter->hold, &request, held_r, &err) != ERROR_NONE)
 		return fail(eom, err.text);
 	if (!wait_safe(eom, *held_r))
 		hold_cancel(held_r);

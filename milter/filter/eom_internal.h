@@ -26,20 +26,19 @@ struct eom {
 	struct filter *filter;
 	const struct config *config;
 	int64_t started;
-	int64_t reply_at;	/* the reply is due */
-	int64_t until;		/* what is waited for now is given up */
-	int64_t progress_at;	/* the next sign of life is due */
-	bool waiting;		/* counted in filter->waiting */
+	int64_t reply_at;    /* the reply is due */
+	int64_t until;       /* what is waited for now is given up */
+	int64_t progress_at; /* the next sign of life is due */
+	bool waiting;        /* counted in filter->waiting */
 	bool mta_gone;
 	enum session_kind kind;
 	struct key key;
-	struct key envelope;	/* with key */
+	struct key envelope; /* with key */
 	struct record record;
 	struct ticket *ticket;
 };
 
-void eom_set_verdict(struct eom *eom, enum verdict_kind kind,
-    const char *name);
+void eom_set_verdict(struct eom *eom, enum verdict_kind kind, const char *name);
 
 /* From here the callback may block: it is counted, and leaves libmilter a
  * thread in its place.  False where it may not; the verdict says why. */

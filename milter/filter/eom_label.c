@@ -13,8 +13,7 @@
 #define FOREIGN_MAX 50
 
 void
-eom_status_text(const struct eom *eom, const char *mark, char *out,
-    size_t size)
+eom_status_text(const struct eom *eom, const char *mark, char *out, size_t size)
 {
 	static const char *const labels[VERDICT_KINDS] = {
 		[VERDICT_ERROR] = "Not scanned",
@@ -72,8 +71,7 @@ eom_label(struct eom *eom, const char *status)
 	const char *name = smfi_getsymval(eom->ctx, mta);
 	bool ok = true;
 
-	text_field(host, sizeof host, name != NULL ? name
-						   : eom->filter->host);
+	text_field(host, sizeof host, name != NULL ? name : eom->filter->host);
 	snprintf(scanned, sizeof scanned, "vscan-milter %s at %s",
 	    VSCAN_VERSION, host);
 	if (!eom->session->keep_own)
@@ -90,5 +88,5 @@ eom_has_too_many_foreign(const struct eom *eom)
 
 	return !eom->session->keep_own &&
 	    (count[HEADER_SCANNED] > FOREIGN_MAX ||
-	    count[HEADER_STATUS] > FOREIGN_MAX);
+		count[HEADER_STATUS] > FOREIGN_MAX);
 }

@@ -23,10 +23,10 @@
 #define QUIET (100 * MONOTIME_MS)
 
 struct hangup {
-	int list;		/* hangup_open()'s */
+	int list; /* hangup_open()'s */
 	const struct wakeup *wakeup;
 	bool shared;
-	unsigned open;		/* sessions at the last look */
+	unsigned open; /* sessions at the last look */
 };
 
 static in_port_t
@@ -61,11 +61,11 @@ static int
 make_decoy(void)
 {
 	struct sockaddr address = { .sa_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-	    0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd >= 0 && (bind(fd, &address, sizeof address.sa_family) < 0 ||
-	    listen(fd, 1) < 0))
+	if (fd >= 0 &&
+	    (bind(fd, &address, sizeof address.sa_family) < 0 ||
+		listen(fd, 1) < 0))
 		fd_close(&fd);
 	return fd;
 }
@@ -121,7 +121,7 @@ look_at_all(struct hangup *hangup)
 		fd_close(&copy);
 		return;
 	}
-	rewinddir(dir);			/* the copy goes on where it was */
+	rewinddir(dir); /* the copy goes on where it was */
 	while ((entry = readdir(dir)) != NULL) {
 		int fd = atoi(entry->d_name);
 
@@ -141,7 +141,9 @@ unsigned
 hangup_all(int list, const struct wakeup *wakeup, bool shared, int64_t until)
 {
 	struct hangup hangup = {
-		.list = list, .wakeup = wakeup, .shared = shared
+		.list = list,
+		.wakeup = wakeup,
+		.shared = shared,
 	};
 	int64_t now, quiet_since = 0;
 

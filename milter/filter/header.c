@@ -12,8 +12,8 @@
 
 /* What becomes of a header that is not simply kept. */
 struct rule {
-	const char *name;	/* a '*' at its end stands for any rest */
-	const char *stand_in;	/* NULL: left out */
+	const char *name;     /* a '*' at its end stands for any rest */
+	const char *stand_in; /* NULL: left out */
 };
 
 static const struct rule rules[] = {

@@ -44,8 +44,8 @@ try_connect(const char *path)
 		return ENAMETOOLONG;
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address,
-	    sizeof address) < 0)
+	if (fd < 0 ||
+	    connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
 		why = errno;
 	fd_close(&fd);
 	return why;
@@ -99,8 +99,8 @@ give_away(const char *path, const struct config *config,
 }
 
 enum error_code
-listener_open(const struct config *config,
-    const struct priv_account *account, struct error *err)
+listener_open(const struct config *config, const struct priv_account *account,
+    struct error *err)
 {
 	const char *path = unix_path(config->socket);
 	enum error_code code = ERROR_NONE;

@@ -79,7 +79,8 @@ raise_limits(const struct config *config)
 	uint64_t reached = process_raise_nofile(want);
 
 	if (reached < want)
-		log_msg(LOG_LEVEL_WARNING, "only %llu of %llu descriptors are "
+		log_msg(LOG_LEVEL_WARNING,
+		    "only %llu of %llu descriptors are "
 		    "allowed: raise RLIMIT_NOFILE (LimitNOFILE=), or lower "
 		    "limits.sessions, limits.waiting and limits.queue",
 		    (unsigned long long)reached, (unsigned long long)want);
@@ -137,8 +138,7 @@ create_pool(struct filter *filter, struct error *err)
 }
 
 static enum error_code
-start_parts(struct filter *filter, struct upstream *upstream,
-    struct error *err)
+start_parts(struct filter *filter, struct upstream *upstream, struct error *err)
 {
 	const struct config *config = filter->config;
 	enum error_code code;
@@ -157,8 +157,7 @@ start_parts(struct filter *filter, struct upstream *upstream,
 		    &filter->scanner, err);
 	/* Also where nothing is held by now: there may be mail from before. */
 	if (code == ERROR_NONE)
-		code = hold_create(config, filter->scanner, &filter->hold,
-		    err);
+		code = hold_create(config, filter->scanner, &filter->hold, err);
 	if (code == ERROR_NONE)
 		code = upstream_start(upstream, err);
 	return code;
@@ -209,8 +208,7 @@ main(int argc, char **argv)
 	if (code == ERROR_NONE) {
 		close(CONFIG_FD);
 		log_open("vscan-milter/filter",
-		    (enum log_target)config->log_target,
-		    config->log_facility,
+		    (enum log_target)config->log_target, config->log_facility,
 		    (enum log_level)config->log_level);
 		if (sodium_init() < 0)
 			code = error_set(&err, ERROR_UNSUPPORTED,

@@ -44,8 +44,8 @@ message_add_recipient(struct message *message, const char *recipient)
 		if (message->recipients == NULL)
 			abort();
 	}
-	message->recipients[message->recipient_count++] =
-	    copy_address(recipient);
+	message->recipients[message->recipient_count++] = copy_address(
+	    recipient);
 }
 
 /* What it costs to scan depends on it most. */
@@ -72,8 +72,8 @@ begin_headers(struct message *message)
 }
 
 void
-message_add_header(struct message *message, const char *name,
-    const char *value, bool has_space)
+message_add_header(struct message *message, const char *name, const char *value,
+    bool has_space)
 {
 	enum header_own own = header_own_find(name);
 
@@ -82,8 +82,8 @@ message_add_header(struct message *message, const char *name,
 	if (own != HEADER_OWN_COUNT)
 		message->own_headers[own]++;
 	if (strcasecmp(name, "Message-ID") == 0)
-		snprintf(message->message_id, sizeof message->message_id,
-		    "%s", value + strspn(value, " \t"));
+		snprintf(message->message_id, sizeof message->message_id, "%s",
+		    value + strspn(value, " \t"));
 	if (strcasecmp(name, "Content-Type") == 0)
 		message->structure = structure_of(value);
 	header_add(message->buf, name, value, has_space);

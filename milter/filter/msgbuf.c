@@ -27,8 +27,14 @@ static bool
 is_mistake(int sys_errno)
 {
 	static const int mistakes[] = {
-		ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, EROFS,
-		EOPNOTSUPP
+		ENOENT,
+		ENOTDIR,
+		EACCES,
+		EPERM,
+		ELOOP,
+		ENAMETOOLONG,
+		EROFS,
+		EOPNOTSUPP,
 	};
 
 	for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
@@ -45,12 +51,13 @@ hear_probe(struct msgpool *pool, struct error *err)
 	enum error_code code;
 
 	pthread_mutex_lock(&pool->lock);
-	while (!pool->probed &&
-	    cond_wait_until(&pool->moved, &pool->lock, until))
+	while (
+	    !pool->probed && cond_wait_until(&pool->moved, &pool->lock, until))
 		continue;
 	code = pool->probe;
 	if (!pool->probed)
-		log_msg(LOG_LEVEL_ERROR, "%s: the disk hangs or is slow; "
+		log_msg(LOG_LEVEL_ERROR,
+		    "%s: the disk hangs or is slow; "
 		    "large messages are deferred until it answers",
 		    pool->config->buffer_directory);
 	else if (code != ERROR_NONE)
@@ -94,8 +101,7 @@ msgpool_create(const struct config *config, struct msgpool **pool_r,
 }
 
 void
-msgpool_set_waiting(struct msgpool *pool,
-    const struct msgpool_waiting *waiting)
+msgpool_set_waiting(struct msgpool *pool, const struct msgpool_waiting *waiting)
 {
 	pool->waiting = *waiting;
 }
@@ -223,7 +229,7 @@ should_spill(const struct msgbuf *buf, size_t len)
 
 	return config->buffer_disk > 0 &&
 	    (buf->written + len > config->buffer_message_memory ||
-	    pool->memory + len > config->buffer_memory / 4 * 3);
+		pool->memory + len > config->buffer_memory / 4 * 3);
 }
 
 /* Lock held. */
@@ -243,7 +249,7 @@ wait_for_room(struct msgbuf *buf, size_t len, int64_t until)
 
 	while (!has_room(pool, len) && buf->failed == NULL &&
 	    cond_wait_until(&pool->moved, &pool->lock,
-	    end < until ? end : until))
+		end < until ? end : until))
 		continue;
 	buf->patience = end - monotime_now();
 	if (!has_room(pool, len) && buf->patience <= 0 && buf->failed == NULL)
@@ -328,7 +334,7 @@ write_memory(struct msgbuf *buf, const void *data, size_t len, int64_t until)
 		ok = fd_memory("message", &buf->memory_fd, &err) == ERROR_NONE;
 	if (ok)
 		ok = fd_write_at(buf->memory_fd, data, len, buf->written,
-		    &err) == ERROR_NONE;
+			 &err) == ERROR_NONE;
 	commit(buf, len, ok);
 	return ok;
 }
@@ -357,8 +363,7 @@ msgbuf_append(struct msgbuf *buf, const void *data, size_t len)
 	key_digest_update(&buf->digest, data, len);
 	/* Without a limit of its own only a failure can stop a write: then
 	 * the rest is dropped. */
-	if (buf->staged + len > STAGE_SIZE &&
-	    !flush_stage(buf, MONOTIME_NEVER))
+	if (buf->staged + len > STAGE_SIZE && !flush_stage(buf, MONOTIME_NEVER))
 		return;
 	if (len > STAGE_SIZE) {
 		write_memory(buf, data, len, MONOTIME_NEVER);

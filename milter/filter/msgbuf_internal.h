@@ -14,14 +14,14 @@
 /* Where a message's bytes are moved to disk. */
 struct msgpool {
 	const struct config *config;
-	struct msgpool_waiting waiting;	/* begin may be NULL */
+	struct msgpool_waiting waiting; /* begin may be NULL */
 	pthread_mutex_t lock;
-	pthread_cond_t work;	/* for the spill thread */
-	pthread_cond_t moved;	/* bytes have left memory, or failed to */
+	pthread_cond_t work;  /* for the spill thread */
+	pthread_cond_t moved; /* bytes have left memory, or failed to */
 	uint64_t memory;
 	uint64_t disk;
-	struct msgbuf *queue;	/* with bytes to move, or to be freed */
-	bool probed;		/* the directory was tried, with this result: */
+	struct msgbuf *queue; /* with bytes to move, or to be freed */
+	bool probed;          /* the directory was tried, with this result: */
 	enum error_code probe;
 	struct error probe_error;
 	bool stop;
@@ -33,24 +33,24 @@ struct msgbuf {
 	atomic_uint references;
 	struct key_digest digest;
 	struct key key;
-	uint64_t size;		/* bytes taken in, staged ones too */
+	uint64_t size; /* bytes taken in, staged ones too */
 	bool cut;
 	bool sealed;
-	int64_t patience;	/* ns left to wait for memory */
-	char *stage;		/* small writes gather here */
+	int64_t patience; /* ns left to wait for memory */
+	char *stage;      /* small writes gather here */
 	size_t staged;
 	int memory_fd;
-	int read_fd;		/* of a spilled message, once sealed */
+	int read_fd; /* of a spilled message, once sealed */
 
 	/* Under pool->lock: */
-	bool spilling;		/* goes to disk from now on */
+	bool spilling; /* goes to disk from now on */
 	bool queued;
-	bool moving;		/* the spill thread works on it, unlocked */
-	bool dead;		/* the spill thread is to free it */
-	uint64_t written;	/* bytes in the memory file */
-	uint64_t spilled;	/* of these, moved to the spill file */
+	bool moving;      /* the spill thread works on it, unlocked */
+	bool dead;        /* the spill thread is to free it */
+	uint64_t written; /* bytes in the memory file */
+	uint64_t spilled; /* of these, moved to the spill file */
 	int spill_fd;
-	const char *failed;	/* reason in one word, or NULL */
+	const char *failed; /* reason in one word, or NULL */
 	struct msgbuf *prev, *next;
 };
 

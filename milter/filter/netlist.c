@@ -14,7 +14,7 @@
 #include "config/config.h"
 
 #define ADDRESS_BITS 128
-#define MAPPED_BITS 96		/* before the IPv4 address in ::ffff:0:0/96 */
+#define MAPPED_BITS 96 /* before the IPv4 address in ::ffff:0:0/96 */
 
 /* IPv4 is kept as its IPv6-mapped address (RFC 4291, 2.5.5.2), so that there
  * is one kind of comparison. */
@@ -78,13 +78,13 @@ parse_network(const char *text, struct network *network)
 }
 
 enum error_code
-netlist_create(const struct config_strings *networks,
-    struct netlist **list_r, struct error *err)
+netlist_create(const struct config_strings *networks, struct netlist **list_r,
+    struct error *err)
 {
 	struct netlist *list;
 
-	list = calloc(1, sizeof *list +
-	    networks->count * sizeof list->networks[0]);
+	list = calloc(1,
+	    sizeof *list + networks->count * sizeof list->networks[0]);
 	if (list == NULL)
 		abort();
 	list->count = networks->count;
@@ -93,8 +93,8 @@ netlist_create(const struct config_strings *networks,
 		if (parse_network(networks->items[i], &list->networks[i]))
 			continue;
 		netlist_destroy(list_r);
-		return error_set(err, ERROR_INPUT,
-		    "\"%s\" is not a network", networks->items[i]);
+		return error_set(err, ERROR_INPUT, "\"%s\" is not a network",
+		    networks->items[i]);
 	}
 	return ERROR_NONE;
 }
@@ -107,8 +107,7 @@ netlist_destroy(struct netlist **list)
 }
 
 static bool
-network_contains(const struct network *network,
-    const unsigned char address[16])
+network_contains(const struct network *network, const unsigned char address[16])
 {
 	unsigned whole = network->bits / 8, rest = network->bits % 8;
 	unsigned char mask = (unsigned char)(0xff00u >> rest);
@@ -130,11 +129,14 @@ netlist_contains(const struct netlist *list, const struct sockaddr *address)
 	if (address == NULL)
 		return false;
 	if (address->sa_family == AF_INET)
-		map_ipv4(bytes, &((const struct sockaddr_in *)
-		    (const void *)address)->sin_addr);
+		map_ipv4(bytes,
+		    &((const struct sockaddr_in *)(const void *)address)
+			 ->sin_addr);
 	else if (address->sa_family == AF_INET6)
-		memcpy(bytes, &((const struct sockaddr_in6 *)
-		    (const void *)address)->sin6_addr, sizeof bytes);
+		memcpy(bytes,
+		    &((const struct sockaddr_in6 *)(const void *)address)
+			 ->sin6_addr,
+		    sizeof bytes);
 	else
 		return false;
 	for (size_t i = 0; i < list->count; i++)

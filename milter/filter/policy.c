@@ -5,8 +5,8 @@
 #include "filter/policy.h"
 
 enum action
-policy_decide(const struct config *config,
-    const struct policy_message *message, const char *recipient)
+policy_decide(const struct config *config, const struct policy_message *message,
+    const char *recipient)
 {
 	(void)recipient;
 	switch (message->verdict) {
@@ -26,7 +26,8 @@ policy_decide(const struct config *config,
 		return (enum action)config->action_incomplete;
 	case VERDICT_LATE:
 		return (enum action)(message->submission
-		    ? config->action_late_submission : config->action_late);
+			? config->action_late_submission
+			: config->action_late);
 	case VERDICT_UNSCANNABLE:
 		return (enum action)config->action_unscannable;
 	case VERDICT_ERROR:
@@ -38,8 +39,7 @@ policy_decide(const struct config *config,
 
 enum action
 policy_strictest(const struct config *config,
-    const struct policy_message *message, char *const *recipients,
-    size_t count)
+    const struct policy_message *message, char *const *recipients, size_t count)
 {
 	enum action strictest, action;
 

@@ -39,21 +39,22 @@ record_log(const struct record *record)
 
 	if (record->key != NULL)
 		key_short(record->key, key);
-	log_msg(LOG_LEVEL_INFO, "%s: client=%s, from=%s, nrcpt=%zu, "
+	log_msg(LOG_LEVEL_INFO,
+	    "%s: client=%s, from=%s, nrcpt=%zu, "
 	    "message-id=%s, size=%llu, key=%s, verdict=%s, virus=%s, "
 	    "action=%s, source=%s, generation=%s, wait_ms=%lld, scan_ms=%lld, "
 	    "total_ms=%lld",
 	    record->queue_id != NULL
-	    ? text_field(id, sizeof id, record->queue_id) : "NOQUEUE",
+		? text_field(id, sizeof id, record->queue_id)
+		: "NOQUEUE",
 	    record->session->client,
 	    bracketed(from, sizeof from, message->sender),
 	    message->recipient_count,
-	    or_dash(text_field(message_id, sizeof message_id,
-	    message->message_id)),
+	    or_dash(
+		text_field(message_id, sizeof message_id, message->message_id)),
 	    (unsigned long long)msgbuf_size(message->buf), key,
 	    verdict_kind_name(outcome->verdict.kind),
-	    or_dash(outcome->verdict.name),
-	    config_action_name(record->action),
+	    or_dash(outcome->verdict.name), config_action_name(record->action),
 	    scan_source_name(outcome->source), or_dash(outcome->generation),
 	    (long long)(record->wait_time / MONOTIME_MS),
 	    (long long)(outcome->scan_time / MONOTIME_MS),

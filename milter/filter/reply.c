@@ -54,8 +54,8 @@ append(struct reply *reply, const char *s)
 
 /* One template character, or one %-sequence; returns what follows it. */
 static const char *
-expand_one(struct reply *reply, const char *at,
-    const struct verdict *verdict, const char *queue_id)
+expand_one(struct reply *reply, const char *at, const struct verdict *verdict,
+    const char *queue_id)
 {
 	char one[2] = { at[0], '\0' };
 
@@ -74,8 +74,7 @@ expand_one(struct reply *reply, const char *at,
 
 void
 reply_make(const struct config *config, enum action action,
-    const struct verdict *verdict, const char *queue_id,
-    struct reply *reply_r)
+    const struct verdict *verdict, const char *queue_id, struct reply *reply_r)
 {
 	const char *at = template_of(config, verdict->kind);
 	char id[64], template[512];
@@ -85,8 +84,8 @@ reply_make(const struct config *config, enum action action,
 		strcpy(reply_r->code, "451");
 		strcpy(reply_r->status, "4.7.1");
 	} else {
-		strcpy(reply_r->code, verdict->kind == VERDICT_UNSCANNABLE
-		    ? "554" : "550");
+		strcpy(reply_r->code,
+		    verdict->kind == VERDICT_UNSCANNABLE ? "554" : "550");
 		strcpy(reply_r->status, "5.7.1");
 	}
 	text_line(id, sizeof id, queue_id != NULL ? queue_id : "-");

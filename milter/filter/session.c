@@ -39,11 +39,11 @@ address_text(const struct sockaddr *address, char *out, socklen_t size)
 	const void *bytes = NULL;
 
 	if (address != NULL && address->sa_family == AF_INET)
-		bytes = &((const struct sockaddr_in *)
-		    (const void *)address)->sin_addr;
+		bytes = &((const struct sockaddr_in *)(const void *)address)
+			     ->sin_addr;
 	else if (address != NULL && address->sa_family == AF_INET6)
-		bytes = &((const struct sockaddr_in6 *)
-		    (const void *)address)->sin6_addr;
+		bytes = &((const struct sockaddr_in6 *)(const void *)address)
+			     ->sin6_addr;
 	if (bytes == NULL ||
 	    inet_ntop(address->sa_family, bytes, out, size) == NULL)
 		return "local";
@@ -57,8 +57,7 @@ network_of_ipv6(const struct in6_addr *address)
 	bool mapped = IN6_IS_ADDR_V4MAPPED(address);
 	uint64_t network = 0;
 
-	memcpy(&network, address->s6_addr + (mapped ? 12 : 0),
-	    mapped ? 3 : 6);
+	memcpy(&network, address->s6_addr + (mapped ? 12 : 0), mapped ? 3 : 6);
 	return network;
 }
 
@@ -69,11 +68,14 @@ network_of(const struct sockaddr *address)
 	uint64_t network = 0;
 
 	if (address != NULL && address->sa_family == AF_INET)
-		memcpy(&network, &((const struct sockaddr_in *)
-		    (const void *)address)->sin_addr, 3);
+		memcpy(&network,
+		    &((const struct sockaddr_in *)(const void *)address)
+			 ->sin_addr,
+		    3);
 	else if (address != NULL && address->sa_family == AF_INET6)
-		network = network_of_ipv6(&((const struct sockaddr_in6 *)
-		    (const void *)address)->sin6_addr);
+		network = network_of_ipv6(
+		    &((const struct sockaddr_in6 *)(const void *)address)
+			 ->sin6_addr);
 	return network;
 }
 

@@ -44,16 +44,17 @@ copy_step(struct msgbuf *buf, uint64_t offset, size_t len)
 	struct error err;
 	ssize_t n;
 
-	if (buf->spill_fd < 0 && fd_spill(buf->pool->config->buffer_directory,
-	    &buf->spill_fd, &err) != ERROR_NONE) {
+	if (buf->spill_fd < 0 &&
+	    fd_spill(buf->pool->config->buffer_directory, &buf->spill_fd,
+		&err) != ERROR_NONE) {
 		errno = err.sys_errno;
 		return -1;
 	}
 	n = sendfile(buf->spill_fd, buf->memory_fd, &from, len);
 	if (n > 0)
 		fallocate(buf->memory_fd,
-		    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		    (off_t)offset, (off_t)n);
+		    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		    (off_t)n);
 	return n;
 }
 
@@ -94,8 +95,10 @@ move_step(struct msgpool *pool, struct msgbuf *buf)
 	why = errno;
 	done = n > 0 ? (size_t)n : 0;
 	if (n <= 0)
-		log_msg(LOG_LEVEL_ERROR, "spilling a message into %s: error "
-		    "%d", pool->config->buffer_directory, n < 0 ? why : 0);
+		log_msg(LOG_LEVEL_ERROR,
+		    "spilling a message into %s: error "
+		    "%d",
+		    pool->config->buffer_directory, n < 0 ? why : 0);
 	pthread_mutex_lock(&pool->lock);
 	buf->moving = false;
 	pool->disk -= len - done;

@@ -39,8 +39,8 @@ static void
 end_sessions(const struct filter *filter)
 {
 	bool shared = strncmp(filter->config->socket, "fd:", 3) == 0;
-	unsigned left = hangup_all(filter->descriptors, &filter->wakeup,
-	    shared, monotime_after(HANGUP_TIME));
+	unsigned left = hangup_all(filter->descriptors, &filter->wakeup, shared,
+	    monotime_after(HANGUP_TIME));
 
 	if (left > 0)
 		log_msg(LOG_LEVEL_WARNING, "%u sessions are cut off", left);

@@ -51,7 +51,7 @@ wakeup_init(struct wakeup *wakeup, struct error *err)
 	memset(wakeup, 0, sizeof *wakeup);
 	wakeup->length = sizeof wakeup->address;
 	if (getsockname(fd, (struct sockaddr *)&wakeup->address,
-	    &wakeup->length) < 0)
+		&wakeup->length) < 0)
 		return error_sys(err, errno, "getsockname");
 	reach_wildcard(&wakeup->address);
 	return ERROR_NONE;
@@ -70,7 +70,7 @@ wakeup_connect(const struct wakeup *wakeup)
 	if (family != AF_UNIX)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	if (connect(fd, (const struct sockaddr *)&wakeup->address,
-	    wakeup->length) < 0)
-		errno = 0;	/* see wakeup.h */
+		wakeup->length) < 0)
+		errno = 0; /* see wakeup.h */
 	close(fd);
 }

@@ -112,7 +112,8 @@ start_threads(struct hold *hold, struct error *err)
 		hold->has_keeper = !failed;
 	}
 	if (failed)
-		return error_sys(err, failed, "starting the threads for "
+		return error_sys(err, failed,
+		    "starting the threads for "
 		    "held mail");
 	return ERROR_NONE;
 }
@@ -241,8 +242,7 @@ hold_wait(struct held *held, int64_t until, struct error *err)
 	if (held->state == HELD_SAFE)
 		code = ERROR_NONE;
 	else if (held->state == HELD_FAILED)
-		code = error_set(err, ERROR_SYSTEM, "%s",
-		    held->failure.text);
+		code = error_set(err, ERROR_SYSTEM, "%s", held->failure.text);
 	pthread_mutex_unlock(&hold->lock);
 	return code;
 }

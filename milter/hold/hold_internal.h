@@ -29,11 +29,11 @@ enum held_state {
 	HELD_FAILED,
 	HELD_SAFE,
 	HELD_CANCELLED,
-	HELD_FOUND,	/* is it still in the MTA? */
-	HELD_UNSCANNED,	/* to be given to the scanner */
+	HELD_FOUND,     /* is it still in the MTA? */
+	HELD_UNSCANNED, /* to be given to the scanner */
 	HELD_SCANNING,
-	HELD_DECIDED,	/* verb is to be asked for until it is done */
-	HELD_ENDED	/* its file is to be removed */
+	HELD_DECIDED, /* verb is to be asked for until it is done */
+	HELD_ENDED,   /* its file is to be removed */
 };
 
 struct held {
@@ -43,20 +43,20 @@ struct held {
 
 	/* Under the lock, until it is the keeper's: */
 	struct scan_content content;
-	bool written_by_one;	/* a writer is at it */
+	bool written_by_one; /* a writer is at it */
 	struct error failure;
 
 	/* The keeper's: */
 	struct ticket *ticket;
-	bool own_scan;		/* given to the scanner by the keeper */
+	bool own_scan; /* given to the scanner by the keeper */
 	enum release_verb verb;
-	int64_t since;		/* monotime.h, as all of these */
-	int64_t due;		/* nothing is to be done before */
-	int64_t pause;		/* before the next attempt; grows */
-	int64_t missed_since;	/* 0: the MTA has it */
+	int64_t since;        /* monotime.h, as all of these */
+	int64_t due;          /* nothing is to be done before */
+	int64_t pause;        /* before the next attempt; grows */
+	int64_t missed_since; /* 0: the MTA has it */
 	enum release_result missed_as;
 	bool alarmed;
-	bool complained;	/* the log was told what fails */
+	bool complained; /* the log was told what fails */
 	struct held *prev, *next;
 };
 
@@ -64,26 +64,26 @@ struct hold {
 	const struct config *config;
 	struct scanner *scanner;
 	pthread_mutex_t lock;
-	pthread_cond_t write;	/* for the writers */
-	pthread_cond_t written;	/* for hold_wait() */
-	pthread_cond_t keep;	/* for the keeper */
+	pthread_cond_t write;   /* for the writers */
+	pthread_cond_t written; /* for hold_wait() */
+	pthread_cond_t keep;    /* for the keeper */
 
 	/* Under the lock: */
-	struct spool *spool;	/* NULL until it has been read */
-	struct held *queue;	/* to be written */
-	struct held *inbox;	/* for the keeper */
+	struct spool *spool; /* NULL until it has been read */
+	struct held *queue;  /* to be written */
+	struct held *inbox;  /* for the keeper */
 	uint64_t disk;
 	size_t mails;
-	bool stirred;		/* a scan has ended */
+	bool stirred; /* a scan has ended */
 	bool stop;
 
 	/* The keeper's: */
 	struct held *held;
 	unsigned own_scans;
-	int64_t submit_at;	/* the scanner takes nothing before */
-	int64_t ask_at;		/* vscan-release is not asked before */
-	bool service_down;	/* as the log was told */
-	int64_t probe_at;	/* vscan-release is looked for, once */
+	int64_t submit_at; /* the scanner takes nothing before */
+	int64_t ask_at;    /* vscan-release is not asked before */
+	bool service_down; /* as the log was told */
+	int64_t probe_at;  /* vscan-release is looked for, once */
 
 	pthread_t writers[HOLD_WRITERS];
 	pthread_t keeper;

@@ -55,8 +55,7 @@ static void
 put_off(struct held *held)
 {
 	held->due = monotime_after(held->pause);
-	held->pause = 2 * held->pause < PAUSE_MAX ? 2 * held->pause
-						  : PAUSE_MAX;
+	held->pause = 2 * held->pause < PAUSE_MAX ? 2 * held->pause : PAUSE_MAX;
 }
 
 static const char *
@@ -71,8 +70,10 @@ static void
 say_service(struct hold *hold, bool down, const struct error *err)
 {
 	if (down && !hold->service_down)
-		log_msg(LOG_LEVEL_ERROR, "vscan-release can't be asked, held "
-		    "mail stays held: %s", err->text);
+		log_msg(LOG_LEVEL_ERROR,
+		    "vscan-release can't be asked, held "
+		    "mail stays held: %s",
+		    err->text);
 	else if (!down && hold->service_down)
 		log_msg(LOG_LEVEL_NOTICE, "vscan-release answers again");
 	hold->service_down = down;
@@ -120,15 +121,16 @@ miss(struct held *held, const struct release_reply *reply, int64_t patience)
 		held->missed_since = now;
 	held->missed_as = result;
 	if (now - held->missed_since >= HOLD_MISSED_SAY)
-		complain(held, result == RELEASE_ABSENT
-		    ? "no MTA of hold.mta has it" : reply->text);
+		complain(held,
+		    result == RELEASE_ABSENT ? "no MTA of hold.mta has it"
+					     : reply->text);
 	if (now - held->missed_since < patience) {
 		put_off(held);
 		return;
 	}
-	log_msg(LOG_LEVEL_WARNING, "%s: held: %s, it is forgotten",
-	    id_of(held), result == RELEASE_NOT_HELD
-	    ? "somebody else has released it" : "the MTA has it no more");
+	log_msg(LOG_LEVEL_WARNING, "%s: held: %s, it is forgotten", id_of(held),
+	    result == RELEASE_NOT_HELD ? "somebody else has released it"
+				       : "the MTA has it no more");
 	become(held, HELD_ENDED);
 }
 
@@ -169,8 +171,8 @@ probe_service(struct hold *hold)
 	if (monotime_now() < hold->probe_at)
 		return;
 	hold->probe_at = MONOTIME_NEVER;
-	if (wanted && release_probe(config->hold_release_socket, &err) !=
-	    ERROR_NONE)
+	if (wanted &&
+	    release_probe(config->hold_release_socket, &err) != ERROR_NONE)
 		say_service(hold, true, &err);
 }
 
@@ -183,8 +185,7 @@ look_for(struct hold *hold, struct held *held)
 	struct release_reply reply;
 
 	if (!ask(hold, held, RELEASE_INSPECT, &reply) ||
-	    reply.result == RELEASE_DONE ||
-	    reply.result == RELEASE_FAILED)
+	    reply.result == RELEASE_DONE || reply.result == RELEASE_FAILED)
 		become(held, HELD_UNSCANNED);
 	else
 		take_refusal(held, &reply);
@@ -228,8 +229,10 @@ open_content(struct hold *hold, struct held *held,
 			held->due = monotime_after(OPEN_PAUSE);
 		return false;
 	}
-	*content_r = (struct scan_content){ .fd = *fd, .on_disk = true,
-		.size = held->mail.size, .release = close_content,
+	*content_r = (struct scan_content){ .fd = *fd,
+		.on_disk = true,
+		.size = held->mail.size,
+		.release = close_content,
 		.owner = fd };
 	return true;
 }
@@ -288,8 +291,8 @@ verb_for(const struct hold *hold, enum verdict_kind kind, enum action action)
 	case ACTION_DISCARD:
 		return may_delete ? RELEASE_DELETE : 0;
 	case ACTION_REJECT:
-		return may_delete && kind == VERDICT_INFECTED
-		    ? RELEASE_DELETE : 0;
+		return may_delete && kind == VERDICT_INFECTED ? RELEASE_DELETE
+							      : 0;
 	case ACTION_HOLD:
 	case ACTION_QUARANTINE:
 	case ACTION_TEMPFAIL:
@@ -307,25 +310,24 @@ log_decision(const struct held *held, const struct scan_outcome *outcome,
 
 	log_msg(verb == RELEASE_RELEASE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 	    "%s: held: key=%s, verdict=%s, virus=%s, "
-	    "action=%s, held_ms=%lld", id_of(held),
-	    key_short(&held->mail.key, key), verdict_kind_name(verdict->kind),
+	    "action=%s, held_ms=%lld",
+	    id_of(held), key_short(&held->mail.key, key),
+	    verdict_kind_name(verdict->kind),
 	    verdict->name[0] != '\0' ? verdict->name : "-",
-	    verb == RELEASE_RELEASE ? "release" :
-	    verb == RELEASE_DELETE ? "delete" : "leave",
+	    verb == RELEASE_RELEASE      ? "release"
+		: verb == RELEASE_DELETE ? "delete"
+					 : "leave",
 	    (long long)((monotime_now() - held->since) / MONOTIME_MS));
 }
 
 static void
-decide(struct hold *hold, struct held *held,
-    const struct scan_outcome *outcome)
+decide(struct hold *hold, struct held *held, const struct scan_outcome *outcome)
 {
 	enum verdict_kind kind = outcome->verdict.kind;
-	int verb = verb_for(hold, kind,
-	    (enum action)held->mail.actions[kind]);
+	int verb = verb_for(hold, kind, (enum action)held->mail.actions[kind]);
 
 	log_decision(held, outcome, verb);
-	scanner_fetched(hold->scanner, &held->mail.key,
-	    &held->mail.envelope);
+	scanner_fetched(hold->scanner, &held->mail.key, &held->mail.envelope);
 	if (verb == 0) {
 		become(held, HELD_ENDED);
 		return;
@@ -342,7 +344,7 @@ look_at_scan(struct hold *hold, struct held *held)
 	struct scan_outcome outcome;
 
 	if (!ticket_wait(held->ticket, 0, &outcome)) {
-		held->due = MONOTIME_NEVER;	/* wake_keeper() */
+		held->due = MONOTIME_NEVER; /* wake_keeper() */
 		return;
 	}
 	ticket_close(&held->ticket);
@@ -441,8 +443,9 @@ age_of(const struct spool_mail *mail)
 {
 	int64_t age;
 
-	if (__builtin_sub_overflow((int64_t)time(NULL),
-	    mail->at_mta.arrived_at, &age) || age < 0)
+	if (__builtin_sub_overflow((int64_t)time(NULL), mail->at_mta.arrived_at,
+		&age) ||
+	    age < 0)
 		return 0;
 	return (age < AGE_MAX ? age : AGE_MAX) * MONOTIME_S;
 }
@@ -474,8 +477,7 @@ open_spool(struct hold *hold)
 	struct spool *spool;
 	struct error err;
 
-	snprintf(path, sizeof path, "%s/held",
-	    hold->config->state_directory);
+	snprintf(path, sizeof path, "%s/held", hold->config->state_directory);
 	if (spool_open(path, found, hold, &spool, &err) != ERROR_NONE) {
 		log_error(LOG_LEVEL_ERROR, "held mail", &err);
 		return false;
@@ -498,13 +500,14 @@ go_through(struct hold *hold, bool stirred)
 	struct held *held, *after;
 
 	probe_service(hold);
-	DL_FOREACH_SAFE(hold->held, held, after) {
+	DL_FOREACH_SAFE(hold->held, held, after)
+	{
 		raise_alarm(hold, held);
 		if (held->due <= now ||
 		    (stirred && held->state == HELD_SCANNING))
 			step(hold, held);
 	}
-	DL_FOREACH(hold->held, held)
+	DL_FOREACH (hold->held, held)
 		if (held->due < next)
 			next = held->due;
 	return hold->probe_at < next ? hold->probe_at : next;
@@ -546,7 +549,8 @@ give_up_all(struct hold *hold)
 	struct held *held, *next;
 
 	take_news(hold, 0);
-	DL_FOREACH_SAFE(hold->held, held, next) {
+	DL_FOREACH_SAFE(hold->held, held, next)
+	{
 		ticket_close(&held->ticket);
 		DL_DELETE(hold->held, held);
 		held_free(held);

@@ -14,7 +14,8 @@
 #include "base/text.h"
 
 #define HEXADECIMAL "0123456789abcdef"
-#define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" \
+#define ALPHANUMERIC \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" \
 	"0123456789"
 
 bool
@@ -34,8 +35,7 @@ release_mail_is_valid(const struct release_mail *mail)
 	return memchr(mail->queue_id, '\0', sizeof mail->queue_id) != NULL &&
 	    release_id_is_valid(mail->queue_id) &&
 	    mark == sizeof mail->mark - 1 &&
-	    strspn(mail->mark, HEXADECIMAL) == mark &&
-	    mail->size <= INT64_MAX;
+	    strspn(mail->mark, HEXADECIMAL) == mark && mail->size <= INT64_MAX;
 }
 
 static enum error_code
@@ -48,12 +48,12 @@ connect_to(const char *path, int *sock_r, struct error *err)
 		return error_set(err, ERROR_INPUT, "%s: too long", path);
 	strcpy(address.sun_path, path);
 	/* Not blocking: where the service hangs, its backlog is full. */
-	*sock_r = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0);
+	*sock_r = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
 	if (*sock_r < 0)
 		return error_sys(err, errno, "socket");
 	if (connect(*sock_r, (const struct sockaddr *)&address,
-	    sizeof address) == 0)
+		sizeof address) == 0)
 		return ERROR_NONE;
 	error_sys(err, errno, "%s", path);
 	fd_close(sock_r);

@@ -19,9 +19,9 @@
 #include "base/text.h"
 #include "config/config.h"
 
-#define SUFFIX_EML ".eml"	/* the mail's bytes */
-#define SUFFIX_NEW ".new"	/* not yet written to its end */
-#define SUFFIX_BAD ".bad"	/* damaged, set aside */
+#define SUFFIX_EML ".eml" /* the mail's bytes */
+#define SUFFIX_NEW ".new" /* not yet written to its end */
+#define SUFFIX_BAD ".bad" /* damaged, set aside */
 #define NAME_SIZE (RELEASE_MARK_SIZE + 4)
 #define MAGIC "VSHELD1\n"
 #define DIGEST_SIZE SPOOL_DIGEST_SIZE
@@ -36,7 +36,7 @@ struct spool {
 struct record {
 	char magic[sizeof MAGIC - 1];
 	struct spool_mail mail;
-	unsigned char digest[DIGEST_SIZE];	/* of mail */
+	unsigned char digest[DIGEST_SIZE]; /* of mail */
 };
 
 static void
@@ -91,8 +91,7 @@ makes_sense(const struct record *record, const char *name)
 }
 
 static void
-name_of(const struct spool_mail *mail, const char *suffix,
-    char out[NAME_SIZE])
+name_of(const struct spool_mail *mail, const char *suffix, char out[NAME_SIZE])
 {
 	snprintf(out, NAME_SIZE, "%s%s", mail->at_mta.mark, suffix);
 }
@@ -105,8 +104,8 @@ is_whole(const struct spool *spool, const struct spool_mail *mail)
 	struct stat st;
 
 	name_of(mail, SUFFIX_EML, eml);
-	return fstatat(spool->directory, eml, &st, AT_SYMLINK_NOFOLLOW) ==
-	    0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == mail->size;
+	return fstatat(spool->directory, eml, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode) && (uint64_t)st.st_size == mail->size;
 }
 
 static bool
@@ -157,9 +156,10 @@ set_aside(const struct spool *spool, const char *name)
 	snprintf(eml, sizeof eml, "%s" SUFFIX_EML, name);
 	renamed = rename_bad(spool, name);
 	rename_bad(spool, eml);
-	log_msg(LOG_LEVEL_ERROR, "held mail %s/%s is damaged%s; the MTA still "
-	    "holds the mail", spool->path,
-	    text_line(safe, sizeof safe, name),
+	log_msg(LOG_LEVEL_ERROR,
+	    "held mail %s/%s is damaged%s; the MTA still "
+	    "holds the mail",
+	    spool->path, text_line(safe, sizeof safe, name),
 	    renamed ? ", it is " SUFFIX_BAD " now" : "");
 }
 
@@ -196,8 +196,8 @@ read_entry(const struct spool *spool, const char *name,
 }
 
 static enum error_code
-read_all(const struct spool *spool, spool_mail_function *each,
-    void *context, struct error *err)
+read_all(const struct spool *spool, spool_mail_function *each, void *context,
+    struct error *err)
 {
 	int fd = dup(spool->directory);
 	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
@@ -254,8 +254,8 @@ spool_close(struct spool **spool)
 /* Reads size bytes of from, writes them to to unless that is -1, and tells
  * their digest. */
 static enum error_code
-copy_bytes(int from, int to, uint64_t size,
-    unsigned char digest_r[DIGEST_SIZE], struct error *err)
+copy_bytes(int from, int to, uint64_t size, unsigned char digest_r[DIGEST_SIZE],
+    struct error *err)
 {
 	enum error_code code = ERROR_NONE;
 	crypto_generichash_state state;
@@ -287,8 +287,8 @@ static enum error_code
 begin_file(const struct spool *spool, const char *name, int *fd_r,
     struct error *err)
 {
-	*fd_r = openat(spool->directory, name, O_WRONLY | O_CREAT | O_EXCL |
-	    O_CLOEXEC, 0600);
+	*fd_r = openat(spool->directory, name,
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (*fd_r < 0)
 		return error_sys(err, errno, "%s/%s", spool->path, name);
 	return ERROR_NONE;
@@ -361,7 +361,7 @@ publish(const struct spool *spool, const struct spool_mail *mail,
 
 	name_of(mail, SUFFIX_NEW, new);
 	if (renameat(spool->directory, new, spool->directory,
-	    mail->at_mta.mark) < 0)
+		mail->at_mta.mark) < 0)
 		return error_sys(err, errno, "%s/%s", spool->path, new);
 	if (fsync(spool->directory) < 0)
 		return error_sys(err, errno, "fsync of %s", spool->path);
@@ -411,10 +411,12 @@ spool_get(struct spool *spool, const struct spool_mail *mail, int *fd_r,
 	if (*fd_r < 0)
 		return error_sys(err, errno, "%s/%s", spool->path, eml);
 	code = copy_bytes(*fd_r, -1, mail->size, digest, err);
-	if (code == ERROR_NONE && memcmp(digest, mail->digest,
-	    sizeof digest) != 0)
-		code = error_set(err, ERROR_INPUT, "%s/%s is not what was "
-		    "written", spool->path, eml);
+	if (code == ERROR_NONE &&
+	    memcmp(digest, mail->digest, sizeof digest) != 0)
+		code = error_set(err, ERROR_INPUT,
+		    "%s/%s is not what was "
+		    "written",
+		    spool->path, eml);
 	if (code != ERROR_NONE)
 		fd_close(fd_r);
 	return code;

@@ -11,8 +11,8 @@
 #include "base/text.h"
 
 void
-answer(struct release_reply *reply, enum release_result result,
-    const char *fmt, ...)
+answer(struct release_reply *reply, enum release_result result, const char *fmt,
+    ...)
 {
 	char text[1024];
 	va_list ap;
@@ -48,6 +48,6 @@ answer_result_name(uint32_t result)
 		[RELEASE_FAILED] = "failed",
 	};
 
-	return result < RELEASE_RESULTS && names[result] != NULL
-	    ? names[result] : "?";
+	return result < RELEASE_RESULTS && names[result] != NULL ? names[result]
+								 : "?";
 }

@@ -167,16 +167,15 @@ attend(struct child *child, const struct command *command, int64_t until,
 			    "it took too long and was killed");
 		fds[1].fd = child->output.fd;
 		fds[2].fd = child->complaint.fd;
-		if (poll(fds, 3, monotime_poll_ms(until)) < 0 &&
-		    errno != EINTR)
+		if (poll(fds, 3, monotime_poll_ms(until)) < 0 && errno != EINTR)
 			return error_sys(err, errno, "poll");
 		read_stream(&child->output);
 		read_stream(&child->complaint);
 		if (has_enough(command))
 			return ERROR_NONE;
 	}
-	while (monotime_now() < until && (read_stream(&child->output) ||
-	    read_stream(&child->complaint)))
+	while (monotime_now() < until &&
+	    (read_stream(&child->output) || read_stream(&child->complaint)))
 		continue;
 	return ERROR_NONE;
 }
@@ -203,7 +202,9 @@ reap(struct child *child, bool kill_it, int *status_r, struct error *err)
 enum error_code
 command_run(const struct command *command, int *status_r, struct error *err)
 {
-	struct child child = { .pid = -1, .pidfd = -1, .output.fd = -1,
+	struct child child = { .pid = -1,
+		.pidfd = -1,
+		.output.fd = -1,
 		.complaint.fd = -1 };
 	enum error_code code, reaped = ERROR_NONE;
 	struct error why;
@@ -214,11 +215,11 @@ command_run(const struct command *command, int *status_r, struct error *err)
 		continue;
 	code = start(command, &child, &why);
 	if (code == ERROR_NONE)
-		code = attend(&child, command,
-		    monotime_after(command->limit), &why);
+		code = attend(&child, command, monotime_after(command->limit),
+		    &why);
 	if (child.pid > 0)
-		reaped = reap(&child, code != ERROR_NONE ||
-		    has_enough(command), status_r, err);
+		reaped = reap(&child, code != ERROR_NONE || has_enough(command),
+		    status_r, err);
 	lines_finish(&child.output.lines);
 	lines_finish(&child.complaint.lines);
 	fd_close(&child.output.fd);

@@ -89,12 +89,15 @@ identity_holds(const struct identity *identity, char *why, size_t size)
 		snprintf(why, size, "it doesn't carry the mark");
 	else if (!identity->has_size ||
 	    !size_is_plausible(identity->size, meant->size))
-		snprintf(why, size, "it has the mark, but a size of %" PRIu64
-		    " and not of about %" PRIu64, identity->size, meant->size);
+		snprintf(why, size,
+		    "it has the mark, but a size of %" PRIu64
+		    " and not of about %" PRIu64,
+		    identity->size, meant->size);
 	else if (!identity->has_arrival ||
 	    !time_is_plausible(identity->arrived_at, meant->arrived_at))
-		snprintf(why, size, "it has the mark, but came at %" PRId64
-		    " and not at about %" PRId64, identity->arrived_at,
-		    meant->arrived_at);
+		snprintf(why, size,
+		    "it has the mark, but came at %" PRId64
+		    " and not at about %" PRId64,
+		    identity->arrived_at, meant->arrived_at);
 	return why[0] == '\0';
 }

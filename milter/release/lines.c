@@ -29,7 +29,7 @@ lines_feed(struct lines *lines, const char *bytes, size_t count)
 			end_line(lines);
 		else if (lines->len < sizeof lines->line - 1)
 			lines->line[lines->len++] = bytes[i] == '\0' ? '?'
-			    : bytes[i];
+								     : bytes[i];
 }
 
 void

@@ -28,8 +28,8 @@ struct options {
 
 static const char usage[] =
     "usage: vscan-release [-c FILE] [-f] [-t] [-V]\n"
-    "  -c, --config FILE   vscan-milter's configuration ("
-    CONFIG_DEFAULT_PATH ")\n"
+    "  -c, --config FILE   vscan-milter's configuration (" CONFIG_DEFAULT_PATH
+    ")\n"
     "  -f, --foreground    stay in the foreground\n"
     "  -t, --test          check the configuration and exit\n"
     "  -V, --version       print the version and exit\n";
@@ -48,8 +48,8 @@ parse_options(int argc, char **argv, struct options *options)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:ftVh", names, NULL)) !=
-	    -1) {
+	while (
+	    (option = getopt_long(argc, argv, "c:ftVh", names, NULL)) != -1) {
 		if (option == 'c')
 			options->path = optarg;
 		else if (option == 'f')
@@ -64,8 +64,10 @@ parse_options(int argc, char **argv, struct options *options)
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "vscan-release: unexpected argument \"%s\"\n"
-		    "%s", argv[optind], usage);
+		fprintf(stderr,
+		    "vscan-release: unexpected argument \"%s\"\n"
+		    "%s",
+		    argv[optind], usage);
 		return EX_USAGE;
 	}
 	return 0;
@@ -106,7 +108,7 @@ confine(const struct config *config)
 		if (!mtas_is_postfix(config->hold_mta.items[i]))
 			return;
 	if (priv_keep_only(for_postfix,
-	    sizeof for_postfix / sizeof *for_postfix, &err) != ERROR_NONE)
+		sizeof for_postfix / sizeof *for_postfix, &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_WARNING, "all capabilities are kept", &err);
 	if (config->engine_sandbox != SANDBOX_OFF &&
 	    confine_calls(CONFINE_RELEASE, &err) != ERROR_NONE)
@@ -152,12 +154,14 @@ run(const struct config *config, const struct options *options)
 		return EX_OK;
 	}
 	if (geteuid() != 0) {
-		fprintf(stderr, "vscan-release: only root can release mail: "
+		fprintf(stderr,
+		    "vscan-release: only root can release mail: "
 		    "start it as root\n");
 		return EX_NOPERM;
 	}
 	if (!options->foreground && config->log_target == LOG_TARGET_STDERR) {
-		fprintf(stderr, "vscan-release: log.target = \"stderr\" needs "
+		fprintf(stderr,
+		    "vscan-release: log.target = \"stderr\" needs "
 		    "-f: in the background nobody reads it\n");
 		return EX_CONFIG;
 	}

@@ -27,7 +27,7 @@ open_in(struct mqmail *mqmail, const struct mqueue_directory *where,
     enum mqueue_letter letter)
 {
 	if (!mqueue_path(where, letter, mqmail->queue_id, mqmail->path,
-	    sizeof mqmail->path))
+		sizeof mqmail->path))
 		return false;
 	/* For writing, since a lock of fcntl(2) wants it. */
 	mqmail->fd = open(mqmail->path,
@@ -72,8 +72,8 @@ mqmail_lock(const struct mqmail *mqmail)
 	return flock(mqmail->fd, LOCK_EX | LOCK_NB) == 0 &&
 	    fcntl(mqmail->fd, F_SETLK, &whole) == 0 &&
 	    fstat(mqmail->fd, &opened) == 0 &&
-	    lstat(mqmail->path, &named) == 0 &&
-	    opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+	    lstat(mqmail->path, &named) == 0 && opened.st_dev == named.st_dev &&
+	    opened.st_ino == named.st_ino;
 }
 
 static enum error_code
@@ -104,11 +104,13 @@ find_body(const struct mqmail *mqmail, char *path, size_t size,
 	const struct mqueue *mqueue = mqmail->mqueue;
 
 	if (mqueue_path(mqmail->where, MQUEUE_DATA, mqmail->queue_id, path,
-	    size) && lstat(path, st_r) == 0)
+		size) &&
+	    lstat(path, st_r) == 0)
 		return true;
 	for (size_t i = 0; i < mqueue->count; i++)
 		if (mqueue_path(&mqueue->directories[i], MQUEUE_DATA,
-		    mqmail->queue_id, path, size) && lstat(path, st_r) == 0)
+			mqmail->queue_id, path, size) &&
+		    lstat(path, st_r) == 0)
 			return true;
 	return false;
 }
@@ -140,8 +142,7 @@ mqmail_judge(const struct mqmail *mqmail, const struct release_mail *meant,
 
 	qf_init(&qf, meant);
 	if (fstat(mqmail->fd, &st) < 0 || !S_ISREG(st.st_mode))
-		answer(reply_r, RELEASE_FAILED, "%s is no file",
-		    mqmail->path);
+		answer(reply_r, RELEASE_FAILED, "%s is no file", mqmail->path);
 	else if (read_file(mqmail->fd, &qf, &err) != ERROR_NONE)
 		answer(reply_r, RELEASE_FAILED, "%s: %s", mqmail->path,
 		    err.text);
@@ -164,7 +165,7 @@ mqmail_remove(const struct mqmail *mqmail)
 	if (find_body(mqmail, path, sizeof path, &st))
 		unlink(path);
 	if (mqueue_path(mqmail->where, MQUEUE_TRANSCRIPT, mqmail->queue_id,
-	    path, sizeof path))
+		path, sizeof path))
 		unlink(path);
 	return true;
 }
@@ -183,7 +184,7 @@ for_each_held(const struct mqueue *mqueue, id_function *take, void *context)
 		DIR *directory;
 
 		if (!mqueue_directory_of(&mqueue->directories[i],
-		    MQUEUE_QUARANTINED, path, sizeof path))
+			MQUEUE_QUARANTINED, path, sizeof path))
 			continue;
 		directory = opendir(path);
 		while (more && directory != NULL &&
@@ -236,11 +237,10 @@ take_part(void *context, const char *queue_id)
 }
 
 void
-mqmail_find_parts(const struct mqueue *mqueue,
-    const struct release_mail *meant, struct mqmail_ids *ids)
+mqmail_find_parts(const struct mqueue *mqueue, const struct release_mail *meant,
+    struct mqmail_ids *ids)
 {
-	struct search search = { .mqueue = mqueue, .meant = meant,
-		.ids = ids };
+	struct search search = { .mqueue = mqueue, .meant = meant, .ids = ids };
 
 	if (ids->count < MQMAIL_PARTS)
 		for_each_held(mqueue, take_part, &search);

@@ -75,7 +75,8 @@ is_directory(const char *directory, const char *name)
 	struct stat st;
 
 	return (size_t)snprintf(path, sizeof path, "%s/%s", directory, name) <
-	    sizeof path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	    sizeof path &&
+	    stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 static bool
@@ -168,8 +169,10 @@ mqueue_open(struct mqueue *mqueue, const char *cf, struct error *err)
 	mqueue_parse(text, take_pattern, mqueue);
 	free(text);
 	if (mqueue->count == 0)
-		return error_set(err, ERROR_INPUT, "%s: it names no queue "
-		    "directory that is there", cf);
+		return error_set(err, ERROR_INPUT,
+		    "%s: it names no queue "
+		    "directory that is there",
+		    cf);
 	return ERROR_NONE;
 }
 
@@ -199,12 +202,12 @@ mqueue_directory_of(const struct mqueue_directory *directory,
 }
 
 bool
-mqueue_path(const struct mqueue_directory *directory,
-    enum mqueue_letter letter, const char *queue_id, char *path, size_t size)
+mqueue_path(const struct mqueue_directory *directory, enum mqueue_letter letter,
+    const char *queue_id, char *path, size_t size)
 {
 	char where[PATH_MAX];
 
 	return mqueue_directory_of(directory, letter, where, sizeof where) &&
 	    (size_t)snprintf(path, size, "%s/%cf%s", where, (char)letter,
-	    queue_id) < size;
+		queue_id) < size;
 }

@@ -74,8 +74,7 @@ mtas_act(const struct config *config, enum release_verb verb,
 			return mta;
 		}
 		if (reply.result == RELEASE_ABSENT &&
-		    reply_r->result == RELEASE_ABSENT &&
-		    reply.text[0] != '\0')
+		    reply_r->result == RELEASE_ABSENT && reply.text[0] != '\0')
 			*reply_r = reply;
 		if (weight(reply.result) > weight(reply_r->result)) {
 			*reply_r = reply;

@@ -38,7 +38,8 @@ look(const char *directory, const struct release_mail *mail,
 	const char *const argv[] = { "postcat", "-c", directory, "-eh", "-q",
 		mail->queue_id, NULL };
 	struct postcat seen;
-	struct tool tool = { .output = postcat_take_line, .context = &seen,
+	struct tool tool = { .output = postcat_take_line,
+		.context = &seen,
 		.expected = "No such file or directory",
 		/* Postfix's programs sleep a second after a fatal error. */
 		.hasty = true };
@@ -98,12 +99,13 @@ release(const char *directory, const struct release_mail *mail,
 	if (tool_run(&tool, ACT_LIMIT, deliver))
 		answer(reply_r, RELEASE_DONE, "%s", "");
 	else
-		answer(reply_r, RELEASE_FAILED, "it is released, but waits "
-		    "for Postfix to look through its queue: %s", tool.last);
+		answer(reply_r, RELEASE_FAILED,
+		    "it is released, but waits "
+		    "for Postfix to look through its queue: %s",
+		    tool.last);
 }
 
-static void
-delete(const char *directory, const struct release_mail *mail,
+static void delete (const char *directory, const struct release_mail *mail,
     struct release_reply *reply_r)
 {
 	const char *const argv[] = { "postsuper", "-c", directory, "-d",
@@ -129,5 +131,5 @@ postfix_act(const char *directory, enum release_verb verb,
 	if (verb == RELEASE_RELEASE)
 		release(directory, mail, reply_r);
 	else if (verb == RELEASE_DELETE)
-		delete(directory, mail, reply_r);
+		delete (directory, mail, reply_r);
 }

@@ -50,7 +50,7 @@ qf_take_line(void *context, const char *line)
 		take_header(qf, behind_flags(line + 1));
 	else if (line[0] == 'T' && !identity->has_arrival)
 		identity->has_arrival = sscanf(line + 1, "%" SCNd64,
-		    &identity->arrived_at) == 1;
+					    &identity->arrived_at) == 1;
 	else if (line[0] == '.')
 		qf->complete = true;
 }

@@ -25,7 +25,7 @@ struct sendmail {
 	const struct release_mail *mail;
 	struct release_reply *reply;
 	struct mqueue mqueue;
-	struct mqmail_ids held;		/* the mail, or its parts */
+	struct mqmail_ids held; /* the mail, or its parts */
 };
 
 /* The mail of the queue ID that was given. */
@@ -35,7 +35,7 @@ look_at_named(struct sendmail *sendmail)
 	struct mqmail mqmail;
 
 	if (!mqmail_open(&mqmail, &sendmail->mqueue,
-	    sendmail->mail->queue_id)) {
+		sendmail->mail->queue_id)) {
 		answer(sendmail->reply, RELEASE_ABSENT, "%s", "");
 		return;
 	}
@@ -107,8 +107,10 @@ deliver(struct sendmail *sendmail)
 	if (run(sendmail, &tool, nothing, NULL))
 		answer_done(sendmail);
 	else
-		answer(sendmail->reply, RELEASE_FAILED, "it is released, but "
-		    "waits for Sendmail to run its queue: %s", tool.last);
+		answer(sendmail->reply, RELEASE_FAILED,
+		    "it is released, but "
+		    "waits for Sendmail to run its queue: %s",
+		    tool.last);
 }
 
 static bool
@@ -116,7 +118,7 @@ is_ambiguous(const struct sendmail *sendmail)
 {
 	for (size_t i = 0; i < sendmail->held.count; i++)
 		if (mqmail_has_namesake(&sendmail->mqueue,
-		    sendmail->held.ids[i]))
+			sendmail->held.ids[i]))
 			return true;
 	return false;
 }
@@ -129,7 +131,8 @@ release(struct sendmail *sendmail)
 	struct tool tool = { .expected = changes };
 
 	if (is_ambiguous(sendmail)) {
-		answer(sendmail->reply, RELEASE_FAILED, "the queue ID is a "
+		answer(sendmail->reply, RELEASE_FAILED,
+		    "the queue ID is a "
 		    "part of another's, which Sendmail would release, too");
 		return;
 	}
@@ -161,15 +164,13 @@ delete_one(struct sendmail *sendmail, const char *queue_id)
 		    "Sendmail has locked it");
 	else
 		mqmail_judge(&mqmail, sendmail->mail, sendmail->reply);
-	if (sendmail->reply->result == RELEASE_DONE &&
-	    !mqmail_remove(&mqmail))
+	if (sendmail->reply->result == RELEASE_DONE && !mqmail_remove(&mqmail))
 		answer(sendmail->reply, RELEASE_FAILED, "removing %s: %s",
 		    mqmail.path, strerror(errno));
 	mqmail_close(&mqmail);
 }
 
-static void
-delete(struct sendmail *sendmail)
+static void delete (struct sendmail *sendmail)
 {
 	for (size_t i = 0; i < sendmail->held.count; i++) {
 		delete_one(sendmail, sendmail->held.ids[i]);
@@ -183,8 +184,10 @@ void
 sendmail_act(const char *program, const char *cf, enum release_verb verb,
     const struct release_mail *mail, struct release_reply *reply_r)
 {
-	struct sendmail sendmail = { .program = program, .cf = cf,
-		.mail = mail, .reply = reply_r };
+	struct sendmail sendmail = { .program = program,
+		.cf = cf,
+		.mail = mail,
+		.reply = reply_r };
 	struct error err;
 
 	if (mqueue_open(&sendmail.mqueue, cf, &err) != ERROR_NONE) {
@@ -196,6 +199,6 @@ sendmail_act(const char *program, const char *cf, enum release_verb verb,
 	if (reply_r->result == RELEASE_DONE && verb == RELEASE_RELEASE)
 		release(&sendmail);
 	else if (reply_r->result == RELEASE_DONE && verb == RELEASE_DELETE)
-		delete(&sendmail);
+		delete (&sendmail);
 	mqueue_close(&sendmail.mqueue);
 }

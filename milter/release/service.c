@@ -45,9 +45,11 @@ check_directory(const char *path, struct error *err)
 	if (stat(directory, &st) < 0)
 		return error_sys(err, errno, "%s", directory);
 	if (st.st_uid != 0 || (st.st_mode & 022) != 0)
-		return error_set(err, ERROR_INPUT, "%s, where "
+		return error_set(err, ERROR_INPUT,
+		    "%s, where "
 		    "hold.release_socket is to be, must be root's and "
-		    "writable by no one else", directory);
+		    "writable by no one else",
+		    directory);
 	return ERROR_NONE;
 }
 
@@ -62,8 +64,8 @@ open_listener(struct service *service, const char *path, struct error *err)
 	if (strlen(path) >= sizeof address.sun_path)
 		return error_set(err, ERROR_INPUT, "%s: too long", path);
 	strcpy(address.sun_path, path);
-	service->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0);
+	service->listener = socket(AF_UNIX,
+	    SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (service->listener < 0)
 		return error_sys(err, errno, "socket");
 	mask = umask(0117);
@@ -152,7 +154,8 @@ log_sent_away(struct service *service, const char *fmt, ...)
 	va_end(ap);
 	log_msg(LOG_LEVEL_WARNING, "release: %s%s", text,
 	    service->lines == SERVICE_LINES ? "; more like this are not "
-	    "logged for a minute" : "");
+					      "logged for a minute"
+					    : "");
 }
 
 static bool
@@ -165,9 +168,10 @@ is_admitted(struct service *service, int sock)
 		return false;
 	if (peer.uid == 0 || peer.uid == service->account.uid)
 		return true;
-	log_sent_away(service, "refused: process %d of uid %u is neither %s "
-	    "nor root", (int)peer.pid, (unsigned)peer.uid,
-	    service->account.name);
+	log_sent_away(service,
+	    "refused: process %d of uid %u is neither %s "
+	    "nor root",
+	    (int)peer.pid, (unsigned)peer.uid, service->account.name);
 	return false;
 }
 
@@ -203,7 +207,7 @@ accept_peer(struct service *service)
 	struct service_peer *peer;
 
 	if (sock < 0)
-		return;		/* gone again; or no descriptors left */
+		return; /* gone again; or no descriptors left */
 	if (!is_admitted(service, sock)) {
 		close(sock);
 		return;
@@ -218,7 +222,8 @@ log_answer(const struct release_request *request, const char *mta,
     const struct release_reply *reply)
 {
 	enum log_level level = reply->result == RELEASE_FAILED ||
-	    reply->result == RELEASE_OTHER ? LOG_LEVEL_WARNING
+		reply->result == RELEASE_OTHER
+	    ? LOG_LEVEL_WARNING
 	    : LOG_LEVEL_INFO;
 	char about[256];
 
@@ -247,7 +252,7 @@ serve(struct service *service, struct service_peer *peer)
 	struct error err;
 
 	if (seqpacket_recv(peer->sock, &request, sizeof request, NULL, 0,
-	    &err) != ERROR_NONE) {
+		&err) != ERROR_NONE) {
 		drop(service, peer, err.text);
 		return;
 	}
@@ -326,9 +331,10 @@ service_run(struct service *service, struct error *err)
 		for (size_t i = 0; i < SERVICE_PEERS; i++)
 			fds[POLL_PEERS + i] = (struct pollfd){
 				.fd = service->peers[i].sock,
-				.events = POLLIN };
+				.events = POLLIN
+			};
 		if (poll(fds, POLL_PEERS + SERVICE_PEERS,
-		    monotime_poll_ms(until)) < 0) {
+			monotime_poll_ms(until)) < 0) {
 			if (errno != EINTR)
 				return error_sys(err, errno, "poll");
 			continue;

@@ -35,8 +35,10 @@ take_output(void *context, const char *line)
 bool
 tool_run(struct tool *tool, int64_t limit, const char *const *argv)
 {
-	const struct command command = { .argv = argv, .limit = limit,
-		.output = take_output, .complaint = take_complaint,
+	const struct command command = { .argv = argv,
+		.limit = limit,
+		.output = take_output,
+		.complaint = take_complaint,
 		.context = tool,
 		.enough = tool->hasty ? &tool->said_expected : NULL };
 	struct error err;
@@ -49,7 +51,7 @@ tool_run(struct tool *tool, int64_t limit, const char *const *argv)
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	else if (tool->last[0] == '\0')
-		snprintf(tool->last, sizeof tool->last,
-		    "%s failed, status %#x", argv[0], (unsigned)status);
+		snprintf(tool->last, sizeof tool->last, "%s failed, status %#x",
+		    argv[0], (unsigned)status);
 	return false;
 }

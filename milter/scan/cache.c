@@ -18,7 +18,7 @@ struct entry {
 	char generation[17];
 	int64_t scan_time;
 	int64_t stored_at;
-	struct entry *prev, *next;	/* the one used longest ago first */
+	struct entry *prev, *next; /* the one used longest ago first */
 	UT_hash_handle hh;
 };
 
@@ -89,8 +89,8 @@ make(struct cache *cache, const struct key *key)
 }
 
 bool
-cache_lookup(struct cache *cache, const struct key *key,
-    const char *generation, int64_t now, struct cache_answer *answer_r)
+cache_lookup(struct cache *cache, const struct key *key, const char *generation,
+    int64_t now, struct cache_answer *answer_r)
 {
 	struct entry *entry = find(cache, key);
 
@@ -117,8 +117,7 @@ cache_store(struct cache *cache, const struct key *key,
 	entry->verdict = *verdict;
 	entry->scan_time = scan_time;
 	entry->stored_at = now;
-	snprintf(entry->generation, sizeof entry->generation, "%s",
-	    generation);
+	snprintf(entry->generation, sizeof entry->generation, "%s", generation);
 }
 
 size_t

@@ -21,7 +21,7 @@ size_class(uint64_t size)
 
 	while (size > 1 && class + 1 < COST_SIZES) {
 		size /= 2;
-		class++;
+		class ++;
 	}
 	return class;
 }

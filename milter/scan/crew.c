@@ -169,13 +169,12 @@ log_scan(const struct job *job, const struct lane_result *result,
 		snprintf(ended, sizeof ended, ", ended=%s", result->ended);
 	log_msg(result->ended[0] != '\0' ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
 	    "scan: key=%s, verdict=%s, virus=%s, generation=%s, scan_ms=%lld"
-	    ", cpu_ms=%lld, known=%u%s", key_short(&job->key, key),
-	    verdict_kind_name(verdict->kind),
+	    ", cpu_ms=%lld, known=%u%s",
+	    key_short(&job->key, key), verdict_kind_name(verdict->kind),
 	    verdict->name[0] != '\0' ? verdict->name : "-",
 	    outcome->generation[0] != '\0' ? outcome->generation : "-",
 	    (long long)(result->scan_time / MONOTIME_MS),
-	    (long long)(result->cpu_time / MONOTIME_MS), result->known,
-	    ended);
+	    (long long)(result->cpu_time / MONOTIME_MS), result->known, ended);
 }
 
 /* What the result means for this job: a failure that counts is final when
@@ -187,12 +186,13 @@ judge(struct scanner *scanner, const struct job *job,
 {
 	int64_t now = monotime_now();
 	/* A disk that can't be read raises SIGBUS, too. */
-	bool counts = result->counts && !(job->content.on_disk &&
-	    strcmp(result->ended, "SIGBUS") == 0);
+	bool counts = result->counts &&
+	    !(job->content.on_disk && strcmp(result->ended, "SIGBUS") == 0);
 
 	outcome->verdict = result->verdict;
-	if (counts && ledger_fail(scanner->ledger, &job->key,
-	    outcome->generation, now) >= scanner->config->deadline_failures)
+	if (counts &&
+	    ledger_fail(scanner->ledger, &job->key, outcome->generation, now) >=
+		scanner->config->deadline_failures)
 		outcome->verdict = verdict_make(VERDICT_UNSCANNABLE,
 		    result->verdict.name);
 	if (job->cut && outcome->verdict.kind == VERDICT_CLEAN)
@@ -262,8 +262,8 @@ settle(struct scanner *scanner, struct job *job, struct lane **lane,
 		judge(scanner, job, result, outcome);
 		scanner_finish_job(scanner, job, outcome);
 	} else {
-		cost_learn(&scanner->cost, job->structure,
-		    job->content.size, result->scan_time);
+		cost_learn(&scanner->cost, job->structure, job->content.size,
+		    result->scan_time);
 		job_requeue(&scanner->jobs, job, result->scan_time);
 	}
 	pthread_cond_signal(&scanner->work);
@@ -457,12 +457,11 @@ crew_start(struct scanner *scanner, struct error *err)
 	if (scanner->threads == NULL)
 		abort();
 	while (scanner->thread_count < want) {
-		failed = pthread_create(
-		    &scanner->threads[scanner->thread_count], NULL,
-		    scan_thread, scanner);
+		failed =
+		    pthread_create(&scanner->threads[scanner->thread_count],
+			NULL, scan_thread, scanner);
 		if (failed)
-			return error_sys(err, failed,
-			    "starting a scan thread");
+			return error_sys(err, failed, "starting a scan thread");
 		scanner->thread_count++;
 	}
 	return ERROR_NONE;

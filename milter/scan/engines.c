@@ -17,12 +17,12 @@
 struct engine {
 	char name[ENGINE_NAME_SIZE];
 	int link;
-	unsigned count;		/* under the lock of struct engines */
+	unsigned count; /* under the lock of struct engines */
 };
 
 struct engines {
 	pthread_mutex_t lock;
-	struct engine *current;	/* one count is ours */
+	struct engine *current; /* one count is ours */
 	struct engines_reports reports;
 };
 
@@ -67,8 +67,7 @@ release(struct engines *engines, struct engine *engine)
 void
 engines_destroy(struct engines **engines)
 {
-	if ((*engines)->current != NULL &&
-	    put_locked((*engines)->current))
+	if ((*engines)->current != NULL && put_locked((*engines)->current))
 		release(*engines, (*engines)->current);
 	pthread_mutex_destroy(&(*engines)->lock);
 	free(*engines);

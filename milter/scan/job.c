@@ -48,8 +48,8 @@ job_of(struct queue_item *item)
 {
 	if (item == NULL)
 		return NULL;
-	return (struct job *)(void *)((char *)item -
-	    offsetof(struct job, item));
+	return (
+	    struct job *)(void *)((char *)item - offsetof(struct job, item));
 }
 
 void

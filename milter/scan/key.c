@@ -26,9 +26,8 @@ key_digest_init(struct key_digest *digest, const struct config *config)
 	    " incomplete=%d\n",
 	    config->engine_max_scan_size, config->engine_max_file_size,
 	    config->engine_max_files, config->engine_max_recursion,
-	    config->action_macro, config->action_phishing,
-	    config->action_pua, config->action_encrypted,
-	    config->action_incomplete);
+	    config->action_macro, config->action_phishing, config->action_pua,
+	    config->action_encrypted, config->action_incomplete);
 	crypto_generichash_init(&digest->state, NULL, 0, KEY_BYTES);
 	key_digest_update(digest, options, (size_t)len);
 }

@@ -29,11 +29,11 @@ struct lane {
 	struct engines *engines;
 	struct engine *engine;
 	const struct config *config;
-	int slot;		/* -1: nobody has said how its worker ended */
-	int worker;		/* -1: none that can be given a message */
-	bool alive;		/* spawned, and not yet reported as ended */
-	uint64_t job;		/* number of the last one sent */
-	unsigned worker_jobs;	/* of the worker that is there now */
+	int slot;             /* -1: nobody has said how its worker ended */
+	int worker;           /* -1: none that can be given a message */
+	bool alive;           /* spawned, and not yet reported as ended */
+	uint64_t job;         /* number of the last one sent */
+	unsigned worker_jobs; /* of the worker that is there now */
 	int64_t worker_born;
 	struct lane_parts parts;
 };
@@ -213,8 +213,9 @@ lane_warm(struct lane *lane, struct error *err)
 	    "a worker ended before its first mail, wait status 0x%x%s",
 	    (unsigned)message.status,
 	    WIFEXITED(message.status) &&
-	    WEXITSTATUS(message.status) == WIRE_EXIT_CANARY
-	    ? ": it missed the canary" : "");
+		    WEXITSTATUS(message.status) == WIRE_EXIT_CANARY
+		? ": it missed the canary"
+		: "");
 }
 
 /* The signal that ended the worker, or 0 (wire.h: WIRE_EXIT_SIGNAL). */
@@ -355,11 +356,12 @@ accept_result(struct run *run, const struct wire_message *message)
 {
 	struct lane *lane = run->lane;
 
-	run->result->verdict = verdict_make(
-	    (enum verdict_kind)message->status, message->text);
+	run->result->verdict = verdict_make((enum verdict_kind)message->status,
+	    message->text);
 	run->result->cpu_time = (int64_t)message->value;
-	lane_parts_end(&lane->parts, message->status == VERDICT_CLEAN &&
-	    (message->flags & WIRE_WHOLE) != 0);
+	lane_parts_end(&lane->parts,
+	    message->status == VERDICT_CLEAN &&
+		(message->flags & WIRE_WHOLE) != 0);
 	/* One that should retire and stays is killed by reap(). */
 	if ((message->flags & WIRE_RETIRING) != 0 || has_served(lane))
 		fd_close(&lane->worker);
@@ -375,8 +377,9 @@ hear_worker(struct run *run)
 	enum error_code code;
 	struct error err;
 
-	code = wire_recv(lane->worker, WIRE_ACCEPT(WIRE_RESULT) |
-	    WIRE_ACCEPT(WIRE_PART), &message, NULL, 0, &err);
+	code = wire_recv(lane->worker,
+	    WIRE_ACCEPT(WIRE_RESULT) | WIRE_ACCEPT(WIRE_PART), &message, NULL,
+	    0, &err);
 	if (code == ERROR_TIMEOUT)
 		return false;
 	if (code == ERROR_GONE)

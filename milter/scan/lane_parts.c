@@ -53,7 +53,8 @@ read_key(struct key *key, const char *text)
 
 	return strlen(text) == 2 * sizeof key->bytes &&
 	    sodium_hex2bin(key->bytes, sizeof key->bytes, text, strlen(text),
-		NULL, &len, NULL) == 0 && len == sizeof key->bytes;
+		NULL, &len, NULL) == 0 &&
+	    len == sizeof key->bytes;
 }
 
 /* A worker that doesn't take its answer is dead or will be. */
@@ -86,8 +87,8 @@ lane_parts_again(struct lane_parts *parts, uint64_t job, int worker)
 }
 
 bool
-lane_parts_take(struct lane_parts *parts,
-    const struct wire_message *question, int worker)
+lane_parts_take(struct lane_parts *parts, const struct wire_message *question,
+    int worker)
 {
 	int64_t patience = parts->config->deadline_slow_after;
 
@@ -107,8 +108,7 @@ lane_parts_end(struct lane_parts *parts, bool clean)
 {
 	parts->again_at = MONOTIME_NEVER;
 	if (parts->set != NULL)
-		partset_end(parts->set, &parts->list, clean,
-		    monotime_now());
+		partset_end(parts->set, &parts->list, clean, monotime_now());
 }
 
 void

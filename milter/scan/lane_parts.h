@@ -18,19 +18,18 @@ struct config;
 
 struct lane_parts {
 	const struct config *config;
-	struct partset *set;	/* NULL: the worker may not ask */
+	struct partset *set; /* NULL: the worker may not ask */
 	struct part_list list;
-	unsigned questions;	/* in this job */
-	unsigned known;		/* of them */
+	unsigned questions; /* in this job */
+	unsigned known;     /* of them */
 	/* A question that waits for another lane's scan. */
 	struct key key;
 	int64_t patient_until;
-	int64_t again_at;	/* MONOTIME_NEVER: there is none */
+	int64_t again_at; /* MONOTIME_NEVER: there is none */
 };
 
 /* Until lane_parts_share() the worker may not ask. */
-void lane_parts_init(struct lane_parts *parts,
-    const struct config *config);
+void lane_parts_init(struct lane_parts *parts, const struct config *config);
 void lane_parts_share(struct lane_parts *parts, struct partset *set);
 
 /* A new worker, which nobody has vouched for. */

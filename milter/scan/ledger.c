@@ -28,12 +28,12 @@ struct ledger {
 	const struct config *config;
 	struct store *store;
 	struct ledger_row *by_key;
-	struct ledger_heap lone;	/* tried at most once */
-	struct ledger_heap returned;	/* tried again */
-	uint64_t touched;		/* so often, all rows together */
+	struct ledger_heap lone;     /* tried at most once */
+	struct ledger_heap returned; /* tried again */
+	uint64_t touched;            /* so often, all rows together */
 	struct sender *senders;
 	size_t ready;
-	int64_t report_at;		/* 0: not set yet */
+	int64_t report_at; /* 0: not set yet */
 };
 
 struct ledger *
@@ -152,7 +152,7 @@ ledger_destroy(struct ledger **ledger)
 {
 	struct ledger_row *row, *next;
 
-	HASH_ITER(hh, (*ledger)->by_key, row, next)
+	HASH_ITER (hh, (*ledger)->by_key, row, next)
 		forget(*ledger, row);
 	ledger_heap_fini(&(*ledger)->lone);
 	ledger_heap_fini(&(*ledger)->returned);
@@ -203,10 +203,12 @@ make_room(struct ledger *ledger, int64_t now, size_t wanted)
 {
 	drop_expired(ledger, &ledger->lone, now);
 	drop_expired(ledger, &ledger->returned, now);
-	while (HASH_COUNT(ledger->by_key) + wanted >
-	    ledger->config->limits_rows)
-		drop(ledger, ledger_heap_oldest(ledger->lone.count > 0
-		    ? &ledger->lone : &ledger->returned));
+	while (
+	    HASH_COUNT(ledger->by_key) + wanted > ledger->config->limits_rows)
+		drop(ledger,
+		    ledger_heap_oldest(ledger->lone.count > 0
+			    ? &ledger->lone
+			    : &ledger->returned));
 }
 
 static void
@@ -305,7 +307,8 @@ raise_alarm(struct ledger *ledger, struct ledger_row *row, int64_t now)
 	if (row->alarmed || now - row->first_at < ledger->config->alarm_after)
 		return;
 	row->alarmed = true;
-	log_msg(LOG_LEVEL_ERROR, "mail deferred for %lld minutes: key=%s, "
+	log_msg(LOG_LEVEL_ERROR,
+	    "mail deferred for %lld minutes: key=%s, "
 	    "tries=%u, reason=%s",
 	    (long long)((now - row->first_at) / (60 * MONOTIME_S)),
 	    key_short(&row->key, key), row->tries, row->reason);
@@ -395,9 +398,11 @@ ledger_report(struct ledger *ledger, int64_t now)
 	if (ledger->report_at != 0 && now < ledger->report_at)
 		return ledger->report_at;
 	if (ledger->report_at != 0 && ledger->ready > 0)
-		log_msg(LOG_LEVEL_NOTICE, "verdicts that are ready, but whose "
+		log_msg(LOG_LEVEL_NOTICE,
+		    "verdicts that are ready, but whose "
 		    "senders have not come back: %zu (vscan-milter --deferred "
-		    "lists them)", ledger->ready);
+		    "lists them)",
+		    ledger->ready);
 	ledger->report_at = now + REPORT_INTERVAL;
 	return ledger->report_at;
 }

@@ -48,8 +48,7 @@ ledger_row_has_envelope(const struct ledger_row *row,
     const struct key *envelope)
 {
 	for (size_t i = 0; i < row->envelope_count; i++)
-		if (memcmp(&row->envelopes[i], envelope,
-		    sizeof *envelope) == 0)
+		if (memcmp(&row->envelopes[i], envelope, sizeof *envelope) == 0)
 			return true;
 	return false;
 }
@@ -62,8 +61,8 @@ add_envelope(struct ledger_row *row, const struct key *envelope)
 	if (row->envelope_count == STORE_ENVELOPES)
 		memmove(row->envelopes, row->envelopes + 1,
 		    --row->envelope_count * sizeof *envelope);
-	row->envelopes = reallocarray(row->envelopes,
-	    row->envelope_count + 1, sizeof *envelope);
+	row->envelopes = reallocarray(row->envelopes, row->envelope_count + 1,
+	    sizeof *envelope);
 	if (row->envelopes == NULL)
 		abort();
 	row->envelopes[row->envelope_count++] = *envelope;
@@ -120,8 +119,7 @@ ledger_row_save(const struct ledger_row *row, int64_t now,
 	    row->recipients);
 	copy_string(saved_r->message_id, sizeof saved_r->message_id,
 	    row->message_id);
-	copy_string(saved_r->queue_id, sizeof saved_r->queue_id,
-	    row->queue_id);
+	copy_string(saved_r->queue_id, sizeof saved_r->queue_id, row->queue_id);
 	saved_r->envelope_count = row->envelope_count;
 	if (row->envelope_count > 0)
 		memcpy(saved_r->envelopes, row->envelopes,
@@ -146,7 +144,8 @@ ledger_row_load(const struct store_row *saved, int64_t now)
 	row->first_at = now - saved->first_age;
 	row->last_at = now - saved->last_age;
 	row->touched_at = row->known && row->verdict_at > row->last_at
-	    ? row->verdict_at : row->last_at;
+	    ? row->verdict_at
+	    : row->last_at;
 	memcpy(row->reason, saved->reason, sizeof row->reason);
 	set_string(&row->sender, saved->sender);
 	set_string(&row->recipients, saved->recipients);

@@ -23,26 +23,26 @@ struct store_row;
 /* Times are points on the monotonic clock. */
 struct ledger_row {
 	struct key key;
-	bool known;		/* verdict and what belongs to it is set */
-	bool fetched;		/* a retry has had the verdict */
+	bool known;   /* verdict and what belongs to it is set */
+	bool fetched; /* a retry has had the verdict */
 	bool alarmed;
-	bool merged;		/* with what the store has, if anything */
+	bool merged; /* with what the store has, if anything */
 	struct verdict verdict;
 	char generation[17];
 	int64_t scan_time;
 	int64_t verdict_at;
-	unsigned failures;	/* in failed_in */
+	unsigned failures; /* in failed_in */
 	char failed_in[17];
 	unsigned tries;
 	int64_t first_at;
 	int64_t last_at;
 	int64_t touched_at;
 	char reason[64];
-	char *sender, *recipients, *message_id, *queue_id;	/* last try's */
-	struct key *envelopes;	/* oldest first */
+	char *sender, *recipients, *message_id, *queue_id; /* last try's */
+	struct key *envelopes;                             /* oldest first */
 	size_t envelope_count;
-	uint64_t touched_nth;	/* of all: tells rows of one time apart */
-	size_t place;		/* in its ledger_heap.h */
+	uint64_t touched_nth; /* of all: tells rows of one time apart */
+	size_t place;         /* in its ledger_heap.h */
 	UT_hash_handle hh;
 };
 
@@ -60,8 +60,7 @@ bool ledger_row_has_envelope(const struct ledger_row *row,
 /* To and from the store: ages instead of times. */
 void ledger_row_save(const struct ledger_row *row, int64_t now,
     struct store_row *saved_r);
-struct ledger_row *ledger_row_load(const struct store_row *saved,
-    int64_t now);
+struct ledger_row *ledger_row_load(const struct store_row *saved, int64_t now);
 
 /* A row in the place of row, which has what is saved of the same content as
  * well (store_merge()); row stays as it is. */

@@ -15,19 +15,19 @@ struct entry {
 	struct key key;
 	/* The scan that has it in work; NULL once it is known. */
 	const struct part_list *in_work;
-	bool overdue;		/* somebody has waited for that in vain */
-	uint64_t worker;	/* that vouched for it */
+	bool overdue;    /* somebody has waited for that in vain */
+	uint64_t worker; /* that vouched for it */
 	int64_t kept_at;
-	struct entry *prev, *next;	/* the one used longest ago first */
+	struct entry *prev, *next; /* the one used longest ago first */
 	UT_hash_handle hh;
 };
 
 struct partset {
 	const struct config *config;
-	pthread_mutex_t lock;	/* all below */
+	pthread_mutex_t lock; /* all below */
 	struct entry *by_key;
 	struct entry *by_use;
-	uint64_t workers;	/* numbers given away */
+	uint64_t workers; /* numbers given away */
 };
 
 struct partset *
@@ -116,8 +116,8 @@ take_on(struct partset *set, struct part_list *list, const struct key *key)
 }
 
 enum part_answer
-partset_ask(struct partset *set, struct part_list *list,
-    const struct key *key, bool patient, int64_t now)
+partset_ask(struct partset *set, struct part_list *list, const struct key *key,
+    bool patient, int64_t now)
 {
 	enum part_answer answer = PART_UNKNOWN;
 	struct entry *entry;
@@ -169,8 +169,8 @@ partset_revoke(struct partset *set, uint64_t worker)
 
 	pthread_mutex_lock(&set->lock);
 	DL_FOREACH_SAFE(set->by_use, entry, next)
-		if (entry->in_work == NULL && entry->worker == worker)
-			drop(set, entry);
+	if (entry->in_work == NULL && entry->worker == worker)
+		drop(set, entry);
 	pthread_mutex_unlock(&set->lock);
 }
 

@@ -49,7 +49,7 @@ queue_next(const struct queue *queue)
 {
 	struct queue_item *item, *best = NULL;
 
-	DL_FOREACH(queue->items, item)
+	DL_FOREACH (queue->items, item)
 		if (!item->background &&
 		    (best == NULL || comes_before(item, best)))
 			best = item;
@@ -82,13 +82,13 @@ queue_next_background(const struct queue *queue, const uint64_t *running,
 
 	if (queue->background == 0)
 		return NULL;
-	DL_FOREACH(queue->items, item) {
+	DL_FOREACH (queue->items, item) {
 		struct queue_item **choice = &best;
 
 		if (!item->background)
 			continue;
-		if (exceeds_share(count_network(running, count,
-		    item->network), item->network, room))
+		if (exceeds_share(count_network(running, count, item->network),
+			item->network, room))
 			choice = &hog;
 		if (*choice == NULL || comes_before(item, *choice))
 			*choice = item;
@@ -102,7 +102,7 @@ queue_is_hogged(const struct queue *queue, uint64_t network, size_t room)
 	const struct queue_item *item;
 	size_t same = 0;
 
-	DL_FOREACH(queue->items, item)
+	DL_FOREACH (queue->items, item)
 		same += item->network == network;
 	return exceeds_share(same, network, room) && same < queue->count;
 }
@@ -114,7 +114,7 @@ queue_work_before(const struct queue *queue, int64_t cost, bool returning,
 	int64_t mine = place(now, cost, returning), work = 0;
 	const struct queue_item *item;
 
-	DL_FOREACH(queue->items, item)
+	DL_FOREACH (queue->items, item)
 		if (!item->background && !item->abandoned &&
 		    place(item->came_at, item->cost, item->returning) <= mine)
 			work += item->cost;

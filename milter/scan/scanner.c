@@ -24,7 +24,7 @@
 
 struct ticket {
 	struct scanner *scanner;
-	struct job *job;	/* NULL if the answer was known */
+	struct job *job; /* NULL if the answer was known */
 	struct key key;
 	struct key envelope;
 	enum scan_source source;
@@ -63,7 +63,7 @@ open_store(struct scanner *scanner, struct error *err)
 		.context = scanner,
 		/* A clock that was stepped must not age a mail out by
 		 * itself. */
-		.max_step = scanner->config->cache_late_ttl / 2
+		.max_step = scanner->config->cache_late_ttl / 2,
 	};
 	char path[PATH_MAX];
 	enum error_code code;
@@ -143,7 +143,7 @@ answer_late(struct scanner *scanner, struct ticket *ticket)
 	struct ledger_answer answer;
 
 	if (!ledger_lookup(scanner->ledger, &ticket->key, &ticket->envelope,
-	    scanner->generation, monotime_now(), &answer))
+		scanner->generation, monotime_now(), &answer))
 		return false;
 	ticket->source = SCAN_SOURCE_STORE;
 	ticket->known.verdict = answer.verdict;
@@ -160,7 +160,7 @@ answer_cached(struct scanner *scanner, struct ticket *ticket)
 	struct cache_answer answer;
 
 	if (!cache_lookup(scanner->cache, &ticket->key, scanner->generation,
-	    monotime_now(), &answer))
+		monotime_now(), &answer))
 		return false;
 	ticket->source = SCAN_SOURCE_CACHE;
 	ticket->known.verdict = answer.verdict;
@@ -188,8 +188,8 @@ static bool
 is_hopeless(const struct scanner *scanner, int64_t cost, bool returning,
     int64_t patience)
 {
-	int64_t work = queue_work_before(&scanner->jobs.queue, cost,
-	    returning, monotime_now());
+	int64_t work = queue_work_before(&scanner->jobs.queue, cost, returning,
+	    monotime_now());
 
 	return work > 0 &&
 	    work / scanner->config->engine_workers + cost > patience;
@@ -268,8 +268,8 @@ scanner_submit(struct scanner *scanner, const struct scan_request *request,
 }
 
 void
-scanner_on_settled(struct scanner *scanner,
-    scanner_settled_function *settled, void *context)
+scanner_on_settled(struct scanner *scanner, scanner_settled_function *settled,
+    void *context)
 {
 	pthread_mutex_lock(&scanner->lock);
 	scanner->settled = settled;
@@ -307,8 +307,8 @@ scanner_fetched(struct scanner *scanner, const struct key *key,
 	struct ledger_answer answer;
 
 	pthread_mutex_lock(&scanner->lock);
-	(void)ledger_lookup(scanner->ledger, key, envelope,
-	    scanner->generation, monotime_now(), &answer);
+	(void)ledger_lookup(scanner->ledger, key, envelope, scanner->generation,
+	    monotime_now(), &answer);
 	pthread_mutex_unlock(&scanner->lock);
 }
 
@@ -363,7 +363,7 @@ scanner_defer(struct scanner *scanner, const struct key *key,
 		job->deferred = true;
 	/* The verdict may have come since the reply was due. */
 	else if (cache_lookup(scanner->cache, key, scanner->generation, now,
-	    &answer))
+		     &answer))
 		ledger_verdict(scanner->ledger, key, &answer.verdict,
 		    scanner->generation, answer.scan_time, now);
 	pthread_mutex_unlock(&scanner->lock);
@@ -428,7 +428,7 @@ scanner_wake_all(struct scanner *scanner)
 
 	pthread_mutex_lock(&scanner->lock);
 	scanner->awake = true;
-	HASH_ITER(hh, scanner->jobs.by_key, job, next)
+	HASH_ITER (hh, scanner->jobs.by_key, job, next)
 		pthread_cond_broadcast(&job->done);
 	pthread_mutex_unlock(&scanner->lock);
 }
@@ -441,8 +441,8 @@ scanner_engine_changed(struct scanner *scanner)
 	pthread_mutex_lock(&scanner->lock);
 	engine = engines_get(scanner->engines);
 	if (engine != NULL) {
-		snprintf(scanner->generation, sizeof scanner->generation,
-		    "%s", engine_name(engine));
+		snprintf(scanner->generation, sizeof scanner->generation, "%s",
+		    engine_name(engine));
 		engines_put(scanner->engines, &engine);
 	}
 	scanner->warm_after = 0;

@@ -21,25 +21,25 @@ struct scanner {
 	struct engines *engines;
 	struct partset *parts;
 	struct store *store;
-	pthread_mutex_t lock;	/* all below */
-	pthread_cond_t work;	/* for the scan threads */
-	pthread_cond_t idle;	/* no scan runs any more */
+	pthread_mutex_t lock; /* all below */
+	pthread_cond_t work;  /* for the scan threads */
+	pthread_cond_t idle;  /* no scan runs any more */
 	struct job_table jobs;
 	struct cache *cache;
 	struct ledger *ledger;
 	struct cost cost;
-	char generation[ENGINE_NAME_SIZE];	/* current, or the last one */
-	unsigned foreground;	/* lanes in use */
-	uint64_t *background;	/* networks of the scans in the background */
+	char generation[ENGINE_NAME_SIZE]; /* current, or the last one */
+	unsigned foreground;               /* lanes in use */
+	uint64_t *background; /* networks of the scans in the background */
 	unsigned background_count;
-	unsigned warming;	/* threads that make a lane ready */
-	struct lane **warm;	/* ready lanes; engine_workers fit */
+	unsigned warming;   /* threads that make a lane ready */
+	struct lane **warm; /* ready lanes; engine_workers fit */
 	unsigned warm_count;
-	int64_t warm_after;	/* no lane is made ready before */
-	bool awake;		/* tickets wait no more */
-	bool draining;		/* no scan is started any more */
+	int64_t warm_after; /* no lane is made ready before */
+	bool awake;         /* tickets wait no more */
+	bool draining;      /* no scan is started any more */
 	bool stop;
-	int cancel;		/* eventfd: readable once stopping */
+	int cancel; /* eventfd: readable once stopping */
 	scanner_settled_function *settled;
 	void *settled_context;
 	pthread_t *threads;

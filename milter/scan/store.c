@@ -26,13 +26,13 @@
 
 #define RETRY (60 * MONOTIME_S)
 #define RETRY_BUSY MONOTIME_S
-#define SLICE 1000		/* rows in one transaction */
+#define SLICE 1000 /* rows in one transaction */
 
 /* A row that waits to be written, or removed. */
 struct item {
 	struct key key;
-	struct store_row *row;	/* NULL: to be removed */
-	int64_t handed_over_at;	/* ns since 1970 */
+	struct store_row *row;  /* NULL: to be removed */
+	int64_t handed_over_at; /* ns since 1970 */
 	UT_hash_handle hh;
 };
 
@@ -40,28 +40,28 @@ struct store {
 	char *path;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;	/* for the thread */
-	pthread_cond_t changed;	/* for store_wait() and store_close() */
+	pthread_cond_t wake;    /* for the thread */
+	pthread_cond_t changed; /* for store_wait() and store_close() */
 	struct store_reader reader;
 
 	/* Under the lock: */
 	bool is_read;
-	bool has_tried;		/* to read it, once at least */
-	bool was_awaited;	/* in vain */
-	bool delivers;		/* the reader is being called */
+	bool has_tried;   /* to read it, once at least */
+	bool was_awaited; /* in vain */
+	bool delivers;    /* the reader is being called */
 	struct item *pending;
-	int64_t pending_since;	/* the oldest of them */
+	int64_t pending_since; /* the oldest of them */
 	size_t batch_count;
 	size_t limit;
 	uint64_t dropped;
 	bool has_file;
-	enum store_trouble trouble;	/* of the last attempt */
+	enum store_trouble trouble; /* of the last attempt */
 	int64_t tried_at;
 	int64_t retry;
 	bool stopping;
 	int64_t until;
 	bool has_ended;
-	bool abandoned;		/* the thread is to free the store */
+	bool abandoned; /* the thread is to free the store */
 
 	/* The thread's own: */
 	struct store_file *file;
@@ -83,7 +83,7 @@ free_items(struct item **items)
 {
 	struct item *item, *next;
 
-	HASH_ITER(hh, *items, item, next) {
+	HASH_ITER (hh, *items, item, next) {
 		HASH_DEL(*items, item);
 		item_free(item);
 	}
@@ -267,7 +267,7 @@ write_item(struct store *store, const struct item *item, struct error *err)
 {
 	struct store_ages ages = {
 		.now = item->handed_over_at,
-		.max_step = store->reader.max_step
+		.max_step = store->reader.max_step,
 	};
 	enum store_trouble trouble = STORE_WELL;
 	struct store_row row;
@@ -291,8 +291,8 @@ write_slice(struct store *store, struct error *err)
 	const struct item *item = store->batch;
 	size_t count;
 
-	for (count = 0; trouble == STORE_WELL && item != NULL &&
-	    count < SLICE; count++) {
+	for (count = 0; trouble == STORE_WELL && item != NULL && count < SLICE;
+	     count++) {
 		trouble = write_item(store, item, err);
 		item = item->hh.next;
 	}
@@ -321,8 +321,7 @@ write_batch(struct store *store, struct error *err)
 {
 	enum store_trouble trouble = STORE_WELL;
 
-	while (trouble == STORE_WELL && store->batch != NULL &&
-	    !is_late(store))
+	while (trouble == STORE_WELL && store->batch != NULL && !is_late(store))
 		trouble = write_slice(store, err);
 	return trouble;
 }
@@ -368,8 +367,10 @@ set_aside(struct store *store, const struct error *err)
 
 	if (n == 0)
 		return false;
-	log_msg(LOG_LEVEL_ERROR, "store %s: %s; it is %s.bad-%u now, and a "
-	    "new one is begun", store->path, err->text, store->path, n);
+	log_msg(LOG_LEVEL_ERROR,
+	    "store %s: %s; it is %s.bad-%u now, and a "
+	    "new one is begun",
+	    store->path, err->text, store->path, n);
 	return true;
 }
 
@@ -387,9 +388,11 @@ log_change(struct store *store, enum store_trouble before,
 		log_msg(LOG_LEVEL_WARNING, "store %s: %s; rows wait",
 		    store->path, err->text);
 	else
-		log_msg(LOG_LEVEL_ERROR, "store %s: %s; it is tried again "
+		log_msg(LOG_LEVEL_ERROR,
+		    "store %s: %s; it is tried again "
 		    "every minute, and until then a restart forgets mail "
-		    "that was deferred", store->path, err->text);
+		    "that was deferred",
+		    store->path, err->text);
 }
 
 static void
@@ -397,8 +400,10 @@ log_dropped(struct store *store, uint64_t dropped)
 {
 	if (dropped == store->dropped_logged)
 		return;
-	log_msg(LOG_LEVEL_ERROR, "store %s: %" PRIu64 " rows were dropped, "
-	    "too many wait", store->path, dropped - store->dropped_logged);
+	log_msg(LOG_LEVEL_ERROR,
+	    "store %s: %" PRIu64 " rows were dropped, "
+	    "too many wait",
+	    store->path, dropped - store->dropped_logged);
 	store->dropped_logged = dropped;
 }
 
@@ -471,8 +476,10 @@ store_thread(void *context)
 	store_file_close(&store->file);
 	left = store_state(store).pending;
 	if (left > 0)
-		log_msg(LOG_LEVEL_ERROR, "store %s: %zu rows were not "
-		    "written", store->path, left);
+		log_msg(LOG_LEVEL_ERROR,
+		    "store %s: %zu rows were not "
+		    "written",
+		    store->path, left);
 	pthread_mutex_lock(&store->lock);
 	store->has_ended = true;
 	abandoned = store->abandoned;
@@ -528,9 +535,11 @@ store_wait(struct store *store, int64_t until)
 	store->was_awaited = in_vain;
 	pthread_mutex_unlock(&store->lock);
 	if (in_vain)
-		log_msg(LOG_LEVEL_ERROR, "store %s: the disk hangs or is "
+		log_msg(LOG_LEVEL_ERROR,
+		    "store %s: the disk hangs or is "
 		    "slow; until it is read, nothing is known of mail that "
-		    "was deferred before", store->path);
+		    "was deferred before",
+		    store->path);
 }
 
 /* A thread that hangs in the disk can't be ended.  It and the store are left
@@ -563,6 +572,8 @@ store_close(struct store **closed, int64_t until)
 		return;
 	}
 	pthread_detach(thread);
-	log_msg(LOG_LEVEL_ERROR, "store: the disk hangs, %zu rows may not "
-	    "have been written", left);
+	log_msg(LOG_LEVEL_ERROR,
+	    "store: the disk hangs, %zu rows may not "
+	    "have been written",
+	    left);
 }

@@ -41,7 +41,13 @@ static bool
 is_passing(int sys_errno)
 {
 	static const int passing[] = {
-		ENOSPC, EDQUOT, EROFS, EMFILE, ENFILE, ENOMEM, ENOLCK
+		ENOSPC,
+		EDQUOT,
+		EROFS,
+		EMFILE,
+		ENFILE,
+		ENOMEM,
+		ENOLCK,
 	};
 
 	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
@@ -139,12 +145,14 @@ static enum store_trouble
 configure(sqlite3 *db, struct error *err)
 {
 	sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
-	return execute(db, "PRAGMA trusted_schema = OFF;"
+	return execute(db,
+	    "PRAGMA trusted_schema = OFF;"
 	    "PRAGMA cell_size_check = ON;"
 	    "PRAGMA mmap_size = 0;"
 	    "PRAGMA temp_store = MEMORY;"
 	    "PRAGMA synchronous = FULL;"
-	    "PRAGMA journal_mode = TRUNCATE", err);
+	    "PRAGMA journal_mode = TRUNCATE",
+	    err);
 }
 
 static enum store_trouble
@@ -167,8 +175,8 @@ set_schema(sqlite3 *db, const char *statement, struct error *err)
 	char sql[1024];
 
 	snprintf(sql, sizeof sql,
-	    "BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT",
-	    statement, STORE_VERSION);
+	    "BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT", statement,
+	    STORE_VERSION);
 	trouble = execute(db, sql, err);
 	if (trouble != STORE_WELL)
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
@@ -195,8 +203,8 @@ check_version(sqlite3 *db, struct error *err)
 
 	trouble = ask(db, "PRAGMA user_version", version, err);
 	if (trouble == STORE_WELL)
-		trouble = ask(db, "SELECT count(*) FROM sqlite_master",
-		    tables, err);
+		trouble = ask(db, "SELECT count(*) FROM sqlite_master", tables,
+		    err);
 	if (trouble != STORE_WELL)
 		return trouble;
 	if (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0)
@@ -225,11 +233,11 @@ static enum store_trouble
 prepare(struct store_file *file, struct error *err)
 {
 	if (sqlite3_prepare_v3(file->db, store_row_put, -1,
-	    SQLITE_PREPARE_PERSISTENT, &file->put, NULL) != SQLITE_OK ||
+		SQLITE_PREPARE_PERSISTENT, &file->put, NULL) != SQLITE_OK ||
 	    sqlite3_prepare_v3(file->db, store_row_find, -1,
-	    SQLITE_PREPARE_PERSISTENT, &file->find, NULL) != SQLITE_OK ||
+		SQLITE_PREPARE_PERSISTENT, &file->find, NULL) != SQLITE_OK ||
 	    sqlite3_prepare_v3(file->db, store_row_delete, -1,
-	    SQLITE_PREPARE_PERSISTENT, &file->delete, NULL) != SQLITE_OK)
+		SQLITE_PREPARE_PERSISTENT, &file->delete, NULL) != SQLITE_OK)
 		return trouble_of(file->db, err);
 	return STORE_WELL;
 }
@@ -242,7 +250,7 @@ open_database(struct store_file *file, struct error *err)
 	if (trouble != STORE_WELL)
 		return trouble;
 	if (sqlite3_open_v2(file->path, &file->db,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return trouble_of(file->db, err);
 	if (stat(file->path, &file->identity) != 0) {
 		error_sys(err, errno, "can't be looked at");
@@ -261,8 +269,7 @@ open_database(struct store_file *file, struct error *err)
 }
 
 enum store_trouble
-store_file_open(const char *path, struct store_file **file_r,
-    struct error *err)
+store_file_open(const char *path, struct store_file **file_r, struct error *err)
 {
 	struct store_file *file = calloc(1, sizeof *file);
 	enum store_trouble trouble;
@@ -303,8 +310,8 @@ store_file_read(struct store_file *file, int64_t max_step,
 	struct store_row row;
 	int result = SQLITE_DONE;
 
-	if (sqlite3_prepare_v2(file->db, store_row_select, -1, &select, NULL)
-	    != SQLITE_OK)
+	if (sqlite3_prepare_v2(file->db, store_row_select, -1, &select, NULL) !=
+	    SQLITE_OK)
 		return trouble_of(file->db, err);
 	while (more && (result = sqlite3_step(select)) == SQLITE_ROW) {
 		ages.now = monotime_wall();
@@ -317,8 +324,10 @@ store_file_read(struct store_file *file, int64_t max_step,
 		trouble = trouble_of(file->db, err);
 	sqlite3_finalize(select);
 	if (nonsense > 0)
-		log_msg(LOG_LEVEL_WARNING, "store %s: %zu rows make no sense "
-		    "and were left out", file->path, nonsense);
+		log_msg(LOG_LEVEL_WARNING,
+		    "store %s: %zu rows make no sense "
+		    "and were left out",
+		    file->path, nonsense);
 	return trouble;
 }
 
@@ -384,8 +393,8 @@ enum store_trouble
 store_file_put(struct store_file *file, const struct store_row *row,
     int64_t written_at, struct error *err)
 {
-	return run(file, file->put, store_row_bind(file->put, row,
-	    written_at), err);
+	return run(file, file->put, store_row_bind(file->put, row, written_at),
+	    err);
 }
 
 enum store_trouble
@@ -411,8 +420,8 @@ name_of(const char *path, unsigned n, const char *suffix)
 {
 	char *name;
 
-	if (n == 0 ? asprintf(&name, "%s%s", path, suffix) < 0 :
-	    asprintf(&name, "%s.bad-%u%s", path, n, suffix) < 0)
+	if (n == 0 ? asprintf(&name, "%s%s", path, suffix) < 0
+		   : asprintf(&name, "%s.bad-%u%s", path, n, suffix) < 0)
 		abort();
 	return name;
 }

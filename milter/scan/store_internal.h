@@ -19,15 +19,15 @@ void store_set_limits(struct store *store, size_t pending, int64_t retry);
 /* What is to be done about an operation that failed. */
 enum store_trouble {
 	STORE_WELL,
-	STORE_BUSY,	/* another program holds the file: try again soon */
-	STORE_LATER,	/* nothing is wrong with the file: try again later */
-	STORE_BAD	/* this file is of no use: set it aside */
+	STORE_BUSY,  /* another program holds the file: try again soon */
+	STORE_LATER, /* nothing is wrong with the file: try again later */
+	STORE_BAD,   /* this file is of no use: set it aside */
 };
 
 /* How ages are told from the times in the file. */
 struct store_ages {
-	int64_t now;		/* ns since 1970: when they are to be right */
-	int64_t max_step;	/* ns, as for store_open() */
+	int64_t now;      /* ns since 1970: when they are to be right */
+	int64_t max_step; /* ns, as for store_open() */
 };
 
 /* False to read no further. */
@@ -85,9 +85,9 @@ unsigned store_file_set_aside(const char *path);
  * short), and each row that select, list or find yields is read by
  * store_row_read(), which is false if that makes no sense. */
 extern const char store_row_create[];
-extern const char store_row_upgrade[];	/* of version 1 */
+extern const char store_row_upgrade[]; /* of version 1 */
 extern const char store_row_select[];
-extern const char store_row_list[];	/* for store_list() */
+extern const char store_row_list[]; /* for store_list() */
 extern const char store_row_find[];
 extern const char store_row_put[];
 extern const char store_row_delete[];

@@ -28,9 +28,11 @@ look_at(const char *path, struct error *err)
 	bool regular;
 
 	if (fd < 0 && errno == ENOENT)
-		return error_set(err, ERROR_INPUT, "%s is not there: no mail "
+		return error_set(err, ERROR_INPUT,
+		    "%s is not there: no mail "
 		    "has been deferred yet, or the service runs with another "
-		    "state_directory", path);
+		    "state_directory",
+		    path);
 	if (fd < 0)
 		return error_sys(err, errno, "%s", path);
 	regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
@@ -48,8 +50,10 @@ complain(sqlite3 *db, const char *path, struct error *err)
 	char text[256];
 
 	if (sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK)
-		return error_set(err, ERROR_INPUT, "%s: a write was cut off; "
-		    "start the service, which undoes it", path);
+		return error_set(err, ERROR_INPUT,
+		    "%s: a write was cut off; "
+		    "start the service, which undoes it",
+		    path);
 	text_line(text, sizeof text, sqlite3_errmsg(db));
 	return error_set(err, ERROR_INPUT, "%s: %s", path, text);
 }
@@ -69,10 +73,13 @@ check_version(sqlite3 *db, const char *path, struct error *err)
 	if (version < 0)
 		return complain(db, path, err);
 	if (version != STORE_VERSION)
-		return error_set(err, ERROR_INPUT, "%s: its version is %d, "
-		    "and not %d%s", path, version, STORE_VERSION,
+		return error_set(err, ERROR_INPUT,
+		    "%s: its version is %d, "
+		    "and not %d%s",
+		    path, version, STORE_VERSION,
 		    version < STORE_VERSION
-		    ? "; start the service, which takes it over" : "");
+			? "; start the service, which takes it over"
+			: "");
 	return ERROR_NONE;
 }
 
@@ -84,8 +91,10 @@ check_table(sqlite3 *db, const char *path, struct error *err)
 	if (alone < 0)
 		return complain(db, path, err);
 	if (alone == 0)
-		return error_set(err, ERROR_INPUT, "%s: it has another table "
-		    "than ours, or more", path);
+		return error_set(err, ERROR_INPUT,
+		    "%s: it has another table "
+		    "than ours, or more",
+		    path);
 	return ERROR_NONE;
 }
 
@@ -114,8 +123,10 @@ read_rows(sqlite3 *db, const char *path, store_row_function *each,
 		code = complain(db, path, err);
 	sqlite3_finalize(list);
 	if (nonsense > 0)
-		log_msg(LOG_LEVEL_WARNING, "%s: %zu rows make no sense and "
-		    "were left out", path, nonsense);
+		log_msg(LOG_LEVEL_WARNING,
+		    "%s: %zu rows make no sense and "
+		    "were left out",
+		    path, nonsense);
 	return code;
 }
 
@@ -128,12 +139,15 @@ store_list(const char *path, store_row_function *each, void *context,
 
 	if (code != ERROR_NONE)
 		return code;
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY |
-	    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
+	if (sqlite3_open_v2(path, &db,
+		SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+		NULL) != SQLITE_OK ||
 	    sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS) != SQLITE_OK ||
-	    sqlite3_exec(db, "PRAGMA trusted_schema = OFF;"
-	    "PRAGMA cell_size_check = ON;"
-	    "PRAGMA mmap_size = 0", NULL, NULL, NULL) != SQLITE_OK)
+	    sqlite3_exec(db,
+		"PRAGMA trusted_schema = OFF;"
+		"PRAGMA cell_size_check = ON;"
+		"PRAGMA mmap_size = 0",
+		NULL, NULL, NULL) != SQLITE_OK)
 		code = complain(db, path, err);
 	if (code == ERROR_NONE)
 		code = check_version(db, path, err);

@@ -32,8 +32,7 @@ merge_failures(struct store_row *row, const struct store_row *older)
 {
 	if (row->failures == 0) {
 		row->failures = older->failures;
-		memcpy(row->failed_in, older->failed_in,
-		    sizeof row->failed_in);
+		memcpy(row->failed_in, older->failed_in, sizeof row->failed_in);
 	} else if (strcmp(row->failed_in, older->failed_in) == 0) {
 		row->failures = sum(row->failures, older->failures);
 	}
@@ -68,8 +67,7 @@ static bool
 has_envelope(const struct store_row *row, const struct key *envelope)
 {
 	for (size_t i = 0; i < row->envelope_count; i++)
-		if (memcmp(&row->envelopes[i], envelope, sizeof *envelope) ==
-		    0)
+		if (memcmp(&row->envelopes[i], envelope, sizeof *envelope) == 0)
 			return true;
 	return false;
 }
@@ -78,8 +76,8 @@ has_envelope(const struct store_row *row, const struct key *envelope)
 static void
 merge_envelopes(struct store_row *row, const struct store_row *older)
 {
-	for (size_t i = older->envelope_count; i > 0 &&
-	    row->envelope_count < STORE_ENVELOPES; i--) {
+	for (size_t i = older->envelope_count;
+	     i > 0 && row->envelope_count < STORE_ENVELOPES; i--) {
 		if (has_envelope(row, &older->envelopes[i - 1]))
 			continue;
 		memmove(row->envelopes + 1, row->envelopes,

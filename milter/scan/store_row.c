@@ -15,19 +15,36 @@
 #include "store_internal.h"
 
 #define NS_PER_S 1e9
-#define AGE_MAX 1e9		/* s: thirty years */
-#define WRITTEN_AT_MAX 8e9	/* s since 1970: so that ns fit an int64_t */
+#define AGE_MAX 1e9        /* s: thirty years */
+#define WRITTEN_AT_MAX 8e9 /* s since 1970: so that ns fit an int64_t */
 
-#define COLUMNS "key, verdict, name, generation, scan_seconds, verdict_at, " \
+#define COLUMNS \
+	"key, verdict, name, generation, scan_seconds, verdict_at, " \
 	"failures, failed_in, tries, first_try_at, last_try_at, reason, " \
 	"sender, recipients, message_id, queue_id, envelopes, written_at, " \
 	"fetched"
 
 /* In the order of COLUMNS. */
 enum column {
-	KEY, VERDICT, NAME, GENERATION, SCAN_SECONDS, VERDICT_AT, FAILURES,
-	FAILED_IN, TRIES, FIRST_TRY_AT, LAST_TRY_AT, REASON, SENDER,
-	RECIPIENTS, MESSAGE_ID, QUEUE_ID, ENVELOPES, WRITTEN_AT, FETCHED
+	KEY,
+	VERDICT,
+	NAME,
+	GENERATION,
+	SCAN_SECONDS,
+	VERDICT_AT,
+	FAILURES,
+	FAILED_IN,
+	TRIES,
+	FIRST_TRY_AT,
+	LAST_TRY_AT,
+	REASON,
+	SENDER,
+	RECIPIENTS,
+	MESSAGE_ID,
+	QUEUE_ID,
+	ENVELOPES,
+	WRITTEN_AT,
+	FETCHED,
 };
 
 /* Since version 2. */
@@ -35,8 +52,8 @@ enum column {
 
 const char store_row_create[] =
     "CREATE TABLE contents ("
-    " key TEXT PRIMARY KEY NOT NULL,"	/* hexadecimal; the log has 16 */
-    " verdict TEXT,"			/* NULL: none yet, as the next four */
+    " key TEXT PRIMARY KEY NOT NULL," /* hexadecimal; the log has 16 */
+    " verdict TEXT,"                  /* NULL: none yet, as the next four */
     " name TEXT,"
     " generation TEXT,"
     " scan_seconds REAL,"
@@ -51,10 +68,9 @@ const char store_row_create[] =
     " recipients TEXT NOT NULL,"
     " message_id TEXT NOT NULL,"
     " queue_id TEXT NOT NULL,"
-    " envelopes BLOB NOT NULL,"		/* digests of 32 bytes */
+    " envelopes BLOB NOT NULL," /* digests of 32 bytes */
     " written_at REAL NOT NULL,"
-    " " COLUMN_FETCHED
-    ") WITHOUT ROWID";
+    " " COLUMN_FETCHED ") WITHOUT ROWID";
 
 const char store_row_upgrade[] =
     "ALTER TABLE contents ADD COLUMN " COLUMN_FETCHED;
@@ -62,12 +78,13 @@ const char store_row_upgrade[] =
 const char store_row_select[] = "SELECT " COLUMNS " FROM contents";
 
 const char store_row_list[] = "SELECT " COLUMNS " FROM contents"
-    " WHERE tries > 0 ORDER BY first_try_at";
+			      " WHERE tries > 0 ORDER BY first_try_at";
 
 const char store_row_find[] = "SELECT " COLUMNS " FROM contents"
-    " WHERE key = ?";
+			      " WHERE key = ?";
 
-const char store_row_put[] = "INSERT OR REPLACE INTO contents (" COLUMNS ")"
+const char store_row_put[] =
+    "INSERT OR REPLACE INTO contents (" COLUMNS ")"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const char store_row_delete[] = "DELETE FROM contents WHERE key = ?";
@@ -78,11 +95,14 @@ store_row_is_alone(sqlite3 *db)
 	sqlite3_stmt *ask;
 	int alone = -1;
 
-	if (sqlite3_prepare_v2(db, "SELECT count(*) = 1 AND max(sql) = ? "
-	    "FROM sqlite_master", -1, &ask, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(db,
+		"SELECT count(*) = 1 AND max(sql) = ? "
+		"FROM sqlite_master",
+		-1, &ask, NULL) != SQLITE_OK)
 		return -1;
 	if (sqlite3_bind_text(ask, 1, store_row_create, -1, SQLITE_STATIC) ==
-	    SQLITE_OK && sqlite3_step(ask) == SQLITE_ROW)
+		SQLITE_OK &&
+	    sqlite3_step(ask) == SQLITE_ROW)
 		alone = sqlite3_column_int(ask, 0);
 	sqlite3_finalize(ask);
 	return alone;
@@ -92,15 +112,13 @@ store_row_is_alone(sqlite3 *db)
 static int
 bind_text(sqlite3_stmt *put, enum column column, const char *s)
 {
-	return sqlite3_bind_text(put, (int)column + 1, s, -1,
-	    SQLITE_TRANSIENT);
+	return sqlite3_bind_text(put, (int)column + 1, s, -1, SQLITE_TRANSIENT);
 }
 
 static int
 bind_seconds(sqlite3_stmt *put, enum column column, int64_t ns)
 {
-	return sqlite3_bind_double(put, (int)column + 1,
-	    (double)ns / NS_PER_S);
+	return sqlite3_bind_double(put, (int)column + 1, (double)ns / NS_PER_S);
 }
 
 static int
@@ -112,8 +130,7 @@ bind_count(sqlite3_stmt *put, enum column column, unsigned count)
 /* Without a verdict its columns stay NULL, as they are after
  * sqlite3_clear_bindings(). */
 static int
-bind_verdict(sqlite3_stmt *put, const struct store_row *row,
-    int64_t written_at)
+bind_verdict(sqlite3_stmt *put, const struct store_row *row, int64_t written_at)
 {
 	if (!row->known)
 		return SQLITE_OK;
@@ -145,8 +162,8 @@ bind_story(sqlite3_stmt *put, const struct store_row *row)
 	    bind_text(put, MESSAGE_ID, row->message_id) |
 	    bind_text(put, QUEUE_ID, row->queue_id) |
 	    sqlite3_bind_blob(put, ENVELOPES + 1, row->envelopes,
-	    (int)(row->envelope_count * sizeof *row->envelopes),
-	    SQLITE_TRANSIENT);
+		(int)(row->envelope_count * sizeof *row->envelopes),
+		SQLITE_TRANSIENT);
 }
 
 bool
@@ -278,8 +295,8 @@ read_kind(sqlite3_stmt *select, enum verdict_kind *kind_r)
 	if (!read_text(select, VERDICT, name, sizeof name))
 		return false;
 	for (kind = 0; kind < VERDICT_KINDS; kind++)
-		if (strcmp(name, verdict_kind_name((enum verdict_kind)kind))
-		    == 0)
+		if (strcmp(name, verdict_kind_name((enum verdict_kind)kind)) ==
+		    0)
 			break;
 	if (kind == VERDICT_KINDS)
 		return false;
@@ -298,9 +315,9 @@ read_verdict(sqlite3_stmt *select, const struct written *written,
 		return true;
 	if (!read_kind(select, &row->verdict.kind) ||
 	    !read_name(select, NAME, row->verdict.name,
-	    sizeof row->verdict.name) ||
+		sizeof row->verdict.name) ||
 	    !read_name(select, GENERATION, row->generation,
-	    sizeof row->generation) ||
+		sizeof row->generation) ||
 	    !read_seconds(select, SCAN_SECONDS, AGE_MAX, &seconds) ||
 	    seconds < 0)
 		return false;
@@ -314,7 +331,7 @@ read_tries(sqlite3_stmt *select, const struct written *written,
 {
 	return read_count(select, FAILURES, &row->failures) &&
 	    read_name(select, FAILED_IN, row->failed_in,
-	    sizeof row->failed_in) &&
+		sizeof row->failed_in) &&
 	    read_count(select, TRIES, &row->tries) &&
 	    read_age(select, FIRST_TRY_AT, written, &row->first_age) &&
 	    read_age(select, LAST_TRY_AT, written, &row->last_age) &&
@@ -327,9 +344,9 @@ read_story(sqlite3_stmt *select, struct store_row *row)
 	return read_text(select, REASON, row->reason, sizeof row->reason) &&
 	    read_text(select, SENDER, row->sender, sizeof row->sender) &&
 	    read_text(select, RECIPIENTS, row->recipients,
-	    sizeof row->recipients) &&
+		sizeof row->recipients) &&
 	    read_text(select, MESSAGE_ID, row->message_id,
-	    sizeof row->message_id) &&
+		sizeof row->message_id) &&
 	    read_text(select, QUEUE_ID, row->queue_id, sizeof row->queue_id);
 }
 
@@ -343,8 +360,7 @@ read_envelopes(sqlite3_stmt *select, struct store_row *row)
 		return false;
 	blob = sqlite3_column_blob(select, ENVELOPES);
 	size = (size_t)sqlite3_column_bytes(select, ENVELOPES);
-	if (size > sizeof row->envelopes ||
-	    size % sizeof *row->envelopes != 0)
+	if (size > sizeof row->envelopes || size % sizeof *row->envelopes != 0)
 		return false;
 	if (blob != NULL)
 		memcpy(row->envelopes, blob, size);
@@ -361,7 +377,7 @@ read_key(sqlite3_stmt *select, struct key *key_r)
 	return read_text(select, KEY, hex, sizeof hex) &&
 	    strspn(hex, "0123456789abcdef") == sizeof hex - 1 &&
 	    sodium_hex2bin(key_r->bytes, sizeof key_r->bytes, hex,
-	    sizeof hex - 1, NULL, &len, NULL) == 0;
+		sizeof hex - 1, NULL, &len, NULL) == 0;
 }
 
 bool
@@ -374,7 +390,6 @@ store_row_read(sqlite3_stmt *select, const struct store_ages *ages,
 	return read_key(select, &row_r->key) &&
 	    read_written(select, ages, &written) &&
 	    read_verdict(select, &written, row_r) &&
-	    read_tries(select, &written, row_r) &&
-	    read_story(select, row_r) &&
+	    read_tries(select, &written, row_r) && read_story(select, row_r) &&
 	    read_envelopes(select, row_r);
 }

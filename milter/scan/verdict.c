@@ -44,6 +44,5 @@ verdict_kind_name(enum verdict_kind kind)
 bool
 verdict_is_final(const struct verdict *verdict)
 {
-	return verdict->kind != VERDICT_ERROR &&
-	    verdict->kind != VERDICT_LATE;
+	return verdict->kind != VERDICT_ERROR && verdict->kind != VERDICT_LATE;
 }

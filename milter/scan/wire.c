@@ -45,7 +45,7 @@ text_is_sound(const struct wire_message *message)
 	if (memchr(message->text, '\0', sizeof message->text) == NULL)
 		return false;
 	return strcmp(text_line(copy, sizeof copy, message->text),
-	    message->text) == 0;
+		   message->text) == 0;
 }
 
 enum error_code
@@ -70,14 +70,13 @@ check(const struct wire_message *message, unsigned accepted, int fd,
 		    message->type);
 	if (message->reserved != 0 || !text_is_sound(message))
 		return error_set(err, ERROR_PEER,
-		    "a message of type %u that makes no sense",
-		    message->type);
+		    "a message of type %u that makes no sense", message->type);
 	return ERROR_NONE;
 }
 
 enum error_code
-wire_recv(int sock, unsigned accepted, struct wire_message *message,
-    int *fd_r, int64_t until, struct error *err)
+wire_recv(int sock, unsigned accepted, struct wire_message *message, int *fd_r,
+    int64_t until, struct error *err)
 {
 	enum error_code code;
 	int fd = -1;

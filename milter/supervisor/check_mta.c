@@ -53,8 +53,7 @@ usual_places(char **places)
 }
 
 static int
-check_places(struct check_mta_report *report, char *const *where,
-    size_t count)
+check_places(struct check_mta_report *report, char *const *where, size_t count)
 {
 	int status = EX_OK, place_status;
 
@@ -64,9 +63,11 @@ check_places(struct check_mta_report *report, char *const *where,
 			status = place_status;
 	}
 	if (status == EX_OK && report->asking == 0)
-		check_mta_problem(report, "no MTA asks us: none of the "
+		check_mta_problem(report,
+		    "no MTA asks us: none of the "
 		    "milters above has our socket, %s; the README says which "
-		    "lines it takes", report->socket);
+		    "lines it takes",
+		    report->socket);
 	if (status == EX_OK && report->problems != 0)
 		status = 1;
 	return status;
@@ -80,7 +81,8 @@ check_mta_run(const struct config *config, char *const *where, size_t count)
 	int status;
 
 	if (strncmp(config->socket, "fd:", 3) == 0) {
-		fprintf(stderr, "vscan-milter: socket = \"%s\": can't tell "
+		fprintf(stderr,
+		    "vscan-milter: socket = \"%s\": can't tell "
 		    "by it which milter of the MTA is ours\n",
 		    config->socket);
 		return EX_UNAVAILABLE;
@@ -90,9 +92,10 @@ check_mta_run(const struct config *config, char *const *where, size_t count)
 		where = usual;
 	}
 	if (count == 0) {
-		fprintf(stderr, "vscan-milter: neither %s/main.cf nor %s is "
-		    "there; say where your MTA's settings are\n", POSTFIX,
-		    SENDMAIL);
+		fprintf(stderr,
+		    "vscan-milter: neither %s/main.cf nor %s is "
+		    "there; say where your MTA's settings are\n",
+		    POSTFIX, SENDMAIL);
 		return EX_UNAVAILABLE;
 	}
 	check_mta_deadlines(config, &report.deadlines);

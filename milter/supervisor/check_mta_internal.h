@@ -12,10 +12,10 @@
 
 /* The lines that were printed: what several services share is said once. */
 struct check_mta_report {
-	const char *socket;	/* ours */
+	const char *socket; /* ours */
 	struct check_mta_deadlines deadlines;
 	unsigned problems;
-	unsigned asking;	/* services or filters that ask us */
+	unsigned asking; /* services or filters that ask us */
 	size_t count;
 	char **lines;
 };
@@ -31,10 +31,9 @@ void check_mta_problem(struct check_mta_report *report, const char *fmt, ...)
 /* Frees the lines. */
 void check_mta_report_fini(struct check_mta_report *report);
 
-CHECK_RESULT enum error_code check_mta_postfix(
-    struct check_mta_report *report, const char *directory,
-    struct error *err);
-CHECK_RESULT enum error_code check_mta_sendmail(
-    struct check_mta_report *report, const char *path, struct error *err);
+CHECK_RESULT enum error_code check_mta_postfix(struct check_mta_report *report,
+    const char *directory, struct error *err);
+CHECK_RESULT enum error_code check_mta_sendmail(struct check_mta_report *report,
+    const char *path, struct error *err);
 
 #endif

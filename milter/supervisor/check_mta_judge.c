@@ -10,12 +10,12 @@
 #include "supervisor/check_mta.h"
 
 enum rule {
-	RULE_CONNECT,		/* a wait for us; in Sendmail 0 is no limit */
-	RULE_SILENCE,		/* a wait for us, begun anew by progress */
-	RULE_TOTAL,		/* a wait that progress doesn't extend */
-	RULE_IPC,		/* Postfix's wait for its own cleanup */
+	RULE_CONNECT, /* a wait for us; in Sendmail 0 is no limit */
+	RULE_SILENCE, /* a wait for us, begun anew by progress */
+	RULE_TOTAL,   /* a wait that progress doesn't extend */
+	RULE_IPC,     /* Postfix's wait for its own cleanup */
 	RULE_ACTION,
-	RULE_FLAGS
+	RULE_FLAGS,
 };
 
 static const struct setting {
@@ -27,8 +27,7 @@ static const struct setting {
 	{ CHECK_MTA_POSTFIX, "milter_connect_timeout", RULE_CONNECT, "30s" },
 	{ CHECK_MTA_POSTFIX, "milter_command_timeout", RULE_SILENCE, "30s" },
 	{ CHECK_MTA_POSTFIX, "milter_content_timeout", RULE_SILENCE, "300s" },
-	{ CHECK_MTA_POSTFIX, "milter_default_action", RULE_ACTION,
-	  "tempfail" },
+	{ CHECK_MTA_POSTFIX, "milter_default_action", RULE_ACTION, "tempfail" },
 	{ CHECK_MTA_POSTFIX, "ipc_timeout", RULE_IPC, "3600s" },
 	{ CHECK_MTA_SENDMAIL, "C", RULE_CONNECT, "5m" },
 	{ CHECK_MTA_SENDMAIL, "S", RULE_SILENCE, "10s" },
@@ -51,7 +50,7 @@ check_mta_deadlines(const struct config *config,
 	    CHECK_MTA_RECEPTION);
 	deadlines_r->reply = longer(config->deadline_reply,
 	    longer(config->deadline_reply_submission,
-	    config->deadline_reply_local));
+		config->deadline_reply_local));
 }
 
 static const struct setting *
@@ -105,10 +104,10 @@ why_short(enum rule rule)
 	switch (rule) {
 	case RULE_TOTAL:
 		return "for the whole end of a message, which signs of life "
-		    "don't extend";
+		       "don't extend";
 	case RULE_IPC:
 		return "past it the client is told to try again, though the "
-		    "mail is delivered";
+		       "mail is delivered";
 	default:
 		return "without a sign of life";
 	}
@@ -121,17 +120,20 @@ compare(const struct check_mta_deadlines *deadlines, enum rule rule,
 {
 	char least[32], ours[32];
 
-	check_mta_format_time(least, sizeof least,
-	    least_time(deadlines, rule));
-	check_mta_format_time(ours, sizeof ours, rule == RULE_TOTAL ||
-	    rule == RULE_IPC ? deadlines->reply : deadlines->silence);
+	check_mta_format_time(least, sizeof least, least_time(deadlines, rule));
+	check_mta_format_time(ours, sizeof ours,
+	    rule == RULE_TOTAL || rule == RULE_IPC ? deadlines->reply
+						   : deadlines->silence);
 	if (better[0] == '\0')
-		find_that(finding, better, "at least %s, since we may take "
-		    "%s", least, ours);
+		find_that(finding, better,
+		    "at least %s, since we may take "
+		    "%s",
+		    least, ours);
 	else
-		find_that(finding, better, "too short, at least %s is needed, "
-		    "since we may take %s (%s)", least, ours,
-		    why_short(rule));
+		find_that(finding, better,
+		    "too short, at least %s is needed, "
+		    "since we may take %s (%s)",
+		    least, ours, why_short(rule));
 }
 
 static void
@@ -143,8 +145,8 @@ judge_time(const struct check_mta_deadlines *deadlines,
 	char better[32];
 
 	/* The MTA's own default, where that will do. */
-	if (check_mta_parse_time(setting->kind, setting->standard,
-	    &standard) && standard >= least)
+	if (check_mta_parse_time(setting->kind, setting->standard, &standard) &&
+	    standard >= least)
 		snprintf(better, sizeof better, "%s", setting->standard);
 	else
 		check_mta_format_time(better, sizeof better, least);
@@ -166,13 +168,16 @@ judge_action(const char *value, struct check_mta_finding *finding)
 	if (strcmp(value, "tempfail") == 0 || strcmp(value, "shutdown") == 0)
 		find_that(finding, "", "mail waits when we are not there");
 	else if (strcmp(value, "accept") == 0)
-		find_that(finding, better, "mail passes unscanned whenever we "
+		find_that(finding, better,
+		    "mail passes unscanned whenever we "
 		    "are not there");
 	else if (strcmp(value, "reject") == 0)
-		find_that(finding, better, "good mail is refused whenever we "
+		find_that(finding, better,
+		    "good mail is refused whenever we "
 		    "are not there");
 	else if (strcmp(value, "quarantine") == 0)
-		find_that(finding, better, "mail is held unscanned whenever "
+		find_that(finding, better,
+		    "mail is held unscanned whenever "
 		    "we are not there, and nothing releases it");
 	else
 		find_that(finding, better, "not an action that is known here");
@@ -184,13 +189,16 @@ judge_flags(const char *value, struct check_mta_finding *finding)
 	if (strchr(value, 'T') != NULL)
 		find_that(finding, "", "mail waits when we are not there");
 	else if (strchr(value, '4') != NULL)
-		find_that(finding, "", "mail waits when we are not there, "
+		find_that(finding, "",
+		    "mail waits when we are not there, "
 		    "and the connection is closed");
 	else if (strchr(value, 'R') != NULL)
-		find_that(finding, "T", "good mail is refused whenever we are "
+		find_that(finding, "T",
+		    "good mail is refused whenever we are "
 		    "not there");
 	else
-		find_that(finding, "T", "mail passes unscanned whenever we "
+		find_that(finding, "T",
+		    "mail passes unscanned whenever we "
 		    "are not there");
 }
 

@@ -24,11 +24,11 @@ struct postfix {
 	struct check_mta_report *report;
 	const char *directory;
 	char *main_text, *override_text, *service_text;
-	struct check_mta_parameter *parameters;	/* overrides first */
+	struct check_mta_parameter *parameters; /* overrides first */
 	size_t parameter_count;
 	struct check_mta_service *services;
 	size_t service_count;
-	unsigned smtp, local;	/* services of each kind that ask us */
+	unsigned smtp, local; /* services of each kind that ask us */
 };
 
 static void __attribute__((noreturn))
@@ -61,15 +61,17 @@ run_postconf(char *const *argv, char **text_r, struct error *err)
 		become_postconf(argv, pipe_fds[1]);
 	fd_close(&pipe_fds[1]);
 	code = child < 0 ? error_sys(err, errno, "fork")
-	    : fd_read_text(pipe_fds[0], "postconf", text_r, err);
+			 : fd_read_text(pipe_fds[0], "postconf", text_r, err);
 	fd_close(&pipe_fds[0]);
 	while (child > 0 && waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return error_sys(err, errno, "waiting for postconf");
 	if (code == ERROR_NONE && status != 0)
-		code = error_set(err, WIFEXITED(status) &&
-		    WEXITSTATUS(status) == NOT_STARTED ? ERROR_UNSUPPORTED
-		    : ERROR_SYSTEM, "postconf -c %s failed", argv[2]);
+		code = error_set(err,
+		    WIFEXITED(status) && WEXITSTATUS(status) == NOT_STARTED
+			? ERROR_UNSUPPORTED
+			: ERROR_SYSTEM,
+		    "postconf -c %s failed", argv[2]);
 	return code;
 }
 
@@ -116,7 +118,7 @@ take_parameters(struct postfix *postfix, char *text, bool of_service)
 
 	while ((line = strsep(&text, "\n")) != NULL)
 		if (check_mta_parse_parameter(line, of_service,
-		    &postfix->parameters[postfix->parameter_count]))
+			&postfix->parameters[postfix->parameter_count]))
 			postfix->parameter_count++;
 }
 
@@ -127,7 +129,7 @@ take_services(struct postfix *postfix, char *text)
 
 	while ((line = strsep(&text, "\n")) != NULL)
 		if (check_mta_parse_service(line,
-		    &postfix->services[postfix->service_count]))
+			&postfix->services[postfix->service_count]))
 			postfix->service_count++;
 }
 
@@ -135,7 +137,7 @@ static void
 parse_settings(struct postfix *postfix)
 {
 	postfix->parameters = calloc(count_lines(postfix->main_text) +
-	    count_lines(postfix->override_text),
+		count_lines(postfix->override_text),
 	    sizeof *postfix->parameters);
 	postfix->services = calloc(count_lines(postfix->service_text),
 	    sizeof *postfix->services);
@@ -159,8 +161,8 @@ is_name_of(const struct check_mta_service *service, const char *name)
 /* What is in force for a service: its own, or main.cf's, or the default.  An
  * empty one if this Postfix doesn't know the name. */
 static struct check_mta_parameter
-look_up(const struct postfix *postfix,
-    const struct check_mta_service *service, const char *name)
+look_up(const struct postfix *postfix, const struct check_mta_service *service,
+    const char *name)
 {
 	const struct check_mta_parameter none = { NULL, name, "" };
 
@@ -170,7 +172,7 @@ look_up(const struct postfix *postfix,
 
 		if (strcmp(found->name, name) == 0 &&
 		    (found->service == NULL ||
-		    is_name_of(service, found->service)))
+			is_name_of(service, found->service)))
 			return *found;
 	}
 	return none;
@@ -179,8 +181,8 @@ look_up(const struct postfix *postfix,
 /* Where a parameter is set, and how it is written there. */
 static void
 describe_place(const struct postfix *postfix,
-    const struct check_mta_parameter *parameter, char *place,
-    size_t place_size, char *name, size_t name_size)
+    const struct check_mta_parameter *parameter, char *place, size_t place_size,
+    char *name, size_t name_size)
 {
 	bool own = parameter->service != NULL;
 
@@ -209,17 +211,16 @@ static void
 judge_parameter(const struct postfix *postfix,
     const struct check_mta_service *service, const char *name)
 {
-	struct check_mta_parameter parameter = look_up(postfix, service,
-	    name);
+	struct check_mta_parameter parameter = look_up(postfix, service, name);
 	struct check_mta_finding finding;
 	char place[512], setting[128];
 
 	describe_place(postfix, &parameter, place, sizeof place, setting,
 	    sizeof setting);
 	if (check_mta_judge(&postfix->report->deadlines, CHECK_MTA_POSTFIX,
-	    name, parameter.value, &finding))
-		report_finding(postfix->report, place, setting,
-		    parameter.value, &finding);
+		name, parameter.value, &finding))
+		report_finding(postfix->report, place, setting, parameter.value,
+		    &finding);
 }
 
 /* own is what the list sets for this milter alone, or NULL. */
@@ -243,9 +244,8 @@ judge_of_milter(const struct postfix *postfix,
 	/* The list has the names without "milter_". */
 	snprintf(setting, sizeof setting, "%s=", strchr(name, '_') + 1);
 	if (check_mta_judge(&postfix->report->deadlines, CHECK_MTA_POSTFIX,
-	    name, own, &finding))
-		report_finding(postfix->report, whole, setting, own,
-		    &finding);
+		name, own, &finding))
+		report_finding(postfix->report, whole, setting, own, &finding);
 }
 
 /* The socket is where it would be with the other root directory. */
@@ -263,16 +263,18 @@ report_astray(const struct postfix *postfix,
 	if (path == NULL)
 		path = "";
 	if (strncmp(path, queue, len) == 0 && path[len] == '/')
-		check_mta_problem(postfix->report, "%s: %s%s: %s/%s, %s its "
+		check_mta_problem(postfix->report,
+		    "%s: %s%s: %s/%s, %s its "
 		    "chroot, finds no socket there; change it to: unix:%s",
 		    place, name, endpoint, service->name, service->type,
 		    service->chroot == 'y' ? "in" : "without", path + len + 1);
 	else
-		check_mta_problem(postfix->report, "%s: %s%s: %s/%s runs in "
+		check_mta_problem(postfix->report,
+		    "%s: %s%s: %s/%s runs in "
 		    "its chroot, %s, and finds no socket there; change it "
 		    "to: unix:vscan-milter/milter.sock, and our own to: "
-		    "socket = \"unix:%s/vscan-milter/milter.sock\"", place,
-		    name, endpoint, service->name, service->type, queue,
+		    "socket = \"unix:%s/vscan-milter/milter.sock\"",
+		    place, name, endpoint, service->name, service->type, queue,
 		    queue);
 }
 
@@ -308,16 +310,15 @@ judge_list(const struct postfix *postfix,
 	if (copy == NULL)
 		abort();
 	while (check_mta_next_milter(&rest, &milter)) {
-		enum check_mta_match match = check_mta_match_postfix(
-		    postfix->report->socket, milter.endpoint, queue,
-		    service->chroot);
+		enum check_mta_match match =
+		    check_mta_match_postfix(postfix->report->socket,
+			milter.endpoint, queue, service->chroot);
 
 		if (match == CHECK_MTA_OTHER)
 			continue;
 		ours++;
 		if (match == CHECK_MTA_ASTRAY)
-			report_astray(postfix, service, &list,
-			    milter.endpoint);
+			report_astray(postfix, service, &list, milter.endpoint);
 		judge_milter(postfix, service, &list, &milter);
 	}
 	free(copy);
@@ -334,11 +335,11 @@ note_maps(const struct postfix *postfix,
 
 	if (maps.value[0] == '\0')
 		return;
-	describe_place(postfix, &maps, place, sizeof place, name,
-	    sizeof name);
-	check_mta_note(postfix->report, "%s: %s%s: not looked into; clients "
-	    "that it lists may be asked about elsewhere or not at all", place,
-	    name, maps.value);
+	describe_place(postfix, &maps, place, sizeof place, name, sizeof name);
+	check_mta_note(postfix->report,
+	    "%s: %s%s: not looked into; clients "
+	    "that it lists may be asked about elsewhere or not at all",
+	    place, name, maps.value);
 }
 
 static bool
@@ -348,8 +349,7 @@ runs(const struct check_mta_service *service, const char *command)
 }
 
 static void
-judge_service(struct postfix *postfix,
-    const struct check_mta_service *service)
+judge_service(struct postfix *postfix, const struct check_mta_service *service)
 {
 	unsigned ours;
 
@@ -360,7 +360,8 @@ judge_service(struct postfix *postfix,
 		if (ours != 0)
 			judge_parameter(postfix, service, "ipc_timeout");
 		else
-			check_mta_note(postfix->report, "%s/master.cf: %s/%s: "
+			check_mta_note(postfix->report,
+			    "%s/master.cf: %s/%s: "
 			    "our socket, %s, is not in its smtpd_milters",
 			    postfix->directory, service->name, service->type,
 			    postfix->report->socket);
@@ -374,17 +375,18 @@ judge_services(struct postfix *postfix)
 {
 	for (size_t i = 0; i < postfix->service_count; i++)
 		judge_service(postfix, &postfix->services[i]);
-	for (size_t i = 0; i < postfix->service_count &&
-	    postfix->local != 0; i++)
+	for (size_t i = 0; i < postfix->service_count && postfix->local != 0;
+	     i++)
 		if (runs(&postfix->services[i], "pickup") ||
 		    runs(&postfix->services[i], "qmqpd"))
 			judge_parameter(postfix, &postfix->services[i],
 			    "ipc_timeout");
 	if (postfix->local == 0)
-		check_mta_note(postfix->report, "%s/main.cf: our socket, %s, "
+		check_mta_note(postfix->report,
+		    "%s/main.cf: our socket, %s, "
 		    "is not in non_smtpd_milters: mail from the sendmail "
-		    "command is not scanned", postfix->directory,
-		    postfix->report->socket);
+		    "command is not scanned",
+		    postfix->directory, postfix->report->socket);
 	postfix->report->asking += postfix->smtp + postfix->local;
 }
 

@@ -14,8 +14,8 @@
 
 /* One thing that an X line sets. */
 struct part {
-	const char *name;	/* as check_mta_judge() knows it */
-	const char *set;	/* NULL for the default */
+	const char *name; /* as check_mta_judge() knows it */
+	const char *set;  /* NULL for the default */
 	struct check_mta_finding finding;
 };
 
@@ -24,7 +24,8 @@ enum { PART_F, PART_C, PART_S, PART_R, PART_E, PARTS };
 static const char *
 value_of(const struct part *part)
 {
-	return part->set != NULL ? part->set
+	return part->set != NULL
+	    ? part->set
 	    : check_mta_standard(CHECK_MTA_SENDMAIL, part->name);
 }
 
@@ -78,7 +79,7 @@ judge_filter(struct check_mta_report *report, const char *path,
 
 	for (size_t i = 0; i < PARTS; i++)
 		if (!check_mta_judge(&report->deadlines, CHECK_MTA_SENDMAIL,
-		    parts[i].name, value_of(&parts[i]), &parts[i].finding))
+			parts[i].name, value_of(&parts[i]), &parts[i].finding))
 			return;
 	compose(filter, parts, better, sizeof better);
 	for (size_t i = 0; i < PARTS; i++)
@@ -145,7 +146,8 @@ take_filter(struct check_mta_report *report, const char *path, char *line,
 		return;
 	report->asking++;
 	if (!is_asked(lists, filter.name))
-		check_mta_problem(report, "%s: X%s: not in O "
+		check_mta_problem(report,
+		    "%s: X%s: not in O "
 		    "InputMailFilters=%s, so it is not asked and all mail "
 		    "passes unscanned; change it to: O InputMailFilters=%s%s%s",
 		    path, filter.name, global, global,
@@ -170,13 +172,15 @@ judge_text(struct check_mta_report *report, const char *path, char *text,
 		take_lists(line, &lists);
 	}
 	if (!version)
-		return error_set(err, ERROR_INPUT, "%s: not a sendmail.cf "
-		    "(it has no V line)", path);
+		return error_set(err, ERROR_INPUT,
+		    "%s: not a sendmail.cf "
+		    "(it has no V line)",
+		    path);
 	while ((line = cf_next_line(&again)) != NULL)
 		take_filter(report, path, line, &lists);
 	if (report->asking == asking)
-		check_mta_note(report, "%s: no X line has our socket, %s",
-		    path, report->socket);
+		check_mta_note(report, "%s: no X line has our socket, %s", path,
+		    report->socket);
 	return ERROR_NONE;
 }
 

@@ -90,8 +90,9 @@ split_port_at_host(const char *spec, struct internet *internet)
 	if (rest == NULL)
 		rest = after(spec, "inet6:");
 	internet->host[0] = '\0';
-	return rest != NULL && sscanf(rest, "%31[^@]@%255[^\n]",
-	    internet->port, internet->host) >= 1;
+	return rest != NULL &&
+	    sscanf(rest, "%31[^@]@%255[^\n]", internet->port, internet->host) >=
+	    1;
 }
 
 /* inet:HOST:PORT of Postfix. */
@@ -130,8 +131,8 @@ static bool
 same_internet(const struct internet *ours, const struct internet *theirs)
 {
 	static const char *const any[] = { "0.0.0.0", "::", "", NULL };
-	static const char *const here[] = { "localhost", "127.0.0.1", "::1",
-		"", NULL };
+	static const char *const here[] = { "localhost", "127.0.0.1", "::1", "",
+		NULL };
 
 	if (strcmp(ours->port, theirs->port) != 0)
 		return false;
@@ -179,6 +180,6 @@ check_mta_match_sendmail(const char *ours, const char *theirs)
 
 	if (path != NULL && their_path != NULL)
 		return same_path(path, "", their_path);
-	return split_port_at_host(ours, &a) &&
-	    split_port_at_host(theirs, &b) && same_internet(&a, &b);
+	return split_port_at_host(ours, &a) && split_port_at_host(theirs, &b) &&
+	    same_internet(&a, &b);
 }

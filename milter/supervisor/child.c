@@ -128,8 +128,8 @@ static void
 become(const struct child_kit *kit, int program, int sock, const char *name,
     const char *mode)
 {
-	char *arguments[] = { (char *)(uintptr_t)name,
-		(char *)(uintptr_t)mode, NULL };
+	char *arguments[] = { (char *)(uintptr_t)name, (char *)(uintptr_t)mode,
+		NULL };
 	sigset_t none;
 	struct error err;
 	int program_copy;
@@ -137,8 +137,9 @@ become(const struct child_kit *kit, int program, int sock, const char *name,
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (chdir("/") < 0 || arrange_descriptors(kit, program, sock,
-	    &program_copy, &err) != ERROR_NONE) {
+	if (chdir("/") < 0 ||
+	    arrange_descriptors(kit, program, sock, &program_copy, &err) !=
+		ERROR_NONE) {
 		log_error(LOG_LEVEL_ERROR, name, &err);
 		_exit(EX_OSERR);
 	}
@@ -159,8 +160,7 @@ child_start_filter(struct child_kit *kit, pid_t *pid_r, int *sock_r,
 		return code;
 	*pid_r = fork();
 	if (*pid_r == 0)
-		become(kit, kit->filter_program, pair[1], "vscan-filter",
-		    NULL);
+		become(kit, kit->filter_program, pair[1], "vscan-filter", NULL);
 	if (*pid_r < 0)
 		code = error_sys(err, errno, "forking the filter");
 	fd_close(&pair[1]);
@@ -172,8 +172,7 @@ child_start_filter(struct child_kit *kit, pid_t *pid_r, int *sock_r,
 
 /* Without namespaces: as the account, but otherwise an ordinary process. */
 static enum error_code
-fork_plain(const struct priv_account *account, pid_t *pid_r,
-    struct error *err)
+fork_plain(const struct priv_account *account, pid_t *pid_r, struct error *err)
 {
 	struct error dropped;
 
@@ -191,11 +190,13 @@ fork_plain(const struct priv_account *account, pid_t *pid_r,
 static void
 note_missing(const struct error *why)
 {
-	log_msg(LOG_LEVEL_WARNING, "the kernel gives no namespaces (%s): "
+	log_msg(LOG_LEVEL_WARNING,
+	    "the kernel gives no namespaces (%s): "
 	    "engine and workers see the service's processes, and scratch is "
 	    "a directory instead of a file system of its own; allow user "
 	    "namespaces (user.max_user_namespaces, AppArmor, the container's "
-	    "seccomp profile) to change that", why->text);
+	    "seccomp profile) to change that",
+	    why->text);
 }
 
 /* Only a kernel that has never given namespaces, and says that it won't, is

@@ -17,8 +17,14 @@
 
 static const unsigned needed[] = {
 	/* The filter: its socket and its limits, then its account. */
-	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_NET_BIND_SERVICE,
-	CAP_SYS_RESOURCE, CAP_SETGID, CAP_SETUID, CAP_SETPCAP,
+	CAP_CHOWN,
+	CAP_DAC_OVERRIDE,
+	CAP_FOWNER,
+	CAP_NET_BIND_SERVICE,
+	CAP_SYS_RESOURCE,
+	CAP_SETGID,
+	CAP_SETUID,
+	CAP_SETPCAP,
 	/* Children of another account are ended by us. */
 	CAP_KILL,
 	/* Some kernels let nobody else make user namespaces (sysctl
@@ -38,10 +44,14 @@ confine_supervisor(const struct config *config)
 		process_set_nondumpable();
 	if (geteuid() == 0 &&
 	    priv_keep_only(needed, LENGTH(needed), &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_WARNING, "the supervisor keeps more "
-		    "capabilities than it needs", &err);
+		log_error(LOG_LEVEL_WARNING,
+		    "the supervisor keeps more "
+		    "capabilities than it needs",
+		    &err);
 	if (config->engine_sandbox != SANDBOX_OFF &&
 	    confine_calls(CONFINE_SUPERVISOR, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_WARNING, "the supervisor is not confined "
-		    "to its system calls", &err);
+		log_error(LOG_LEVEL_WARNING,
+		    "the supervisor is not confined "
+		    "to its system calls",
+		    &err);
 }

@@ -24,7 +24,7 @@
 struct listing {
 	bool json;
 	size_t count;
-	size_t ready;		/* and not fetched */
+	size_t ready; /* and not fetched */
 };
 
 const char *
@@ -78,8 +78,8 @@ print_verdict(const struct store_row *row, int64_t now, FILE *out)
 		fprintf(out, "  %-11s none yet\n", "verdict:");
 		return;
 	}
-	fprintf(out, "  %-11s %s", "verdict:",
-	    verdict_kind_name(row->verdict.kind));
+	fprintf(out, "  %-11s %s",
+	    "verdict:", verdict_kind_name(row->verdict.kind));
 	if (row->verdict.name[0] != '\0')
 		fprintf(out, " (%s)", row->verdict.name);
 	fputs(", ready since ", out);
@@ -92,8 +92,7 @@ deferred_print(const struct store_row *row, int64_t now, FILE *out)
 {
 	char key[KEY_SHORT_SIZE];
 
-	fprintf(out, "%s\n  %-11s ", key_short(&row->key, key),
-	    "first seen:");
+	fprintf(out, "%s\n  %-11s ", key_short(&row->key, key), "first seen:");
 	print_time(now, row->first_age, out);
 	fprintf(out, "\n  %-11s %u, the last one ", "tries:", row->tries);
 	print_time(now, row->last_age, out);
@@ -127,8 +126,8 @@ add_text(struct json_object *object, const char *name, const char *value)
 {
 	char text[TEXT_SIZE];
 
-	add(object, name, made(json_object_new_string(
-	    text_line(text, sizeof text, value))));
+	add(object, name,
+	    made(json_object_new_string(text_line(text, sizeof text, value))));
 }
 
 static void
@@ -176,8 +175,9 @@ deferred_print_json(const struct store_row *row, int64_t now, FILE *out)
 	add_text(object, "message_id", row->message_id);
 	add_text(object, "queue_id", row->queue_id);
 	add_verdict(object, row, now);
-	fprintf(out, "%s\n", json_object_to_json_string_ext(object,
-	    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fprintf(out, "%s\n",
+	    json_object_to_json_string_ext(object,
+		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
 }
 
@@ -207,8 +207,7 @@ list(const struct config *config, struct listing *listing, struct error *err)
 		code = priv_drop(&account, err);
 	if (code != ERROR_NONE)
 		return code;
-	snprintf(path, sizeof path, "%s/" STORE_NAME,
-	    config->state_directory);
+	snprintf(path, sizeof path, "%s/" STORE_NAME, config->state_directory);
 	return store_list(path, take_row, listing, err);
 }
 
@@ -222,7 +221,8 @@ deferred_run(const struct config *config, bool json)
 	code = list(config, &listing, &err);
 	if (code == ERROR_NONE && !json)
 		printf("%zu deferred, %zu of them with a verdict that is "
-		    "ready and not fetched\n", listing.count, listing.ready);
+		       "ready and not fetched\n",
+		    listing.count, listing.ready);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("vscan-milter: standard output");
 		return EX_IOERR;

@@ -32,8 +32,8 @@
 #define LOAD_MAX (900 * MONOTIME_S)
 
 void
-generations_init(struct generations *generations,
-    const struct config *config, struct child_kit *kit)
+generations_init(struct generations *generations, const struct config *config,
+    struct child_kit *kit)
 {
 	memset(generations, 0, sizeof *generations);
 	generations->config = config;
@@ -73,7 +73,7 @@ start_later(struct generations *generations)
 	generations->wanted = true;
 	generations->start_at = monotime_after(generations->pause);
 	generations->pause = generations->pause == 0 ? PAUSE_FIRST
-	    : generations->pause * 2;
+						     : generations->pause * 2;
 	if (generations->pause > PAUSE_MAX)
 		generations->pause = PAUSE_MAX;
 }
@@ -86,8 +86,8 @@ start(struct generations *generations, struct generation *generation)
 	struct error err;
 
 	generations->wanted = false;
-	if (sigset_read(&generations->config->engine_database, &sigset,
-	    &err) == ERROR_NONE)
+	if (sigset_read(&generations->config->engine_database, &sigset, &err) ==
+	    ERROR_NONE)
 		generations->tried = generations->seen = sigset.fingerprint;
 	code = child_start_engine(generations->kit, &generation->pid,
 	    &generation->sock, &err);
@@ -102,8 +102,8 @@ start(struct generations *generations, struct generation *generation)
 
 /* Gives the filter its own connection to the engine. */
 static enum error_code
-hand_over(struct generations *generations,
-    const struct generation *generation, struct error *err)
+hand_over(struct generations *generations, const struct generation *generation,
+    struct error *err)
 {
 	struct wire_message adopt = wire_make(WIRE_ADOPT);
 	struct wire_message engine = wire_make(WIRE_ENGINE);
@@ -132,8 +132,7 @@ offer(struct generations *generations)
 
 	if (serving == NULL || generations->filter < 0 || serving->offered)
 		return;
-	serving->offered = hand_over(generations, serving, &err) ==
-	    ERROR_NONE;
+	serving->offered = hand_over(generations, serving, &err) == ERROR_NONE;
 	if (!serving->offered)
 		log_error(LOG_LEVEL_ERROR, "handing over an engine", &err);
 }
@@ -145,8 +144,7 @@ must_offer_again(struct generations *generations)
 	struct generation *serving = find_state(generations,
 	    GENERATION_SERVING);
 
-	return serving != NULL && generations->filter >= 0 &&
-	    !serving->offered;
+	return serving != NULL && generations->filter >= 0 && !serving->offered;
 }
 
 static void
@@ -195,9 +193,10 @@ became_ready(struct generations *generations, struct generation *generation,
 
 	memcpy(generation->name, message->text, sizeof generation->name);
 	generation->sigset = message->id;
-	log_msg(LOG_LEVEL_NOTICE, "engine %s is ready: %llu signatures, "
-	    "loaded in %.1f s", generation->name,
-	    (unsigned long long)message->value,
+	log_msg(LOG_LEVEL_NOTICE,
+	    "engine %s is ready: %llu signatures, "
+	    "loaded in %.1f s",
+	    generation->name, (unsigned long long)message->value,
 	    (double)(monotime_now() - generation->started_at) / MONOTIME_S);
 	/* The old one stays until the filter has let go of it. */
 	if (old != NULL)
@@ -213,12 +212,15 @@ refused(struct generations *generations, const struct wire_message *message)
 	    GENERATION_SERVING);
 
 	if (serving != NULL)
-		log_msg(LOG_LEVEL_ERROR, "the new signature set is not used: "
-		    "%s; engine %s stays in service", message->text,
-		    serving->name);
+		log_msg(LOG_LEVEL_ERROR,
+		    "the new signature set is not used: "
+		    "%s; engine %s stays in service",
+		    message->text, serving->name);
 	else
-		log_msg(LOG_LEVEL_ERROR, "no engine in service, mail is "
-		    "deferred: %s", message->text);
+		log_msg(LOG_LEVEL_ERROR,
+		    "no engine in service, mail is "
+		    "deferred: %s",
+		    message->text);
 }
 
 /* It stands in every log line, and the filter knows its engines by it. */
@@ -226,8 +228,7 @@ static bool
 names_itself(const struct wire_message *ready)
 {
 	return strlen(ready->text) == GENERATION_NAME_SIZE - 1 &&
-	    strspn(ready->text, "0123456789abcdef") ==
-	    GENERATION_NAME_SIZE - 1;
+	    strspn(ready->text, "0123456789abcdef") == GENERATION_NAME_SIZE - 1;
 }
 
 static void
@@ -238,16 +239,15 @@ hear(struct generations *generations, struct generation *generation)
 	struct error err;
 
 	code = wire_recv(generation->sock,
-	    WIRE_ACCEPT(WIRE_READY) | WIRE_ACCEPT(WIRE_FAILED), &message,
-	    NULL, 0, &err);
+	    WIRE_ACCEPT(WIRE_READY) | WIRE_ACCEPT(WIRE_FAILED), &message, NULL,
+	    0, &err);
 	if (code == ERROR_TIMEOUT)
 		return;
 	if (code == ERROR_NONE && generation->state == GENERATION_LOADING &&
 	    message.type == WIRE_FAILED) {
 		refused(generations, &message);
 	} else if (code == ERROR_NONE &&
-	    generation->state == GENERATION_LOADING &&
-	    names_itself(&message)) {
+	    generation->state == GENERATION_LOADING && names_itself(&message)) {
 		became_ready(generations, generation, &message);
 	} else {
 		/* Dead, as SIGCHLD is about to tell, or out of its mind. */
@@ -258,8 +258,7 @@ hear(struct generations *generations, struct generation *generation)
 }
 
 int
-generations_poll_set(const struct generations *generations,
-    struct pollfd *fds)
+generations_poll_set(const struct generations *generations, struct pollfd *fds)
 {
 	int count = 0;
 
@@ -274,8 +273,8 @@ generations_poll_set(const struct generations *generations,
 }
 
 void
-generations_handle(struct generations *generations,
-    const struct pollfd *fds, int count)
+generations_handle(struct generations *generations, const struct pollfd *fds,
+    int count)
 {
 	for (int i = 0; i < GENERATIONS_MAX; i++)
 		for (int k = 0; k < count; k++)
@@ -293,10 +292,13 @@ generations_reload(struct generations *generations, bool force)
 	struct error err;
 
 	if (!force && serving != NULL &&
-	    sigset_read(&generations->config->engine_database, &sigset,
-	    &err) == ERROR_NONE && sigset.fingerprint == serving->sigset) {
-		log_msg(LOG_LEVEL_NOTICE, "reload: the signature set has not "
-		    "changed, engine %s stays in service", serving->name);
+	    sigset_read(&generations->config->engine_database, &sigset, &err) ==
+		ERROR_NONE &&
+	    sigset.fingerprint == serving->sigset) {
+		log_msg(LOG_LEVEL_NOTICE,
+		    "reload: the signature set has not "
+		    "changed, engine %s stays in service",
+		    serving->name);
 		return;
 	}
 	generations->wanted = true;
@@ -316,9 +318,9 @@ look_at_files(struct generations *generations)
 	struct error err;
 
 	generations->check_at = monotime_after(interval);
-	if (sigset_read(&generations->config->engine_database, &sigset,
-	    &err) != ERROR_NONE)
-		return;		/* the engine will say so, when it is started */
+	if (sigset_read(&generations->config->engine_database, &sigset, &err) !=
+	    ERROR_NONE)
+		return; /* the engine will say so, when it is started */
 	if (sigset.fingerprint != generations->seen) {
 		generations->seen = sigset.fingerprint;
 		if (interval > SETTLE_TIME)
@@ -338,8 +340,7 @@ end_hung_load(struct generations *generations)
 	struct generation *loading = find_state(generations,
 	    GENERATION_LOADING);
 
-	if (loading == NULL ||
-	    monotime_now() < loading->started_at + LOAD_MAX)
+	if (loading == NULL || monotime_now() < loading->started_at + LOAD_MAX)
 		return;
 	log_msg(LOG_LEVEL_ERROR, "an engine did not get ready in %d s",
 	    (int)(LOAD_MAX / MONOTIME_S));
@@ -435,8 +436,8 @@ log_end(const struct generation *generation, int status)
 		log_msg(LOG_LEVEL_ERROR, "engine %s died of signal %d", name,
 		    WTERMSIG(status));
 	else if (WEXITSTATUS(status) != 0)
-		log_msg(LOG_LEVEL_ERROR, "engine %s ended with status %d",
-		    name, WEXITSTATUS(status));
+		log_msg(LOG_LEVEL_ERROR, "engine %s ended with status %d", name,
+		    WEXITSTATUS(status));
 	else
 		log_msg(LOG_LEVEL_INFO, "engine %s has ended", name);
 }
@@ -459,8 +460,9 @@ generations_reaped(struct generations *generations, pid_t pid, int status)
 	log_end(generation, status);
 	young = monotime_now() - generation->started_at < YOUNG;
 	/* The set itself was refused; anything else may pass. */
-	refused_set = WIFEXITED(status) && (WEXITSTATUS(status) ==
-	    EX_DATAERR || WEXITSTATUS(status) == EX_NOINPUT);
+	refused_set = WIFEXITED(status) &&
+	    (WEXITSTATUS(status) == EX_DATAERR ||
+		WEXITSTATUS(status) == EX_NOINPUT);
 	if (!young)
 		generations->pause = 0;
 	if (generation->state == GENERATION_SERVING ||

@@ -49,7 +49,8 @@ check_state_directory(const char *path, const struct priv_account *account,
 	if (st.st_uid != account->uid || (st.st_mode & 022) != 0)
 		return error_set(err, ERROR_INPUT,
 		    "state_directory %s must belong to %s and be writable by "
-		    "no one else", path, account->name);
+		    "no one else",
+		    path, account->name);
 	return ERROR_NONE;
 }
 
@@ -60,15 +61,17 @@ take_lock(struct instance *instance, struct error *err)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof path, "%s/lock", directory);
-	instance->lock = open(path,
-	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	instance->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	    0600);
 	if (instance->lock < 0)
 		return error_sys(err, errno, "%s", path);
 	if (flock(instance->lock, LOCK_EX | LOCK_NB) == 0)
 		return ERROR_NONE;
 	if (errno == EWOULDBLOCK)
-		return error_set(err, ERROR_LIMIT, "another instance runs "
-		    "with state_directory %s", directory);
+		return error_set(err, ERROR_LIMIT,
+		    "another instance runs "
+		    "with state_directory %s",
+		    directory);
 	return error_sys(err, errno, "locking %s", path);
 }
 

@@ -34,8 +34,8 @@ struct options {
 	bool print;
 	bool check_mta;
 	bool deferred;
-	bool json;		/* for deferred */
-	char **where;		/* for check_mta */
+	bool json;    /* for deferred */
+	char **where; /* for check_mta */
 	size_t where_count;
 };
 
@@ -86,8 +86,8 @@ parse_options(int argc, char **argv, struct options *options)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:ftVh", names, NULL)) !=
-	    -1) {
+	while (
+	    (option = getopt_long(argc, argv, "c:ftVh", names, NULL)) != -1) {
 		if (option == 'c')
 			options->path = optarg;
 		else if (option == 'f')
@@ -156,7 +156,7 @@ block_signals(void)
 
 struct start {
 	struct instance instance;
-	int ready;		/* see daemonize.h */
+	int ready; /* see daemonize.h */
 };
 
 /* The filter listens. */
@@ -180,8 +180,7 @@ move_socket(struct config *config, struct error *err)
 		return ERROR_NONE;
 	moved = fcntl(fd, F_DUPFD, SOCKET_FROM);
 	if (moved < 0)
-		return error_sys(err, errno, "socket = \"%s\"",
-		    config->socket);
+		return error_sys(err, errno, "socket = \"%s\"", config->socket);
 	close(fd);
 	free(config->socket);
 	if (asprintf(&config->socket, "fd:%d", moved) < 0)
@@ -243,7 +242,8 @@ run(struct config *config, const struct options *options)
 		return EX_OK;
 	}
 	if (!options->foreground && config->log_target == LOG_TARGET_STDERR) {
-		fprintf(stderr, "vscan-milter: log.target = \"stderr\" needs "
+		fprintf(stderr,
+		    "vscan-milter: log.target = \"stderr\" needs "
 		    "-f: in the background nobody reads it\n");
 		return EX_CONFIG;
 	}
@@ -269,8 +269,9 @@ main(int argc, char **argv)
 	/* Somebody who has no file yet may want to see what could be in it. */
 	if (options.path == NULL)
 		options.path = options.print &&
-		    access(CONFIG_DEFAULT_PATH, F_OK) < 0 ? "/dev/null"
-							  : CONFIG_DEFAULT_PATH;
+			access(CONFIG_DEFAULT_PATH, F_OK) < 0
+		    ? "/dev/null"
+		    : CONFIG_DEFAULT_PATH;
 	if (config_load(options.path, &config, &err) != ERROR_NONE)
 		return complain(&err, EX_CONFIG);
 	status = run(config, &options);

@@ -36,13 +36,13 @@ struct supervisor {
 	struct child_kit *kit;
 	struct generations generations;
 	enum phase phase;
-	int64_t phase_ends;	/* then what is left is killed */
-	pid_t filter;		/* 0: none */
+	int64_t phase_ends; /* then what is left is killed */
+	pid_t filter;       /* 0: none */
 	int filter_sock;
 	int64_t filter_started;
 	int64_t filter_start_at;
-	bool was_ready;		/* a filter has listened at least once */
-	bool hopeless;		/* the first filter could not start */
+	bool was_ready; /* a filter has listened at least once */
+	bool hopeless;  /* the first filter could not start */
 	int signals;
 	supervisor_ready_function *ready;
 	void *context;
@@ -55,7 +55,7 @@ start_filter(struct supervisor *sup)
 
 	sup->filter_started = monotime_now();
 	if (child_start_filter(sup->kit, &sup->filter, &sup->filter_sock,
-	    &err) == ERROR_NONE)
+		&err) == ERROR_NONE)
 		return;
 	log_error(LOG_LEVEL_ERROR, "starting the filter", &err);
 	sup->filter = 0;
@@ -73,8 +73,9 @@ enter(struct supervisor *sup, enum phase phase)
 	if (phase == PHASE_DRAIN) {
 		sup->phase_ends = monotime_after(
 		    sup->config->drain_timeout + DRAIN_GRACE);
-		if (sup->filter_sock < 0 || wire_send(sup->filter_sock,
-		    &message, -1, &err) != ERROR_NONE)
+		if (sup->filter_sock < 0 ||
+		    wire_send(sup->filter_sock, &message, -1, &err) !=
+			ERROR_NONE)
 			enter(sup, PHASE_STOP);
 	} else if (phase == PHASE_STOP) {
 		sup->phase_ends = monotime_after(STOP_GRACE);
@@ -91,9 +92,10 @@ hear_filter(struct supervisor *sup)
 	enum error_code code;
 	struct error err;
 
-	code = wire_recv(sup->filter_sock, WIRE_ACCEPT(WIRE_LISTENING) |
-	    WIRE_ACCEPT(WIRE_LOST) | WIRE_ACCEPT(WIRE_RELEASED), &message,
-	    NULL, 0, &err);
+	code = wire_recv(sup->filter_sock,
+	    WIRE_ACCEPT(WIRE_LISTENING) | WIRE_ACCEPT(WIRE_LOST) |
+		WIRE_ACCEPT(WIRE_RELEASED),
+	    &message, NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return;
 	if (code == ERROR_NONE && message.type == WIRE_LOST) {
@@ -168,8 +170,8 @@ handle_signal(struct supervisor *sup, int signo)
 	case SIGINT:
 		log_msg(LOG_LEVEL_NOTICE, "SIG%s: ending",
 		    signo == SIGTERM ? "TERM" : "INT");
-		enter(sup, sup->phase == PHASE_SERVE ? PHASE_DRAIN
-						     : PHASE_STOP);
+		enter(sup,
+		    sup->phase == PHASE_SERVE ? PHASE_DRAIN : PHASE_STOP);
 		break;
 	default:
 		break;

@@ -102,8 +102,9 @@ attack_descriptors(const char *unused)
 
 	(void)unused;
 	for (fd = 0; fd < DESCRIPTORS; fd++)
-		if (fstat(fd, &st) == 0 && (S_ISDIR(st.st_mode) ||
-		    (S_ISSOCK(st.st_mode) && fd != SOCKET)))
+		if (fstat(fd, &st) == 0 &&
+		    (S_ISDIR(st.st_mode) ||
+			(S_ISSOCK(st.st_mode) && fd != SOCKET)))
 			return 1;
 	return 0;
 }
@@ -117,8 +118,8 @@ attack_connect(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-	return fd >= 0 && connect(fd, (struct sockaddr *)&address,
-	    sizeof address) == 0;
+	return fd >= 0 &&
+	    connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
 static int
@@ -129,10 +130,8 @@ attack_abstract(const char *name)
 	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
 	    1 + strlen(name));
 
-	snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "%s",
-	    name);
-	return fd >= 0 && connect(fd, (struct sockaddr *)&address, length) ==
-	    0;
+	snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "%s", name);
+	return fd >= 0 && connect(fd, (struct sockaddr *)&address, length) == 0;
 }
 
 static int
@@ -143,8 +142,8 @@ attack_inet(const char *port)
 
 	address.sin_port = htons((unsigned short)atoi(port));
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return fd >= 0 && connect(fd, (struct sockaddr *)&address,
-	    sizeof address) == 0;
+	return fd >= 0 &&
+	    connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
 static int
@@ -301,9 +300,9 @@ attack_code(const char *unused)
 	(void)unused;
 	return mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0 ||
 	    mmap(NULL, 4096, PROT_WRITE | PROT_EXEC,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED ||
-	    syscall(SYS_pkey_mprotect, page, 4096, PROT_READ | PROT_EXEC,
-	    -1) == 0;
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED ||
+	    syscall(SYS_pkey_mprotect, page, 4096, PROT_READ | PROT_EXEC, -1) ==
+	    0;
 }
 
 /* The message's own file, as it came from the sender. */
@@ -317,7 +316,7 @@ attack_code_of_message(const char *unused)
 	for (fd = SOCKET + 1; fd < DESCRIPTORS; fd++)
 		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 		    mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd,
-		    0) != MAP_FAILED)
+			0) != MAP_FAILED)
 			return 1;
 	return 0;
 }
@@ -328,7 +327,9 @@ static int
 attack_bpf(const char *unused)
 {
 	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY,
-		.key_size = 4, .value_size = 4, .max_entries = 1 };
+		.key_size = 4,
+		.value_size = 4,
+		.max_entries = 1 };
 
 	(void)unused;
 	return syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof attr) >= 0;
@@ -361,7 +362,8 @@ static int
 attack_perf(const char *unused)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
-		.size = sizeof attr, .exclude_kernel = 1 };
+		.size = sizeof attr,
+		.exclude_kernel = 1 };
 
 	(void)unused;
 	return syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0) >= 0;
@@ -404,8 +406,8 @@ attack_file_handle(const char *path)
 	} handle = { .head = { .handle_bytes = 128 } };
 	int mount_id;
 
-	return name_to_handle_at(AT_FDCWD, path, &handle.head, &mount_id,
-	    0) == 0;
+	return name_to_handle_at(AT_FDCWD, path, &handle.head, &mount_id, 0) ==
+	    0;
 }
 
 static const struct {
@@ -477,8 +479,8 @@ attack_if_asked(void)
 cl_fmap_t *
 cl_fmap_open_memory(const void *start, size_t len)
 {
-	open_function *real =
-	    (open_function *)dlsym(RTLD_NEXT, "cl_fmap_open_memory");
+	open_function *real = (open_function *)dlsym(RTLD_NEXT,
+	    "cl_fmap_open_memory");
 
 	message = start;
 	message_size = len;
@@ -490,8 +492,8 @@ cl_scanmap_callback(cl_fmap_t *map, const char *filename, const char **name,
     unsigned long *scanned, const struct cl_engine *engine,
     struct cl_scan_options *options, void *context)
 {
-	scan_function *real =
-	    (scan_function *)dlsym(RTLD_NEXT, "cl_scanmap_callback");
+	scan_function *real = (scan_function *)dlsym(RTLD_NEXT,
+	    "cl_scanmap_callback");
 
 	attack_if_asked();
 	return real(map, filename, name, scanned, engine, options, context);

@@ -27,8 +27,7 @@ map_step(void)
 	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
 	if (fd >= 0) {
-		shared = mmap(NULL, sizeof *step, PROT_READ, MAP_SHARED, fd,
-		    0);
+		shared = mmap(NULL, sizeof *step, PROT_READ, MAP_SHARED, fd, 0);
 		close(fd);
 	}
 	if (shared != MAP_FAILED)

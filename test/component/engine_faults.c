@@ -54,8 +54,8 @@ asks_for(const char *word)
 cl_fmap_t *
 cl_fmap_open_memory(const void *start, size_t len)
 {
-	open_function *real =
-	    (open_function *)dlsym(RTLD_NEXT, "cl_fmap_open_memory");
+	open_function *real = (open_function *)dlsym(RTLD_NEXT,
+	    "cl_fmap_open_memory");
 
 	message = start;
 	message_size = len;
@@ -65,8 +65,8 @@ cl_fmap_open_memory(const void *start, size_t len)
 void
 cl_set_clcb_msg(clcb_msg callback)
 {
-	void (*real)(clcb_msg) =
-	    (void (*)(clcb_msg))dlsym(RTLD_NEXT, "cl_set_clcb_msg");
+	void (*real)(
+	    clcb_msg) = (void (*)(clcb_msg))dlsym(RTLD_NEXT, "cl_set_clcb_msg");
 
 	message_callback = callback;
 	real(callback);
@@ -77,8 +77,8 @@ cl_scanmap_callback(cl_fmap_t *map, const char *filename, const char **name,
     unsigned long *scanned, const struct cl_engine *engine,
     struct cl_scan_options *options, void *context)
 {
-	scan_function *real =
-	    (scan_function *)dlsym(RTLD_NEXT, "cl_scanmap_callback");
+	scan_function *real = (scan_function *)dlsym(RTLD_NEXT,
+	    "cl_scanmap_callback");
 
 	if (asks_for("FAULT-STACK"))
 		return (cl_error_t)overflow(1);

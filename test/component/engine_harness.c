@@ -67,8 +67,7 @@ missing(void)
 
 	if (geteuid() != 0)
 		return "not root";
-	if (engine_path == NULL ||
-	    access(engine_path, X_OK) < 0)
+	if (engine_path == NULL || access(engine_path, X_OK) < 0)
 		return "no vscan-engine (argument or VSCAN_ENGINE)";
 	if (ns_fork_contained(&nobody, &pid, &err) != ERROR_NONE)
 		return "no namespaces";
@@ -152,10 +151,12 @@ write_config(const struct harness *h, const char *settings)
 	must(fd_memory("configuration", &fd, &err), &err);
 	file = fdopen(dup(fd), "w");
 	assert_non_null(file);
-	fprintf(file, "user = \"nobody\"\nstate_directory = \"%s\"\n"
+	fprintf(file,
+	    "user = \"nobody\"\nstate_directory = \"%s\"\n"
 	    "log { target = \"stderr\" level = \"error\" }\n"
 	    "engine { database = { \"%s\" } workers = 2 background = 1 "
-	    "%s }\n", h->state, h->signatures, settings);
+	    "%s }\n",
+	    h->state, h->signatures, settings);
 	fclose(file);
 	lseek(fd, 0, SEEK_SET);
 	return fd;
@@ -170,7 +171,7 @@ take_from_kernel(const struct callfilter_profile *lacks)
 
 	if (lacks != NULL &&
 	    (callfilter_compile(lacks, &filter, &err) != ERROR_NONE ||
-	    callfilter_load(&filter, &err) != ERROR_NONE))
+		callfilter_load(&filter, &err) != ERROR_NONE))
 		_exit(125);
 }
 
@@ -223,9 +224,10 @@ harness_first_message(struct harness *h)
 	struct wire_message message;
 	struct error err;
 
-	must(wire_recv(h->supervisor, WIRE_ACCEPT(WIRE_READY) |
-	    WIRE_ACCEPT(WIRE_FAILED), &message, NULL,
-	    monotime_after(HARNESS_PATIENCE), &err), &err);
+	must(wire_recv(h->supervisor,
+		 WIRE_ACCEPT(WIRE_READY) | WIRE_ACCEPT(WIRE_FAILED), &message,
+		 NULL, monotime_after(HARNESS_PATIENCE), &err),
+	    &err);
 	return message;
 }
 
@@ -299,7 +301,8 @@ harness_recv(int sock, enum wire_type type, int *fd_r)
 	struct error err;
 
 	must(wire_recv(sock, WIRE_ACCEPT(type), &message, fd_r,
-	    monotime_after(HARNESS_PATIENCE), &err), &err);
+		 monotime_after(HARNESS_PATIENCE), &err),
+	    &err);
 	return message;
 }
 
@@ -310,7 +313,7 @@ harness_is_closed(int sock)
 	struct error err;
 
 	return wire_recv(sock, 0, &message, NULL,
-	    monotime_after(HARNESS_PATIENCE), &err) == ERROR_GONE;
+		   monotime_after(HARNESS_PATIENCE), &err) == ERROR_GONE;
 }
 
 int
@@ -373,7 +376,7 @@ harness_start_slow_scan(int worker)
 
 	harness_send_job(worker, mail, strlen(mail), strlen(mail));
 	free(mail);
-	usleep(200000);		/* so that it is in the middle */
+	usleep(200000); /* so that it is in the middle */
 }
 
 void

@@ -28,12 +28,12 @@
 #define HARNESS_EICAR_NAME "Test.Eicar.UNOFFICIAL"
 
 struct harness {
-	char directory[64];	/* holds the next two */
+	char directory[64]; /* holds the next two */
 	char state[96];
 	char signatures[96];
 	const struct callfilter_profile *kernel; /* NULL: as it is */
-	pid_t engine;		/* 0: none */
-	int supervisor;		/* our ends */
+	pid_t engine;                            /* 0: none */
+	int supervisor;                          /* our ends */
 	int link;
 };
 
@@ -49,8 +49,7 @@ void harness_open(struct harness *h);
 void harness_close(struct harness *h);
 
 /* Writes a file into the signature directory. */
-void harness_write(const struct harness *h, const char *name,
-    const char *text);
+void harness_write(const struct harness *h, const char *name, const char *text);
 
 /* Starts an engine, on a kernel that lacks what h->kernel says; mode is
  * "contained" or "plain", settings are lines for the configuration.  preload

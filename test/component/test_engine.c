@@ -25,7 +25,6 @@
 #include "engine_harness.h"
 #include "scan/verdict.h"
 
-
 /* --- start ------------------------------------------------------------- */
 
 static void
@@ -211,7 +210,7 @@ test_slots_over_the_bound_are_refused(void **unused)
 	struct harness h;
 
 	(void)unused;
-	harness_serve(&h, "contained", "");	/* 2 * (2 + 1) */
+	harness_serve(&h, "contained", ""); /* 2 * (2 + 1) */
 	for (i = 0; i < 7; i++)
 		slots[i] = harness_slot(&h);
 	assert_true(harness_is_closed(slots[6]));
@@ -242,7 +241,7 @@ test_link_closed_ends_all_workers(void **unused)
 		close(slots[i]);
 	}
 	harness_wait_for_children(&h, 0);
-	harness_adopt(&h);		/* the engine itself is well */
+	harness_adopt(&h); /* the engine itself is well */
 	slots[0] = harness_slot(&h);
 	workers[0] = harness_spawn(slots[0]);
 	close(workers[0]);

@@ -31,34 +31,42 @@ struct kernel {
 	const struct callfilter_rule rules[2];
 };
 
-static const struct kernel no_landlock = { "Landlock", {
-	{ "landlock_create_ruleset", CALLFILTER_UNKNOWN, 0, 0, 0 },
-	{ "landlock_restrict_self", CALLFILTER_UNKNOWN, 0, 0, 0 },
-} };
+static const struct kernel no_landlock = { "Landlock",
+	{
+	    { "landlock_create_ruleset", CALLFILTER_UNKNOWN, 0, 0, 0 },
+	    { "landlock_restrict_self", CALLFILTER_UNKNOWN, 0, 0, 0 },
+	} };
 
 /* Switched on by the kernel's command line, and not: EPERM or the like. */
-static const struct kernel shy_landlock = { "Landlock", {
-	{ "landlock_restrict_self", CALLFILTER_REFUSE, 0, 0, 0 },
-	{ "landlock_add_rule", CALLFILTER_REFUSE, 0, 0, 0 },
-} };
+static const struct kernel shy_landlock = { "Landlock",
+	{
+	    { "landlock_restrict_self", CALLFILTER_REFUSE, 0, 0, 0 },
+	    { "landlock_add_rule", CALLFILTER_REFUSE, 0, 0, 0 },
+	} };
 
-static const struct kernel no_seccomp = { "seccomp", {
-	{ "seccomp", CALLFILTER_UNKNOWN, 0, 0, 0 },
-	{ "bpf", CALLFILTER_UNKNOWN, 0, 0, 0 },
-} };
+static const struct kernel no_seccomp = { "seccomp",
+	{
+	    { "seccomp", CALLFILTER_UNKNOWN, 0, 0, 0 },
+	    { "bpf", CALLFILTER_UNKNOWN, 0, 0, 0 },
+	} };
 
-static const struct kernel no_root = { "a root directory of their own", {
-	{ "pivot_root", CALLFILTER_REFUSE, 0, 0, 0 },
-	{ "chroot", CALLFILTER_REFUSE, 0, 0, 0 },
-} };
+static const struct kernel no_root = { "a root directory of their own",
+	{
+	    { "pivot_root", CALLFILTER_REFUSE, 0, 0, 0 },
+	    { "chroot", CALLFILTER_REFUSE, 0, 0, 0 },
+	} };
 
-static const struct kernel no_pivot = { "", {
-	{ "pivot_root", CALLFILTER_REFUSE, 0, 0, 0 },
-	{ "bpf", CALLFILTER_REFUSE, 0, 0, 0 },
-} };
+static const struct kernel no_pivot = { "",
+	{
+	    { "pivot_root", CALLFILTER_REFUSE, 0, 0, 0 },
+	    { "bpf", CALLFILTER_REFUSE, 0, 0, 0 },
+	} };
 
 static const struct kernel *const lacking[] = {
-	&no_landlock, &shy_landlock, &no_seccomp, &no_root
+	&no_landlock,
+	&shy_landlock,
+	&no_seccomp,
+	&no_root,
 };
 
 /* An engine on that kernel; NULL: on this one.  Returns its first message. */
@@ -83,7 +91,7 @@ start(struct harness *h, const struct kernel *kernel, const char *mode,
 struct has {
 	unsigned filters;
 	unsigned mounts;
-	bool root;		/* an empty one */
+	bool root; /* an empty one */
 };
 
 static unsigned

@@ -26,7 +26,6 @@
 #include "engine_harness.h"
 #include "scan/verdict.h"
 
-
 /* One member, flagged as encrypted. */
 static const char encrypted_zip[] =
     "UEsDBBQAAQAIAAAAIQB4VjQSKAAAABwAAAAFAAAAYS50eHQBAgMEBQYHCAkKCwwNDg8QERIT"
@@ -155,8 +154,8 @@ fill_scratch(pid_t worker, unsigned long long leave)
 	fd = create_as_worker(directory, "filler");
 	assert_true(fd >= 0);
 	assert_int_equal(0, fstatvfs(fd, &fs));
-	assert_int_equal(0, posix_fallocate(fd, 0,
-	    (off_t)(fs.f_bavail * fs.f_bsize - leave)));
+	assert_int_equal(0,
+	    posix_fallocate(fd, 0, (off_t)(fs.f_bavail * fs.f_bsize - leave)));
 	close(fd);
 	close(directory);
 }
@@ -172,8 +171,8 @@ test_worker_full_scratch_is_never_clean(void **unused)
 		unsigned long long leave;
 		enum verdict_kind kind;
 	} cases[] = {
-		{ 64 * 1024, VERDICT_ERROR },		/* seen before */
-		{ 1500 * 1024, VERDICT_INCOMPLETE },	/* seen during */
+		{ 64 * 1024, VERDICT_ERROR },        /* seen before */
+		{ 1500 * 1024, VERDICT_INCOMPLETE }, /* seen during */
 	};
 	size_t size = 1024 * 1024, i;
 	struct wire_message result;
@@ -229,9 +228,9 @@ test_plain_worker_without_its_scratch_is_never_clean(void **unused)
 	harness_recv(slot, WIRE_ENDED, NULL);
 	close(worker);
 
-	worker = harness_spawn(slot);		/* which makes it anew */
+	worker = harness_spawn(slot); /* which makes it anew */
 	harness_send_job(worker, mail, strlen(mail), strlen(mail));
-	usleep(300000);			/* so that it is in the middle */
+	usleep(300000); /* so that it is in the middle */
 	snprintf(away, sizeof away, "%s/away2", h.state);
 	assert_int_equal(0, rename(path, away));
 	ended = harness_recv(slot, WIRE_ENDED, NULL);
@@ -401,7 +400,7 @@ test_worker_killed_in_the_middle_is_reported_at_once(void **unused)
 	assert_int_equal(SIGKILL, WTERMSIG(ended.status));
 	assert_true((int64_t)ended.value > 100 * MONOTIME_MS);
 	close(worker);
-	worker = harness_spawn(slot);		/* the slot can be used again */
+	worker = harness_spawn(slot); /* the slot can be used again */
 	close(worker);
 	close(slot);
 	harness_close(&h);
@@ -417,7 +416,7 @@ test_worker_past_its_cpu_limit_says_so(void **unused)
 	(void)unused;
 #ifdef __SANITIZE_THREAD__
 	print_message("skipped: ThreadSanitizer puts signals off until the "
-	    "next call that it knows, and a scan makes none\n");
+		      "next call that it knows, and a scan makes none\n");
 	skip();
 #endif
 	harness_serve(&h, "contained", "} deadline { scan_cpu = \"2s\"");
@@ -645,8 +644,8 @@ test_scratch_of_a_killed_plain_worker_is_emptied(void **unused)
 	snprintf(command, sizeof command,
 	    "cd %s && d=. && for i in $(seq 200); do d=$d/deep; done && "
 	    "mkdir -p $d/.. && touch $d/../file && ln -s %s link && "
-	    "mkdir closed && chown -hR 65534:65534 . && chmod 0 closed", path,
-	    h.signatures);
+	    "mkdir closed && chown -hR 65534:65534 . && chmod 0 closed",
+	    path, h.signatures);
 	assert_int_equal(0, system(command));
 	harness_send(slot, WIRE_KILL);
 	ended = harness_recv(slot, WIRE_ENDED, NULL);

@@ -22,8 +22,9 @@ static int
 load(const struct callfilter_rule *rules, size_t count)
 {
 	const struct callfilter_profile profile = {
-		.others = CALLFILTER_ALLOW, .rules = rules,
-		.rules_count = count
+		.others = CALLFILTER_ALLOW,
+		.rules = rules,
+		.rules_count = count,
 	};
 	struct callfilter filter;
 	struct error err;

@@ -110,8 +110,7 @@ take(struct fuzz_input *in, size_t len)
 char *
 fuzz_string(struct fuzz_input *in)
 {
-	size_t len = in->left > 0 ? strnlen((const char *)in->at, in->left)
-				  : 0;
+	size_t len = in->left > 0 ? strnlen((const char *)in->at, in->left) : 0;
 	char *s = take(in, len);
 
 	if (in->left > 0) {
@@ -158,8 +157,7 @@ fuzz_config(const char *text)
 }
 
 static int
-remove_entry(const char *path, const struct stat *st, int type,
-    struct FTW *at)
+remove_entry(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st, (void)type;
 	return at->level == 0 ? 0 : remove(path);

@@ -15,10 +15,23 @@
 #define MEMBERS_MEMORY (16u << 20)
 
 static const char *const types[] = {
-	"CL_TYPE_ZIP", "CL_TYPE_POSIX_TAR", "CL_TYPE_OLD_TAR", "CL_TYPE_GZ",
-	"CL_TYPE_BZ", "CL_TYPE_XZ", "CL_TYPE_7Z", "CL_TYPE_RAR",
-	"CL_TYPE_ARJ", "CL_TYPE_MSCAB", "CL_TYPE_MSOLE2", "CL_TYPE_OOXML_WORD",
-	"CL_TYPE_MSEXE", "CL_TYPE_TEXT_ASCII", "CL_TYPE_BINARY_DATA", "", NULL
+	"CL_TYPE_ZIP",
+	"CL_TYPE_POSIX_TAR",
+	"CL_TYPE_OLD_TAR",
+	"CL_TYPE_GZ",
+	"CL_TYPE_BZ",
+	"CL_TYPE_XZ",
+	"CL_TYPE_7Z",
+	"CL_TYPE_RAR",
+	"CL_TYPE_ARJ",
+	"CL_TYPE_MSCAB",
+	"CL_TYPE_MSOLE2",
+	"CL_TYPE_OOXML_WORD",
+	"CL_TYPE_MSEXE",
+	"CL_TYPE_TEXT_ASCII",
+	"CL_TYPE_BINARY_DATA",
+	"",
+	NULL,
 };
 
 void
@@ -29,9 +42,9 @@ fuzz_begin(void)
 /* What a directory lists can be taken in its order, and then it is complete;
  * anything else is refused, and changes nothing. */
 static void
-check_members(void (*read)(struct members *members,
-    const unsigned char *data, size_t size), const unsigned char *data,
-    size_t size)
+check_members(void (*read)(struct members *members, const unsigned char *data,
+		  size_t size),
+    const unsigned char *data, size_t size)
 {
 	struct members members = { .count = 0 };
 	size_t i;
@@ -55,8 +68,9 @@ check_container(const char *type, const unsigned char *data, size_t size)
 	const struct container *container = container_of_type(type);
 
 	assert(container_embedded(data, size) < 1u << CONTAINER_BITS);
-	assert(fuzz_is_line(type == NULL || container == NULL ? "" :
-	    container->name, 16));
+	assert(fuzz_is_line(type == NULL || container == NULL ? ""
+							      : container->name,
+	    16));
 	(void)container_foreign(data, size);
 	(void)container_image(data, size);
 	if (container == NULL)

@@ -57,8 +57,8 @@ judge(enum check_mta_kind kind, const char *name, const char *value)
 		assert(check_mta_standard(kind, name) != NULL);
 		/* Whoever does as he is told has no problem. */
 		if (!finding.good)
-			check_mta_judge(&deadlines, kind, name,
-			    finding.better, &finding);
+			check_mta_judge(&deadlines, kind, name, finding.better,
+			    &finding);
 		assert(finding.good);
 	}
 	time = -1;
@@ -103,7 +103,9 @@ static void
 match(const char *endpoint)
 {
 	static const char *const ours[] = {
-		"inet:8891@localhost", "inet6:8891@::1", "inet:8891@0.0.0.0",
+		"inet:8891@localhost",
+		"inet6:8891@::1",
+		"inet:8891@0.0.0.0",
 	};
 
 	for (size_t i = 0; i < LENGTH(ours); i++) {

@@ -87,8 +87,8 @@ check_bounds(const struct config *config)
 	assert(config->deadline_progress > 0 &&
 	    config->deadline_slow_after > 0 && config->deadline_failures > 0);
 	assert(config->deadline_scan_cpu <= config->deadline_scan_wall);
-	assert(config->engine_scratch > config->engine_max_scan_size +
-	    2 * config->engine_max_file_size);
+	assert(config->engine_scratch >
+	    config->engine_max_scan_size + 2 * config->engine_max_file_size);
 	assert(config->buffer_message_memory <= config->buffer_memory);
 	assert(config->socket_mode <= 0777);
 	assert(config->state_directory[0] == '/');

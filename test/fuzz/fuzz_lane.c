@@ -34,14 +34,14 @@
 
 struct peer {
 	struct fuzz_input *in;
-	int link, slot, worker;	/* the other ends; -1: closed */
-	int cancel;		/* an eventfd */
-	uint64_t job;		/* the last one, counted as the lane does */
-	bool silent;		/* at the end of the script */
-	bool told_end;		/* an ENDED was sent */
-	struct wire_message claims[CLAIMS];	/* what a worker has sent */
+	int link, slot, worker; /* the other ends; -1: closed */
+	int cancel;             /* an eventfd */
+	uint64_t job;           /* the last one, counted as the lane does */
+	bool silent;            /* at the end of the script */
+	bool told_end;          /* an ENDED was sent */
+	struct wire_message claims[CLAIMS]; /* what a worker has sent */
 	unsigned claim_count;
-	enum lane_slow slow;	/* the last answer */
+	enum lane_slow slow; /* the last answer */
 	unsigned lost, released;
 };
 
@@ -52,7 +52,7 @@ void
 fuzz_begin(void)
 {
 	config = fuzz_config("deadline { slow_after = \"1s\" scan_cpu = \"1s\" "
-	    "scan_wall = \"2s\" }");
+			     "scan_wall = \"2s\" }");
 	mail = fuzz_memory("mail", 4);
 }
 
@@ -79,8 +79,8 @@ claim(struct peer *peer, const struct wire_message *message)
 static struct wire_message
 any_message(struct fuzz_input *in)
 {
-	struct wire_message message =
-	    wire_make((enum wire_type)fuzz_choice(in, WIRE_TYPES + 1));
+	struct wire_message message = wire_make(
+	    (enum wire_type)fuzz_choice(in, WIRE_TYPES + 1));
 	char *text;
 
 	message.flags = (uint32_t)fuzz_number(in);
@@ -142,9 +142,11 @@ engine_obeys(struct peer *peer)
 	struct wire_message message;
 	struct error err;
 
-	if (peer->slot < 0 || wire_recv(peer->slot, WIRE_ACCEPT(WIRE_SPAWN) |
-	    WIRE_ACCEPT(WIRE_KILL) | WIRE_ACCEPT(WIRE_NICE), &message, NULL,
-	    0, &err) != ERROR_NONE)
+	if (peer->slot < 0 ||
+	    wire_recv(peer->slot,
+		WIRE_ACCEPT(WIRE_SPAWN) | WIRE_ACCEPT(WIRE_KILL) |
+		    WIRE_ACCEPT(WIRE_NICE),
+		&message, NULL, 0, &err) != ERROR_NONE)
 		return;
 	if (message.type == WIRE_SPAWN)
 		engine_spawns(peer, 0);
@@ -202,8 +204,9 @@ say_bytes(struct peer *peer, int sock)
 	struct error err;
 
 	fuzz_bytes(peer->in, bytes, len);
-	if (sock >= 0 && seqpacket_send(sock, bytes, len, fuzz_yes(peer->in)
-	    ? mail : -1, &err) != ERROR_NONE)
+	if (sock >= 0 &&
+	    seqpacket_send(sock, bytes, len, fuzz_yes(peer->in) ? mail : -1,
+		&err) != ERROR_NONE)
 		return;
 }
 
@@ -299,7 +302,7 @@ check_verdict(const struct peer *peer, const struct verdict *verdict)
 	if (verdict->kind == VERDICT_ERROR)
 		return;
 	if (verdict->kind == VERDICT_INCOMPLETE && peer->told_end)
-		return;		/* SIGXFSZ */
+		return; /* SIGXFSZ */
 	for (unsigned i = 0; i < peer->claim_count; i++) {
 		const struct wire_message *said = &peer->claims[i];
 
@@ -320,17 +323,16 @@ check_result(const struct peer *peer, const struct lane *lane,
 	check_verdict(peer, verdict);
 	assert(verdict->kind != VERDICT_LATE &&
 	    verdict->kind != VERDICT_UNSCANNABLE);
-	assert((verdict->kind == VERDICT_CLEAN) ==
-	    (verdict->name[0] == '\0'));
-	assert(verdict->name[0] == '\0' ||
-	    text_is_signature_name(verdict->name));
+	assert((verdict->kind == VERDICT_CLEAN) == (verdict->name[0] == '\0'));
+	assert(
+	    verdict->name[0] == '\0' || text_is_signature_name(verdict->name));
 	assert(!result->counts ||
 	    (verdict->kind == VERDICT_ERROR && peer->told_end));
 	assert(!result->put_off || peer->slow == LANE_END);
 	assert(fuzz_is_line(result->ended, sizeof result->ended - 1));
 	assert(result->cpu_time >= 0 && result->cpu_time <= result->scan_time);
-	assert(result->scan_time >= 0 && result->scan_time <=
-	    config->deadline_scan_wall + END_MAX);
+	assert(result->scan_time >= 0 &&
+	    result->scan_time <= config->deadline_scan_wall + END_MAX);
 	/* Whatever ended oddly gets no other message. */
 	assert(result->ended[0] == '\0' || !lane_is_ready(lane));
 }
@@ -342,8 +344,8 @@ scan(struct peer *peer, struct lane *lane)
 	struct lane_result result;
 
 	peer->job++;
-	lane_scan(lane, mail, 4, peer->cancel,
-	    background ? NULL : answer_slow, peer, &result);
+	lane_scan(lane, mail, 4, peer->cancel, background ? NULL : answer_slow,
+	    peer, &result);
 	check_result(peer, lane, &result);
 }
 
@@ -403,7 +405,8 @@ fuzz_one(struct fuzz_input *in)
 {
 	struct peer peer = { .in = in, .slot = -1, .worker = -1 };
 	struct engines_reports reports = { .lost = note_lost,
-		.released = note_released, .context = &peer };
+		.released = note_released,
+		.context = &peer };
 	struct engines *engines = engines_create(&reports);
 	enum error_code code;
 	struct error err;

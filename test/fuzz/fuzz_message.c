@@ -22,7 +22,7 @@
 #define HEADERS 16
 #define CHUNKS 4
 #define CHUNK_MAX 40000
-#define MESSAGE_MAX 65536	/* as in the settings below */
+#define MESSAGE_MAX 65536 /* as in the settings below */
 
 static const char received[] =
     "Received: from localhost by localhost with vscan-milter; "
@@ -33,11 +33,20 @@ static const char date[] = "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n";
 
 /* DESIGN: the headers that change between two tries of one mail. */
 static const char *const trace[] = {
-	"Received", "Return-Path", "Delivered-To", "X-Received",
-	"Received-SPF", "DKIM-Signature", "Authentication-Results",
+	"Received",
+	"Return-Path",
+	"Delivered-To",
+	"X-Received",
+	"Received-SPF",
+	"DKIM-Signature",
+	"Authentication-Results",
 };
 static const char *const trace_families[] = {
-	"ARC-", "X-Google-", "X-MS-Exchange-", "X-Forefront-", "X-Spam-",
+	"ARC-",
+	"X-Google-",
+	"X-MS-Exchange-",
+	"X-Forefront-",
+	"X-Spam-",
 };
 
 struct header {
@@ -56,8 +65,8 @@ struct mail {
 /* What is to come of a mail. */
 struct expected {
 	char *bytes;
-	size_t size;		/* of all bytes, before any cut */
-	uint64_t given;		/* as the MTA counts them */
+	size_t size;    /* of all bytes, before any cut */
+	uint64_t given; /* as the MTA counts them */
 	unsigned own[HEADER_OWN_COUNT];
 };
 
@@ -73,7 +82,8 @@ fuzz_begin(void)
 
 	if (sodium_init() < 0)
 		abort();
-	snprintf(text, sizeof text, "buffer { memory = \"1M\" "
+	snprintf(text, sizeof text,
+	    "buffer { memory = \"1M\" "
 	    "message_memory = \"4K\" message_max = \"64K\" disk = \"1M\" "
 	    "directory = \"%s\" }\nheaders { keep_from = {\"10.0.0.0/8\"} }\n",
 	    fuzz_directory());
@@ -92,8 +102,14 @@ static char *
 make_name(struct fuzz_input *in)
 {
 	static const char *const names[] = {
-		"Subject", "Message-ID", "Date", "Content-Type", "Received",
-		"X-Virus-Status", "x-virus-scanned", "ARC-Seal",
+		"Subject",
+		"Message-ID",
+		"Date",
+		"Content-Type",
+		"Received",
+		"X-Virus-Status",
+		"x-virus-scanned",
+		"ARC-Seal",
 	};
 	unsigned which = fuzz_choice(in, LENGTH(names) + 1);
 	char *name;
@@ -159,7 +175,7 @@ is_trace(const char *name)
 			return true;
 	for (size_t i = 0; i < LENGTH(trace_families); i++)
 		if (strncasecmp(name, trace_families[i],
-		    strlen(trace_families[i])) == 0)
+			strlen(trace_families[i])) == 0)
 			return true;
 	return false;
 }
@@ -177,14 +193,13 @@ expect_value(FILE *out, const char *value)
 }
 
 static void
-expect_header(FILE *out, const struct header *header,
-    struct expected *expected)
+expect_header(FILE *out, const struct header *header, struct expected *expected)
 {
 	expected->given += strlen(header->name) + strlen(header->value) + 3;
-	expected->own[HEADER_SCANNED] +=
-	    strcasecmp(header->name, "X-Virus-Scanned") == 0;
-	expected->own[HEADER_STATUS] +=
-	    strcasecmp(header->name, "X-Virus-Status") == 0;
+	expected->own[HEADER_SCANNED] += strcasecmp(header->name,
+					     "X-Virus-Scanned") == 0;
+	expected->own[HEADER_STATUS] += strcasecmp(header->name,
+					    "X-Virus-Status") == 0;
 	if (strcasecmp(header->name, "Message-ID") == 0) {
 		fputs(message_id, out);
 	} else if (strcasecmp(header->name, "Date") == 0) {
@@ -240,10 +255,10 @@ check_message(const struct message *message, const struct expected *expected)
 {
 	assert(message->size == expected->given);
 	assert(memcmp(message->own_headers, expected->own,
-	    sizeof expected->own) == 0);
+		   sizeof expected->own) == 0);
 	assert(message->structure < COST_STRUCTURES);
-	assert(memchr(message->message_id, '\0', sizeof message->message_id)
-	    != NULL);
+	assert(memchr(message->message_id, '\0', sizeof message->message_id) !=
+	    NULL);
 	check_content(message, expected);
 }
 
@@ -265,8 +280,7 @@ hand_over(struct session *session, const struct mail *mail, bool again)
 	for (size_t i = 0; i < mail->chunk_count; i++)
 		message_add_body(message, mail->chunks[i], mail->sizes[i]);
 	message_complete(message);
-	code = msgbuf_seal(message->buf, monotime_after(20 * MONOTIME_S),
-	    &err);
+	code = msgbuf_seal(message->buf, monotime_after(20 * MONOTIME_S), &err);
 	assert(code == ERROR_NONE);
 	return msgbuf_key(message->buf);
 }
@@ -291,8 +305,10 @@ check_record(struct fuzz_input *in, const struct session *session,
 		.session = session,
 		.queue_id = queue_id,
 		.key = key,
-		.outcome.verdict = verdict_make((enum verdict_kind)fuzz_choice(
-		    in, VERDICT_KINDS), name),
+		.outcome.verdict =
+		    verdict_make((enum verdict_kind)fuzz_choice(in,
+				     VERDICT_KINDS),
+			name),
 		.action = ACTION_ACCEPT,
 	};
 	const char *line;
@@ -316,10 +332,11 @@ connect_session(struct fuzz_input *in)
 
 	assert(session != NULL);
 	fuzz_bytes(in, &address.sin_addr, sizeof address.sin_addr);
-	session_connected(session, name, fuzz_yes(in) ? NULL
-	    : (const struct sockaddr *)&address);
-	assert(!session->keep_own || (!session->no_address &&
-	    ntohl(address.sin_addr.s_addr) >> 24 == 10));
+	session_connected(session, name,
+	    fuzz_yes(in) ? NULL : (const struct sockaddr *)&address);
+	assert(!session->keep_own ||
+	    (!session->no_address &&
+		ntohl(address.sin_addr.s_addr) >> 24 == 10));
 	session_begin_message(session, sender);
 	message_add_recipient(session->message, recipient);
 	assert(strlen(session->message->sender) <= MESSAGE_ADDRESS);

@@ -26,7 +26,7 @@ static const struct release_mail meant = {
 	.queue_id = "4F2C1A0B",
 	.mark = MARK,
 	.size = 1000000,
-	.arrived_at = 1795590894,	/* Wed Nov 25 07:14:54 2026 */
+	.arrived_at = 1795590894, /* Wed Nov 25 07:14:54 2026 */
 };
 
 /* The text that is read, and what came out of it. */
@@ -34,7 +34,7 @@ struct text {
 	const char *bytes;
 	size_t size;
 	size_t lines;
-	size_t taken;		/* bytes of them, with their ends */
+	size_t taken; /* bytes of them, with their ends */
 };
 
 void
@@ -56,8 +56,7 @@ count_line(void *context, const char *line)
 
 /* In pieces of that size; 0: at once. */
 static void
-feed(const struct text *text, size_t piece, lines_function *take,
-    void *context)
+feed(const struct text *text, size_t piece, lines_function *take, void *context)
 {
 	struct lines lines;
 
@@ -218,9 +217,9 @@ try_path(const char *directory, const char *queue_id)
 	char path[256];
 
 	if (mqueue_path(&place, MQUEUE_QUARANTINED, queue_id, path,
-	    sizeof path))
-		assert(strlen(path) == strlen(directory) + strlen("/qf/hf") +
-		    strlen(queue_id));
+		sizeof path))
+		assert(strlen(path) ==
+		    strlen(directory) + strlen("/qf/hf") + strlen(queue_id));
 }
 
 static void

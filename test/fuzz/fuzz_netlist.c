@@ -39,8 +39,9 @@ read_network(const char *text, struct network *network)
 	network->family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET;
 	if (inet_pton(network->family, address, network->address) != 1)
 		return false;
-	network->bits = *slash == '/' ? strtol(slash + 1, NULL, 10)
-	    : network->family == AF_INET6 ? 128 : 32;
+	network->bits = *slash == '/'     ? strtol(slash + 1, NULL, 10)
+	    : network->family == AF_INET6 ? 128
+					  : 32;
 	return true;
 }
 
@@ -69,8 +70,9 @@ contains(const struct netlist *list, int family, const unsigned char *bytes)
 
 	memcpy(&v4.sin_addr, bytes, 4);
 	memcpy(&v6.sin6_addr, bytes, 16);
-	return netlist_contains(list, family == AF_INET
-	    ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6);
+	return netlist_contains(list,
+	    family == AF_INET ? (const struct sockaddr *)&v4
+			      : (const struct sockaddr *)&v6);
 }
 
 /* An address beside each network, which differs from it in one bit. */
@@ -86,11 +88,12 @@ check_addresses(const struct netlist *list, const struct network *networks,
 
 		assert(networks[i].bits >= 0 && networks[i].bits <= size);
 		memcpy(address, networks[i].address, size / 8);
-		address[flip[i] % size / 8] ^=
-		    (unsigned char)(0x80 >> flip[i] % 8);
+		address[flip[i] % size / 8] ^= (unsigned char)(0x80 >>
+		    flip[i] % 8);
 		/* netlist.h: an IPv4 client is its IPv4 address. */
-		if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(
-		    (const struct in6_addr *)(const void *)address))
+		if (family == AF_INET6 &&
+		    IN6_IS_ADDR_V4MAPPED(
+			(const struct in6_addr *)(const void *)address))
 			continue;
 		for (size_t k = 0; k < count; k++)
 			expected |= is_in(&networks[k], family, address);

@@ -23,10 +23,10 @@
 /* The service; it acts when release_ask() waits. */
 struct service {
 	struct fuzz_input *in;
-	int conn;		/* -1: not connected, or closed */
+	int conn; /* -1: not connected, or closed */
 	struct release_request asked;
 	struct release_reply reply;
-	size_t len;		/* of what was sent; SIZE_MAX: nothing */
+	size_t len; /* of what was sent; SIZE_MAX: nothing */
 	bool with_descriptor;
 };
 
@@ -43,7 +43,8 @@ fuzz_begin(void)
 	strcpy(address.sun_path, path);
 	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
 	failed = bind(listener, (const struct sockaddr *)&address,
-	    sizeof address) < 0 || listen(listener, 1) < 0;
+		     sizeof address) < 0 ||
+	    listen(listener, 1) < 0;
 	assert(!failed);
 }
 
@@ -64,8 +65,7 @@ make_reply(struct service *service)
 	free(text);
 	service->len = sizeof *reply;
 	if (fuzz_yes(service->in))
-		service->len = (size_t)fuzz_number(service->in) %
-		    sizeof *reply;
+		service->len = (size_t)fuzz_number(service->in) % sizeof *reply;
 	service->with_descriptor = fuzz_yes(service->in);
 }
 
@@ -114,8 +114,8 @@ expected(const struct service *service)
 		return ERROR_TIMEOUT;
 	if (service->len == 0 && !service->with_descriptor)
 		return ERROR_GONE;
-	if (service->len != sizeof service->reply ||
-	    service->with_descriptor || service->reply.result == 0 ||
+	if (service->len != sizeof service->reply || service->with_descriptor ||
+	    service->reply.result == 0 ||
 	    service->reply.result >= RELEASE_RESULTS)
 		return ERROR_PEER;
 	return ERROR_NONE;
@@ -134,8 +134,8 @@ static void
 try_ask(struct fuzz_input *in, const struct release_mail *mail)
 {
 	struct service service = { .in = in, .conn = -1, .len = SIZE_MAX };
-	enum release_verb verb =
-	    (enum release_verb)(1 + fuzz_choice(in, RELEASE_VERBS - 1));
+	enum release_verb verb = (enum release_verb)(
+	    1 + fuzz_choice(in, RELEASE_VERBS - 1));
 	struct release_reply reply;
 	enum error_code code;
 	struct error err;

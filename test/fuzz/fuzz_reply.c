@@ -73,8 +73,8 @@ check_text(const char *s, size_t size)
 	check_copy(out + 2 * len + 1, size, s, is_line_character);
 	text_field(out, size, NULL);
 	assert(out[0] == '\0');
-	assert(text_is_signature_name(s) == (len >= 1 && len <= 128 &&
-	    all(s, is_name_character)));
+	assert(text_is_signature_name(s) ==
+	    (len >= 1 && len <= 128 && all(s, is_name_character)));
 	text_hex(out, (const unsigned char *)s, len);
 	assert(strlen(out) == 2 * len);
 	assert(strspn(out, "0123456789abcdef") == 2 * len);
@@ -86,14 +86,14 @@ check_text(const char *s, size_t size)
 static struct verdict
 make_verdict(struct fuzz_input *in)
 {
-	enum verdict_kind kind =
-	    (enum verdict_kind)fuzz_choice(in, VERDICT_KINDS);
+	enum verdict_kind kind = (enum verdict_kind)fuzz_choice(in,
+	    VERDICT_KINDS);
 	char *name = fuzz_string(in);
 	struct verdict verdict = verdict_make(kind, name);
 
 	assert(verdict.kind == kind);
 	assert(verdict.name[0] == '\0' ? name[0] == '\0'
-	    : text_is_signature_name(verdict.name));
+				       : text_is_signature_name(verdict.name));
 	if (text_is_signature_name(name))
 		assert(strcmp(verdict.name, name) == 0);
 	free(name);
@@ -164,10 +164,10 @@ check_reply(const struct reply *reply, enum action action,
 	const char *code = verdict->kind == VERDICT_UNSCANNABLE ? "554" : "550";
 
 	assert(fuzz_is_line(reply->text, sizeof reply->text - 1));
-	assert(strcmp(reply->code, action == ACTION_TEMPFAIL ? "451" : code)
-	    == 0);
-	assert(strcmp(reply->status, action == ACTION_TEMPFAIL ? "4.7.1"
-	    : "5.7.1") == 0);
+	assert(
+	    strcmp(reply->code, action == ACTION_TEMPFAIL ? "451" : code) == 0);
+	assert(strcmp(reply->status,
+		   action == ACTION_TEMPFAIL ? "4.7.1" : "5.7.1") == 0);
 }
 
 static void

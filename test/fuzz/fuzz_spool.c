@@ -107,8 +107,13 @@ static void
 make_name(struct fuzz_input *in, char name[NAME_ROOM])
 {
 	static const char *const names[] = {
-		MARK, MARK ".eml", OTHER, OTHER ".eml", MARK ".new",
-		MARK ".bad", ".hidden",
+		MARK,
+		MARK ".eml",
+		OTHER,
+		OTHER ".eml",
+		MARK ".new",
+		MARK ".bad",
+		".hidden",
 	};
 	unsigned which = fuzz_choice(in, LENGTH(names) + 1);
 	char *own;
@@ -136,8 +141,8 @@ make_entry(struct fuzz_input *in)
 	switch (fuzz_choice(in, 5)) {
 	case 0:
 	case 1:
-		fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL |
-		    O_CLOEXEC, 0600);
+		fd = openat(directory, name,
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (fd >= 0 && fuzz_yes(in))
 			write_record(in, fd, name);
 		else if (fd >= 0)
@@ -182,12 +187,12 @@ check_mail(const struct spool_mail *mail)
 	assert(is_mark(mail->at_mta.mark));
 	assert(release_mail_is_valid(&mail->at_mta));
 	assert(mail->structure < COST_STRUCTURES);
-	assert(!mail->cut || mail->cut);	/* is a truth value at all */
+	assert(!mail->cut || mail->cut); /* is a truth value at all */
 	for (int kind = 0; kind < VERDICT_KINDS; kind++)
-		assert(strcmp(config_action_name(
-		    (enum action)mail->actions[kind]), "unknown") != 0);
-	assert(mail->reason[0] == '\0' ||
-	    text_is_signature_name(mail->reason));
+		assert(
+		    strcmp(config_action_name((enum action)mail->actions[kind]),
+			"unknown") != 0);
+	assert(mail->reason[0] == '\0' || text_is_signature_name(mail->reason));
 }
 
 static bool
@@ -230,9 +235,10 @@ check_content(struct spool *spool, const struct spool_mail *mail)
 static bool
 is_of(const struct spool_mail *mail, const char *name)
 {
-	return strncmp(name, mail->at_mta.mark, strlen(mail->at_mta.mark)) == 0
-	    && (strlen(name) == strlen(mail->at_mta.mark) ||
-	    strcmp(name + strlen(mail->at_mta.mark), ".eml") == 0);
+	return strncmp(name, mail->at_mta.mark, strlen(mail->at_mta.mark)) ==
+	    0 &&
+	    (strlen(name) == strlen(mail->at_mta.mark) ||
+		strcmp(name + strlen(mail->at_mta.mark), ".eml") == 0);
 }
 
 /* A name that has no room for its suffix, or another file in its way, or that

@@ -26,7 +26,8 @@
 #define CHANGES 8
 #define MAX_STEP (3600 * MONOTIME_S)
 #define GENERATION "0123456789abcdef"
-#define KEY_TEXT "00112233445566778899aabbccddeeff" \
+#define KEY_TEXT \
+	"00112233445566778899aabbccddeeff" \
 	"00112233445566778899aabbccddeeff"
 
 /* When the honest row was written; and the clock, a minute later. */
@@ -64,17 +65,33 @@ prepare(sqlite3 *db, const char *sql)
 }
 
 /* An honest row: what a column has where it isn't changed. */
-static const char honest[] = "INSERT INTO contents VALUES ("
+static const char honest[] =
+    "INSERT INTO contents VALUES ("
     "'" KEY_TEXT "', 'infected', 'Eicar-Test', '" GENERATION "', 1.5, "
     "1.69998e9, 1, '" GENERATION "', 2, 1.69997e9, 1.69999e9, 'late', "
     "'<a@example.org>', '<b@example.org>', '<1@example.org>', '4F2C1A0B', "
     "zeroblob(32), 1.7e9, 0)";
 
 static const char *const names[COLUMNS] = {
-	"key", "verdict", "name", "generation", "scan_seconds", "verdict_at",
-	"failures", "failed_in", "tries", "first_try_at", "last_try_at",
-	"reason", "sender", "recipients", "message_id", "queue_id",
-	"envelopes", "written_at", "fetched"
+	"key",
+	"verdict",
+	"name",
+	"generation",
+	"scan_seconds",
+	"verdict_at",
+	"failures",
+	"failed_in",
+	"tries",
+	"first_try_at",
+	"last_try_at",
+	"reason",
+	"sender",
+	"recipients",
+	"message_id",
+	"queue_id",
+	"envelopes",
+	"written_at",
+	"fetched",
 };
 
 void
@@ -84,7 +101,8 @@ fuzz_begin(void)
 		abort();
 	config = fuzz_config("limits { rows = 100 }");
 	/* The same columns, of no type. */
-	untyped = open_memory("CREATE TABLE contents (key, verdict, name, "
+	untyped = open_memory(
+	    "CREATE TABLE contents (key, verdict, name, "
 	    "generation, scan_seconds, verdict_at, failures, failed_in, "
 	    "tries, first_try_at, last_try_at, reason, sender, recipients, "
 	    "message_id, queue_id, envelopes, written_at, fetched)");
@@ -229,7 +247,7 @@ check_same(const struct store_row *a, const struct store_row *b)
 	    strcmp(a->recipients, b->recipients) == 0);
 	assert(a->envelope_count == b->envelope_count &&
 	    memcmp(a->envelopes, b->envelopes,
-	    a->envelope_count * sizeof *a->envelopes) == 0);
+		a->envelope_count * sizeof *a->envelopes) == 0);
 }
 
 /* One that was taken is written, and read back to the same. */
@@ -281,15 +299,17 @@ check_ledger(const struct store_row *row)
 	int64_t now = monotime_now();
 	struct ledger *ledger = ledger_create(config);
 	struct ledger_try try = {
-		.sender = "<c@example.org>", .recipients = "<d@example.org>",
-		.message_id = "x", .queue_id = "Q",
+		.sender = "<c@example.org>",
+		.recipients = "<d@example.org>",
+		.message_id = "x",
+		.queue_id = "Q",
 	};
 	struct ledger_answer answer;
 
 	ledger_load(ledger, row);
 	ledger_load(ledger, row);
 	if (ledger_lookup(ledger, &row->key, &try.envelope, GENERATION, now,
-	    &answer)) {
+		&answer)) {
 		assert(row->known);
 		assert(answer.verdict.kind == row->verdict.kind);
 		assert(ends(answer.generation, sizeof answer.generation));

@@ -21,7 +21,7 @@
 /* What is sent. */
 struct parcel {
 	struct wire_message message;
-	char behind[64];	/* of one that is too long */
+	char behind[64]; /* of one that is too long */
 	size_t len;
 	unsigned descriptors;
 };
@@ -123,7 +123,7 @@ expected(const struct parcel *parcel, unsigned accepted)
 	const struct wire_message *message = &parcel->message;
 
 	if (parcel->len == 0 && parcel->descriptors == 0)
-		return ERROR_GONE;	/* looks like the end of file */
+		return ERROR_GONE; /* looks like the end of file */
 	if (parcel->len == sizeof *message && message->type < WIRE_TYPES &&
 	    (accepted >> message->type & 1) != 0 && message->reserved == 0 &&
 	    parcel->descriptors == descriptors_of(message->type) &&
@@ -138,8 +138,7 @@ check_descriptor(int fd)
 	struct stat st;
 	int failed = fstat(fd, &st);
 
-	assert(!failed && st.st_ino == sent.st_ino &&
-	    st.st_dev == sent.st_dev);
+	assert(!failed && st.st_ino == sent.st_ino && st.st_dev == sent.st_dev);
 	assert((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 }
 
@@ -152,8 +151,7 @@ receive(int sock, const struct parcel *parcel, unsigned accepted, bool wants)
 	int fd = 99;
 
 	memset(&message, 0xff, sizeof message);
-	code = wire_recv(sock, accepted, &message, wants ? &fd : NULL, 0,
-	    &err);
+	code = wire_recv(sock, accepted, &message, wants ? &fd : NULL, 0, &err);
 	assert(code == expected(parcel, accepted));
 	if (code != ERROR_NONE) {
 		fuzz_check_error(&err, (int)code);

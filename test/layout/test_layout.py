@@ -9,6 +9,7 @@ SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-
 """
 import pathlib
 import re
+import subprocess
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -122,6 +123,13 @@ class Layout(unittest.TestCase):
             name = r"(main|vscan-\w+)" if path.stem == "main" else path.stem
             self.assertRegex(text, rf"\A/\* {name} - ", path)
             self.assertIn(SPDX, text, path)
+
+    def test_files_are_as_clang_format_makes_them(self):
+        files = [str(path) for path in all_c_files()]
+        done = subprocess.run(["clang-format", "--dry-run", "-Werror",
+                               *files], cwd=ROOT, stderr=subprocess.PIPE,
+                              text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr[:2000])
 
 
 if __name__ == "__main__":

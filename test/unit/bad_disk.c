@@ -14,7 +14,7 @@
 #include "support.h"
 
 #define LOOK_US 5000
-#define NEVER 0		/* reads left until one fails */
+#define NEVER 0 /* reads left until one fails */
 
 static struct {
 	sqlite3_vfs vfs;

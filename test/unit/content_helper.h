@@ -23,7 +23,6 @@ char *content_text(struct msgbuf *buf);
 
 /* Waits until the pool has this much in use: a spilled message is freed by
  * the pool's own thread. */
-void content_expect_usage(struct msgpool *pool, uint64_t memory,
-    uint64_t disk);
+void content_expect_usage(struct msgpool *pool, uint64_t memory, uint64_t disk);
 
 #endif

@@ -95,9 +95,10 @@ serve_slot(struct fake_engine *engine, struct fake_slot *slot)
 {
 	struct wire_message message;
 
-	if (wire_recv(slot->sock, WIRE_ACCEPT(WIRE_SPAWN) |
-	    WIRE_ACCEPT(WIRE_KILL) | WIRE_ACCEPT(WIRE_NICE), &message, NULL,
-	    0, NULL) != ERROR_NONE) {
+	if (wire_recv(slot->sock,
+		WIRE_ACCEPT(WIRE_SPAWN) | WIRE_ACCEPT(WIRE_KILL) |
+		    WIRE_ACCEPT(WIRE_NICE),
+		&message, NULL, 0, NULL) != ERROR_NONE) {
 		close_slot(slot);
 	} else if (message.type == WIRE_SPAWN) {
 		spawn(engine, slot);
@@ -114,8 +115,8 @@ serve_worker(struct fake_engine *engine, struct fake_slot *slot)
 	char mail[256] = "";
 	int fd;
 
-	if (wire_recv(slot->worker, WIRE_ACCEPT(WIRE_JOB), &job, &fd, 0, NULL)
-	    == ERROR_NONE) {
+	if (wire_recv(slot->worker, WIRE_ACCEPT(WIRE_JOB), &job, &fd, 0,
+		NULL) == ERROR_NONE) {
 		must(pread(fd, mail, sizeof mail - 1, 0) >= 0);
 		close(fd);
 		engine->plan->scan(slot->worker, &job, mail);
@@ -133,7 +134,7 @@ serve_link(struct fake_engine *engine)
 	int i = 0, sock;
 
 	if (wire_recv(engine->link, WIRE_ACCEPT(WIRE_SLOT), &message, &sock, 0,
-	    NULL) != ERROR_NONE) {
+		NULL) != ERROR_NONE) {
 		for (i = 0; i < FAKE_SLOTS; i++)
 			close_slot(&engine->slots[i]);
 		fd_close(&engine->link);
@@ -193,8 +194,7 @@ fake_engine_start(struct fake_engine *engine, struct engines *engines,
 		engine->slots[i].sock = engine->slots[i].worker = -1;
 	must(seqpacket_pair(pair, &err) == ERROR_NONE);
 	engine->link = pair[1];
-	must(pthread_create(&engine->thread, NULL, engine_thread, engine) ==
-	    0);
+	must(pthread_create(&engine->thread, NULL, engine_thread, engine) == 0);
 	engines_publish(engines, pair[0], name);
 }
 

@@ -33,7 +33,7 @@ struct fake_plan {
 
 struct fake_slot {
 	int sock;
-	int worker;		/* the worker's own end, or -1 */
+	int worker; /* the worker's own end, or -1 */
 	bool alive;
 };
 

@@ -31,8 +31,7 @@ void
 store_delete(struct store *store, const struct key *key)
 {
 	assert_ptr_equal(store, &recorder);
-	recorder.deleted[recorder.deletes++ % LENGTH(recorder.deleted)] =
-	    *key;
+	recorder.deleted[recorder.deletes++ % LENGTH(recorder.deleted)] = *key;
 }
 
 void
@@ -47,7 +46,7 @@ book_setup(void **state)
 {
 	(void)state;
 	config = support_config("cache { ttl = 10s late_ttl = 100s }\n"
-	    "limits { rows = 100 }");
+				"limits { rows = 100 }");
 	config->alarm_after = ALARM;
 	memset(&recorder, 0, sizeof recorder);
 	book_open();

@@ -40,8 +40,7 @@ kept_empty(void)
 	DIR *dir = opendir(directory);
 
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		snprintf(name, sizeof name, "%s/%s", directory,
-		    entry->d_name);
+		snprintf(name, sizeof name, "%s/%s", directory, entry->d_name);
 		if (entry->d_name[0] != '.')
 			remove(name);
 	}
@@ -73,7 +72,7 @@ kept_try_open(void)
 	struct store_reader reader = {
 		.each = see,
 		.context = &seen,
-		.max_step = KEPT_MAX_STEP
+		.max_step = KEPT_MAX_STEP,
 	};
 	struct store *store;
 
@@ -173,14 +172,13 @@ kept_row(unsigned n)
 	memcpy(row.key.bytes, &n, sizeof n);
 	for (size_t i = 0; i < STORE_ENVELOPES; i++)
 		for (size_t j = 0; j < KEY_BYTES; j++)
-			row.envelopes[i].bytes[j] =
-			    support_pattern(i * KEY_BYTES + j);
+			row.envelopes[i].bytes[j] = support_pattern(
+			    i * KEY_BYTES + j);
 	return row;
 }
 
 static void
-expect_same_tries(const struct store_row *row,
-    const struct store_row *expected)
+expect_same_tries(const struct store_row *row, const struct store_row *expected)
 {
 	assert_int_equal(row->failures, expected->failures);
 	assert_string_equal(row->failed_in, expected->failed_in);
@@ -195,8 +193,7 @@ expect_same_tries(const struct store_row *row,
 }
 
 void
-kept_expect_same(const struct store_row *row,
-    const struct store_row *expected)
+kept_expect_same(const struct store_row *row, const struct store_row *expected)
 {
 	assert_memory_equal(&row->key, &expected->key, sizeof row->key);
 	assert_int_equal(row->known, expected->known);

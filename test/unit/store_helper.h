@@ -15,8 +15,8 @@
 #include "base/monotime.h"
 #include "scan/store.h"
 
-#define KEPT_MAX_STEP (3600 * MONOTIME_S)	/* the store's max_step */
-#define KEPT_SOON (20 * MONOTIME_S)		/* a bound for slow machines */
+#define KEPT_MAX_STEP (3600 * MONOTIME_S) /* the store's max_step */
+#define KEPT_SOON (20 * MONOTIME_S)       /* a bound for slow machines */
 
 /* What the last store_open() has read. */
 struct kept_rows {

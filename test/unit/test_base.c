@@ -145,10 +145,11 @@ test_cond_wait_ends_when_signalled(void **state)
 		cond_init(&meeting.cond);
 		pthread_mutex_lock(&meeting.lock);
 		assert_int_equal(pthread_create(&thread, NULL, arrive,
-		    &meeting), 0);
+				     &meeting),
+		    0);
 		while (!meeting.here && in_time)
-			in_time = cond_wait_until(&meeting.cond,
-			    &meeting.lock, until[i]);
+			in_time = cond_wait_until(&meeting.cond, &meeting.lock,
+			    until[i]);
 		pthread_mutex_unlock(&meeting.lock);
 		assert_true(meeting.here && in_time);
 		pthread_join(thread, NULL);

@@ -30,7 +30,7 @@ open_cache(void **state)
 {
 	(void)state;
 	config = support_config("cache { entries = 4 ttl = 10s "
-	    "late_ttl = 100s }");
+				"late_ttl = 100s }");
 	cache = cache_create(config);
 	return 0;
 }
@@ -207,22 +207,21 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_cache_gives_back_what_was_stored,
-		    open_cache, close_cache),
+		    test_cache_gives_back_what_was_stored, open_cache,
+		    close_cache),
 		cmocka_unit_test_setup_teardown(
 		    test_cache_verdict_holds_for_its_generation_and_ttl,
 		    open_cache, close_cache),
 		cmocka_unit_test_setup_teardown(
-		    test_cache_looking_up_makes_no_verdict_younger,
-		    open_cache, close_cache),
+		    test_cache_looking_up_makes_no_verdict_younger, open_cache,
+		    close_cache),
 		cmocka_unit_test_setup_teardown(
 		    test_cache_newer_verdict_takes_the_older_ones_place,
 		    open_cache, close_cache),
 		cmocka_unit_test_setup_teardown(
 		    test_cache_is_bounded_and_drops_what_was_used_longest_ago,
 		    open_cache, close_cache),
-		cmocka_unit_test_setup_teardown(
-		    test_cache_of_one_entry_works,
+		cmocka_unit_test_setup_teardown(test_cache_of_one_entry_works,
 		    open_cache, close_cache),
 	};
 

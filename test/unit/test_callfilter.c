@@ -62,8 +62,7 @@ run(const struct callfilter_profile *profile, body_function *body,
 static int
 call(const void *context)
 {
-	return syscall(*(const int *)context, 0, 0, 0, 0, 0, 0) < 0 ? errno
-								    : 0;
+	return syscall(*(const int *)context, 0, 0, 0, 0, 0, 0) < 0 ? errno : 0;
 }
 
 static void
@@ -89,8 +88,10 @@ test_callfilter_profile_says_what_is_done(void **state)
 		{ "getuid", CALLFILTER_UNKNOWN, 0, 0, 0 },
 	};
 	const struct callfilter_profile profile = {
-		.others = CALLFILTER_ALLOW, .killed = { NULL, killed },
-		.rules = rules, .rules_count = 2,
+		.others = CALLFILTER_ALLOW,
+		.killed = { NULL, killed },
+		.rules = rules,
+		.rules_count = 2,
 	};
 	int numbers[] = { SYS_getpid, SYS_sync, SYS_umask, SYS_getuid };
 
@@ -105,7 +106,7 @@ static void
 test_callfilter_profile_without_a_list_is_empty(void **state)
 {
 	const struct callfilter_profile profile = {
-		.others = CALLFILTER_ALLOW
+		.others = CALLFILTER_ALLOW,
 	};
 	int number = SYS_getuid;
 
@@ -120,7 +121,9 @@ test_callfilter_profile_that_makes_no_sense_is_refused(void **state)
 		{ "getpid", CALLFILTER_ALLOW, 9, 1, 1 },
 	};
 	const struct callfilter_profile profile = {
-		.others = CALLFILTER_UNKNOWN, .rules = rules, .rules_count = 1,
+		.others = CALLFILTER_UNKNOWN,
+		.rules = rules,
+		.rules_count = 1,
 	};
 	struct callfilter filter;
 	struct error err;
@@ -181,8 +184,7 @@ test_sandbox_calls_stand_in_one_place(void **state)
 		assert_stands_nowhere_else(sandbox_calls.allowed[k]);
 	for (i = 0; i < CALLFILTER_KILLED; i++)
 		for (k = 0; sandbox_calls.killed[i][k] != NULL; k++)
-			assert_stands_nowhere_else(
-			    sandbox_calls.killed[i][k]);
+			assert_stands_nowhere_else(sandbox_calls.killed[i][k]);
 }
 
 static void
@@ -199,7 +201,7 @@ test_sandbox_calls_that_mean_harm_are_deadly(void **state)
 			int number = seccomp_syscall_resolve_name(calls[k]);
 
 			if (number < 0)
-				continue;	/* not on this machine */
+				continue; /* not on this machine */
 			assert_killed(run(&sandbox_calls, call, &number),
 			    calls[k]);
 			tried++;
@@ -228,8 +230,8 @@ test_sandbox_calls_not_known_fail_as_in_an_old_kernel(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(numbers); i++)
-		assert_ends_with(run(&sandbox_calls, call, &numbers[i]),
-		    ENOSYS, "a call that is not known");
+		assert_ends_with(run(&sandbox_calls, call, &numbers[i]), ENOSYS,
+		    "a call that is not known");
 }
 
 static int
@@ -243,8 +245,10 @@ static int
 make_thread(const void *unused)
 {
 	(void)unused;
-	return syscall(SYS_clone, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, 0,
-	    0, 0, 0) < 0 ? errno : 0;
+	return syscall(SYS_clone, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, 0, 0,
+		   0, 0) < 0
+	    ? errno
+	    : 0;
 }
 
 /* socket(2) by its number in x32, which no other machine than x86 has. */
@@ -275,7 +279,9 @@ map_code(const void *unused)
 {
 	(void)unused;
 	return mmap(NULL, 4096, PROT_READ | PROT_EXEC,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+	    ? errno
+	    : 0;
 }
 
 static int
@@ -303,8 +309,7 @@ static int
 others_limits(const void *unused)
 {
 	(void)unused;
-	return syscall(SYS_prlimit64, getppid(), 0, NULL, NULL) < 0 ? errno
-								    : 0;
+	return syscall(SYS_prlimit64, getppid(), 0, NULL, NULL) < 0 ? errno : 0;
 }
 
 static int
@@ -319,7 +324,7 @@ test_sandbox_calls_depend_on_their_arguments(void **state)
 {
 	static const struct {
 		body_function *body;
-		int want;		/* an error; -1: SIGSYS */
+		int want; /* an error; -1: SIGSYS */
 		const char *what;
 	} cases[] = {
 		{ fork_plain, -1, "fork by clone" },
@@ -344,8 +349,7 @@ test_sandbox_calls_depend_on_their_arguments(void **state)
 		else if (cases[i].want < 0)
 			assert_killed(status, cases[i].what);
 		else
-			assert_ends_with(status, cases[i].want,
-			    cases[i].what);
+			assert_ends_with(status, cases[i].want, cases[i].what);
 	}
 }
 

@@ -19,15 +19,18 @@
 #define SENDMAIL CHECK_MTA_SENDMAIL
 
 static const struct check_mta_deadlines usual = {
-	.silence = 5 * MONOTIME_S, .reply = 60 * MONOTIME_S
+	.silence = 5 * MONOTIME_S,
+	.reply = 60 * MONOTIME_S,
 };
 
 static const struct check_mta_deadlines longest = {
-	.silence = 9 * MONOTIME_S, .reply = 540 * MONOTIME_S
+	.silence = 9 * MONOTIME_S,
+	.reply = 540 * MONOTIME_S,
 };
 
 static const struct check_mta_deadlines uneven = {
-	.silence = 5100 * MONOTIME_MS, .reply = 60500 * MONOTIME_MS
+	.silence = 5100 * MONOTIME_MS,
+	.reply = 60500 * MONOTIME_MS,
 };
 
 static void
@@ -37,7 +40,7 @@ test_check_mta_judges_each_setting(void **state)
 		const struct check_mta_deadlines *deadlines;
 		enum check_mta_kind kind;
 		const char *name, *value;
-		const char *better;	/* "" for a good one */
+		const char *better; /* "" for a good one */
 	} cases[] = {
 		{ &usual, POSTFIX, "milter_connect_timeout", "30s", "" },
 		{ &usual, POSTFIX, "milter_connect_timeout", "5s", "30s" },
@@ -60,11 +63,11 @@ test_check_mta_judges_each_setting(void **state)
 		{ &usual, POSTFIX, "milter_default_action", "tempfail", "" },
 		{ &usual, POSTFIX, "milter_default_action", "shutdown", "" },
 		{ &usual, POSTFIX, "milter_default_action", "accept",
-		  "tempfail" },
+		    "tempfail" },
 		{ &usual, POSTFIX, "milter_default_action", "reject",
-		  "tempfail" },
+		    "tempfail" },
 		{ &usual, POSTFIX, "milter_default_action", "quarantine",
-		  "tempfail" },
+		    "tempfail" },
 		{ &usual, POSTFIX, "milter_default_action", "", "tempfail" },
 		{ &usual, SENDMAIL, "F", "T", "" },
 		{ &usual, SENDMAIL, "F", "RT", "" },
@@ -110,8 +113,8 @@ test_check_mta_finds_each_mtas_own_defaults_good(void **state)
 {
 	static const char *const names[2][5] = {
 		{ "milter_connect_timeout", "milter_command_timeout",
-		  "milter_content_timeout", "milter_default_action",
-		  "ipc_timeout" },
+		    "milter_content_timeout", "milter_default_action",
+		    "ipc_timeout" },
 		{ "C", "S", "R", "E" },
 	};
 	struct config *config = support_config("");
@@ -123,8 +126,9 @@ test_check_mta_finds_each_mtas_own_defaults_good(void **state)
 	for (int kind = POSTFIX; kind <= SENDMAIL; kind++)
 		for (size_t i = 0; i < 5 && names[kind][i] != NULL; i++) {
 			struct check_mta_finding finding;
-			const char *value = check_mta_standard(
-			    (enum check_mta_kind)kind, names[kind][i]);
+			const char *value =
+			    check_mta_standard((enum check_mta_kind)kind,
+				names[kind][i]);
 
 			assert_non_null(value);
 			assert_true(check_mta_judge(&deadlines,
@@ -141,11 +145,11 @@ test_check_mta_judges_nothing_else(void **state)
 	struct check_mta_finding finding;
 
 	(void)state;
-	assert_false(check_mta_judge(&usual, POSTFIX, "relayhost", "1s",
-	    &finding));
+	assert_false(
+	    check_mta_judge(&usual, POSTFIX, "relayhost", "1s", &finding));
 	assert_false(check_mta_judge(&usual, POSTFIX, "R", "1s", &finding));
-	assert_false(check_mta_judge(&usual, SENDMAIL, "ipc_timeout", "1s",
-	    &finding));
+	assert_false(
+	    check_mta_judge(&usual, SENDMAIL, "ipc_timeout", "1s", &finding));
 	assert_null(check_mta_standard(SENDMAIL, "ipc_timeout"));
 }
 
@@ -181,7 +185,7 @@ test_check_mta_reads_times_as_each_mta_does(void **state)
 {
 	static const struct {
 		const char *text;
-		int64_t postfix, sendmail;	/* s; -1 for no time */
+		int64_t postfix, sendmail; /* s; -1 for no time */
 	} cases[] = {
 		{ "0", 0, 0 },
 		{ "30", 30, 30 },
@@ -218,8 +222,7 @@ test_check_mta_reads_times_as_each_mta_does(void **state)
 		int64_t times[2] = { -MONOTIME_S, -MONOTIME_S };
 		bool ok[2];
 
-		ok[0] = check_mta_parse_time(POSTFIX, cases[i].text,
-		    &times[0]);
+		ok[0] = check_mta_parse_time(POSTFIX, cases[i].text, &times[0]);
 		ok[1] = check_mta_parse_time(SENDMAIL, cases[i].text,
 		    &times[1]);
 		if (times[0] != cases[i].postfix * MONOTIME_S ||
@@ -237,9 +240,11 @@ test_check_mta_writes_times_in_whole_units(void **state)
 
 	(void)state;
 	assert_string_equal(check_mta_format_time(text, sizeof text,
-	    90 * MONOTIME_S), "90s");
+				90 * MONOTIME_S),
+	    "90s");
 	assert_string_equal(check_mta_format_time(text, sizeof text,
-	    5100 * MONOTIME_MS), "5100ms");
+				5100 * MONOTIME_MS),
+	    "5100ms");
 }
 
 int

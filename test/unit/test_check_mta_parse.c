@@ -44,7 +44,7 @@ test_check_mta_parses_lines_of_parameters(void **state)
 	static const struct {
 		const char *line;
 		bool of_service;
-		const char *service, *name, *value;	/* name NULL: none */
+		const char *service, *name, *value; /* name NULL: none */
 	} cases[] = {
 		{ "ipc_timeout = 3600s", false, NULL, "ipc_timeout", "3600s" },
 		{ "smtpd_milters =", false, NULL, "smtpd_milters", "" },
@@ -73,9 +73,10 @@ test_check_mta_parses_lines_of_parameters(void **state)
 		    &found);
 
 		if (ok != (cases[i].name != NULL) ||
-		    (ok && !(same(found.service, cases[i].service) &&
-		    same(found.name, cases[i].name) &&
-		    same(found.value, cases[i].value))))
+		    (ok &&
+			!(same(found.service, cases[i].service) &&
+			    same(found.name, cases[i].name) &&
+			    same(found.value, cases[i].value))))
 			fail_msg("\"%s\"", cases[i].line);
 		free(line);
 	}
@@ -88,7 +89,7 @@ test_check_mta_parses_lines_of_services(void **state)
 		"smtp inet n - y - -", "smtp inet n - y - - ",
 		"smtp inet n - y - - # smtpd" };
 	char line[] = "smtp       inet  n       -       y       -       -"
-	    "       smtpd -o a=b";
+		      "       smtpd -o a=b";
 	char bare[] = "x unix - - - - 0 cleanup";
 	struct check_mta_service found;
 
@@ -113,9 +114,10 @@ static void
 test_check_mta_takes_milters_one_by_one(void **state)
 {
 	char *list = copy_of("unix:a/b, inet:h:1\t{ unix:c, "
-	    "default_action=accept,content_timeout = 2s  "
-	    "{ content_timeout = 3s }, connect_timeout=4s "
-	    "command_timeout=5s, protocol=6 },{unix:d}"), *rest = list;
+			     "default_action=accept,content_timeout = 2s  "
+			     "{ content_timeout = 3s }, connect_timeout=4s "
+			     "command_timeout=5s, protocol=6 },{unix:d}"),
+	     *rest = list;
 	struct check_mta_milter found;
 
 	(void)state;
@@ -167,16 +169,16 @@ test_check_mta_parses_x_lines(void **state)
 		struct check_mta_filter want;
 	} cases[] = {
 		{ "vscan, S=unix:/run/x, F=T, T=C:5m;S:10s;R:2s;E:30s",
-		  { "vscan", "unix:/run/x", "T", "5m", "10s", "2s", "30s" } },
+		    { "vscan", "unix:/run/x", "T", "5m", "10s", "2s", "30s" } },
 		{ "v,S=local:/x,T=R:2s",
-		  { "v", "local:/x", NULL, NULL, NULL, "2s", NULL } },
+		    { "v", "local:/x", NULL, NULL, NULL, "2s", NULL } },
 		{ "v S = /x , F= , T= E : 1m30s ; ",
-		  { "v", "/x", "", NULL, NULL, NULL, "1m30s" } },
+		    { "v", "/x", "", NULL, NULL, NULL, "1m30s" } },
 		{ "v, S=inet:1@h, T=R:1s;R:2s;Q:3s, F=R, F=4",
-		  { "v", "inet:1@h", "4", NULL, NULL, "2s", NULL } },
+		    { "v", "inet:1@h", "4", NULL, NULL, "2s", NULL } },
 		{ "v", { "v", NULL, NULL, NULL, NULL, NULL, NULL } },
-		{ "v,,=,S,T=;:;C,T", { "v", NULL, NULL, NULL, NULL, NULL,
-		  NULL } },
+		{ "v,,=,S,T=;:;C,T",
+		    { "v", NULL, NULL, NULL, NULL, NULL, NULL } },
 	};
 
 	(void)state;
@@ -217,7 +219,8 @@ static void
 test_check_mta_joins_lines_and_leaves_comments_out(void **state)
 {
 	char *text = copy_of("V10/Test\n# S=x\nXv, S=unix:/x,\n\tF=T # why\n"
-	    "\nO A#b=c\n  d"), *rest = text;
+			     "\nO A#b=c\n  d"),
+	     *rest = text;
 
 	(void)state;
 	assert_string_equal(cf_next_line(&rest), "V10/Test");
@@ -249,8 +252,8 @@ test_check_mta_finds_options_and_names_in_lists(void **state)
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		char *line = copy_of(cases[i].line);
 
-		assert_true(same(cf_option(line, "InputMailFilters"),
-		    cases[i].value));
+		assert_true(
+		    same(cf_option(line, "InputMailFilters"), cases[i].value));
 		free(line);
 	}
 	assert_true(check_mta_in_list("a, vscan;b", "vscan"));
@@ -274,31 +277,30 @@ test_check_mta_knows_our_socket_in_postfix(void **state)
 		{ "unix:" QUEUE "/v/x", "unix:/v/x", 'y', CHECK_MTA_OURS },
 		{ "unix:" QUEUE "/v/x", "unix:/v/x", 'n', CHECK_MTA_ASTRAY },
 		{ "unix:" QUEUE "/v/x", "unix:" QUEUE "/v/x", 'n',
-		  CHECK_MTA_OURS },
+		    CHECK_MTA_OURS },
 		{ "unix:" QUEUE "/v/x", "unix:" QUEUE "/v/x", 'y',
-		  CHECK_MTA_ASTRAY },
+		    CHECK_MTA_ASTRAY },
 		{ "unix:" QUEUE "/v/x", "unix:" QUEUE "/v/x", '-',
-		  CHECK_MTA_OURS },
+		    CHECK_MTA_OURS },
 		{ "unix:/nowhere/x", "unix:/nowhere/x", 'n', CHECK_MTA_OURS },
-		{ "unix:/nowhere/x", "unix:/nowhere/x", 'y',
-		  CHECK_MTA_ASTRAY },
+		{ "unix:/nowhere/x", "unix:/nowhere/x", 'y', CHECK_MTA_ASTRAY },
 		{ "unix:" QUEUE "/v/x", "unix:v/y", 'y', CHECK_MTA_OTHER },
 		{ "unix:" QUEUE "/v/x", "unix:w/x", 'y', CHECK_MTA_OTHER },
 		{ "unix:" QUEUE "/v/x", "inet:v/x:1", 'y', CHECK_MTA_OTHER },
 		{ "unix:" QUEUE "/v/x", "", 'y', CHECK_MTA_OTHER },
 		{ "unix:" QUEUE "/v/x", "unix:", 'y', CHECK_MTA_OTHER },
 		{ "inet:99@127.0.0.1", "inet:localhost:99", 'y',
-		  CHECK_MTA_OURS },
+		    CHECK_MTA_OURS },
 		{ "inet:99@127.0.0.1", "inet::99", 'y', CHECK_MTA_OURS },
 		{ "inet6:99@::1", "inet:[::1]:99", 'y', CHECK_MTA_OURS },
 		{ "inet:99@0.0.0.0", "inet:scan.example:99", 'y',
-		  CHECK_MTA_OURS },
+		    CHECK_MTA_OURS },
 		{ "inet:99@scan.example", "inet:Scan.Example:99", 'y',
-		  CHECK_MTA_OURS },
+		    CHECK_MTA_OURS },
 		{ "inet:99@127.0.0.1", "inet:localhost:98", 'y',
-		  CHECK_MTA_OTHER },
+		    CHECK_MTA_OTHER },
 		{ "inet:99@127.0.0.1", "inet:192.0.2.1:99", 'y',
-		  CHECK_MTA_OTHER },
+		    CHECK_MTA_OTHER },
 		{ "inet:99@127.0.0.1", "inet:99", 'y', CHECK_MTA_OTHER },
 		{ "inet:99@127.0.0.1", "inet:]:[", 'y', CHECK_MTA_OTHER },
 		{ "inet:99@127.0.0.1", "unix:v/x", 'y', CHECK_MTA_OTHER },
@@ -307,7 +309,7 @@ test_check_mta_knows_our_socket_in_postfix(void **state)
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++)
 		if (check_mta_match_postfix(cases[i].ours, cases[i].theirs,
-		    QUEUE, cases[i].chroot) != cases[i].match)
+			QUEUE, cases[i].chroot) != cases[i].match)
 			fail_msg("%s, %s, %c", cases[i].ours, cases[i].theirs,
 			    cases[i].chroot);
 }
@@ -374,8 +376,7 @@ main(void)
 		cmocka_unit_test(test_check_mta_takes_milters_one_by_one),
 		cmocka_unit_test(test_check_mta_ends_on_garbled_milters),
 		cmocka_unit_test(test_check_mta_parses_x_lines),
-		cmocka_unit_test(
-		    test_check_mta_takes_no_x_line_without_a_name),
+		cmocka_unit_test(test_check_mta_takes_no_x_line_without_a_name),
 		cmocka_unit_test(
 		    test_check_mta_joins_lines_and_leaves_comments_out),
 		cmocka_unit_test(

@@ -31,38 +31,42 @@ static const struct {
 	const char *name;
 } cases[] = {
 	{ { NULL }, { .code = CL_CLEAN }, VERDICT_CLEAN, "" },
-	{ { NULL }, { .code = CL_CLEAN, .complaints = 1 },
-	    VERDICT_INCOMPLETE, "engine-warning" },
+	{ { NULL }, { .code = CL_CLEAN, .complaints = 1 }, VERDICT_INCOMPLETE,
+	    "engine-warning" },
 	{ { NULL }, { .code = CL_CLEAN, .limit = "MaxFileSize" },
 	    VERDICT_INCOMPLETE, "MaxFileSize" },
 	{ { NULL }, { .code = CL_CLEAN, .unread = "RAR-not-opened" },
 	    VERDICT_INCOMPLETE, "RAR-not-opened" },
 	{ { NULL }, { .code = CL_CLEAN, .scratch_low = true },
 	    VERDICT_INCOMPLETE, "scratch-full" },
-	{ { NULL }, { .code = CL_CLEAN, .sealed = "S-MIME" },
-	    VERDICT_ENCRYPTED, "S-MIME" },
+	{ { NULL }, { .code = CL_CLEAN, .sealed = "S-MIME" }, VERDICT_ENCRYPTED,
+	    "S-MIME" },
 	{ { NULL }, { .code = CL_CLEAN, .sealed = "PGP", .complaints = 1 },
 	    VERDICT_ENCRYPTED, "PGP" },
 	{ { "Eicar-Test-Signature" },
-	    { .code = CL_VIRUS, .complaints = 3, .scratch_low = true,
-	    .limit = "MaxFileSize", .unread = "ZIP-in-part", .sealed = "PGP" },
+	    { .code = CL_VIRUS,
+		.complaints = 3,
+		.scratch_low = true,
+		.limit = "MaxFileSize",
+		.unread = "ZIP-in-part",
+		.sealed = "PGP" },
 	    VERDICT_INFECTED, "Eicar-Test-Signature" },
-	{ { "My.Sig.UNOFFICIAL" }, { .code = CL_VIRUS },
-	    VERDICT_INFECTED, "My.Sig.UNOFFICIAL" },
-	{ { "First", "Second" }, { .code = CL_VIRUS },
-	    VERDICT_INFECTED, "First" },
-	{ { "Found.Then.Failed" }, { .code = CL_EMEM },
-	    VERDICT_INFECTED, "Found.Then.Failed" },
+	{ { "My.Sig.UNOFFICIAL" }, { .code = CL_VIRUS }, VERDICT_INFECTED,
+	    "My.Sig.UNOFFICIAL" },
+	{ { "First", "Second" }, { .code = CL_VIRUS }, VERDICT_INFECTED,
+	    "First" },
+	{ { "Found.Then.Failed" }, { .code = CL_EMEM }, VERDICT_INFECTED,
+	    "Found.Then.Failed" },
 	{ { "Heuristics.Limits.Exceeded.MaxFiles", "Real.Virus" },
 	    { .code = CL_VIRUS }, VERDICT_INFECTED, "Real.Virus" },
 	{ { "Real.Virus", "Heuristics.Limits.Exceeded.MaxFiles" },
 	    { .code = CL_VIRUS }, VERDICT_INFECTED, "Real.Virus" },
 	{ { "PUA.X", "Heuristics.Encrypted.Zip", "Real.Virus" },
 	    { .code = CL_VIRUS }, VERDICT_INFECTED, "Real.Virus" },
-	{ { "{HEX}php.shell 1" }, { .code = CL_VIRUS },
-	    VERDICT_INFECTED, "-HEX-php.shell-1" },
-	{ { "Heuristics.W32.Parite.B" }, { .code = CL_VIRUS },
-	    VERDICT_INFECTED, "Heuristics.W32.Parite.B" },
+	{ { "{HEX}php.shell 1" }, { .code = CL_VIRUS }, VERDICT_INFECTED,
+	    "-HEX-php.shell-1" },
+	{ { "Heuristics.W32.Parite.B" }, { .code = CL_VIRUS }, VERDICT_INFECTED,
+	    "Heuristics.W32.Parite.B" },
 	{ { NULL }, { .code = CL_VIRUS }, VERDICT_INCOMPLETE, "unnamed" },
 	{ { "" }, { .code = CL_VIRUS }, VERDICT_INCOMPLETE, "unnamed" },
 	{ { NULL }, { .code = CL_VIRUS, .limit = "MaxFileSize" },
@@ -84,29 +88,29 @@ static const struct {
 	    VERDICT_MACRO, "OLE2" },
 	{ { "Heuristics.Phishing.Email.SpoofedDomain" }, { .code = CL_VIRUS },
 	    VERDICT_PHISHING, "Email.SpoofedDomain" },
-	{ { "PUA.Win.Tool.X-1" }, { .code = CL_VIRUS },
-	    VERDICT_PUA, "PUA.Win.Tool.X-1" },
-	{ { NULL }, { .code = CL_EMAXREC },
-	    VERDICT_INCOMPLETE, "MaxRecursion" },
-	{ { NULL }, { .code = CL_EMAXSIZE },
-	    VERDICT_INCOMPLETE, "MaxScanSize" },
+	{ { "PUA.Win.Tool.X-1" }, { .code = CL_VIRUS }, VERDICT_PUA,
+	    "PUA.Win.Tool.X-1" },
+	{ { NULL }, { .code = CL_EMAXREC }, VERDICT_INCOMPLETE,
+	    "MaxRecursion" },
+	{ { NULL }, { .code = CL_EMAXSIZE }, VERDICT_INCOMPLETE,
+	    "MaxScanSize" },
 	{ { NULL }, { .code = CL_EMAXFILES }, VERDICT_INCOMPLETE, "MaxFiles" },
-	{ { NULL }, { .code = CL_ETIMEOUT },
-	    VERDICT_INCOMPLETE, "MaxScanTime" },
-	{ { NULL }, { .code = CL_EFORMAT },
-	    VERDICT_INCOMPLETE, "broken-format" },
-	{ { NULL }, { .code = CL_EUNPACK },
-	    VERDICT_INCOMPLETE, "broken-archive" },
+	{ { NULL }, { .code = CL_ETIMEOUT }, VERDICT_INCOMPLETE,
+	    "MaxScanTime" },
+	{ { NULL }, { .code = CL_EFORMAT }, VERDICT_INCOMPLETE,
+	    "broken-format" },
+	{ { NULL }, { .code = CL_EUNPACK }, VERDICT_INCOMPLETE,
+	    "broken-archive" },
 	{ { NULL }, { .code = CL_EMEM }, VERDICT_INCOMPLETE, "memory" },
-	{ { NULL }, { .code = CL_EWRITE },
-	    VERDICT_INCOMPLETE, "engine-error-write" },
-	{ { NULL }, { .code = CL_BREAK },
-	    VERDICT_INCOMPLETE, "engine-error-22" },
+	{ { NULL }, { .code = CL_EWRITE }, VERDICT_INCOMPLETE,
+	    "engine-error-write" },
+	{ { NULL }, { .code = CL_BREAK }, VERDICT_INCOMPLETE,
+	    "engine-error-22" },
 	/* An archive that is encrypted with its directory can't be opened; any
 	 * other that stays shut is another matter. */
 	{ { "Heuristics.Encrypted.7Zip" },
-	    { .code = CL_VIRUS, .unread = "7Z-not-opened" },
-	    VERDICT_ENCRYPTED, "7Zip" },
+	    { .code = CL_VIRUS, .unread = "7Z-not-opened" }, VERDICT_ENCRYPTED,
+	    "7Zip" },
 };
 
 static struct verdict
@@ -129,8 +133,8 @@ test_classify_gives_each_answer_its_verdict(void **unused)
 
 	(void)unused;
 	for (i = 0; i < LENGTH(cases); i++) {
-		verdict = classify_with(cases[i].names,
-		    LENGTH(cases[i].names), &cases[i].finding, &defaults);
+		verdict = classify_with(cases[i].names, LENGTH(cases[i].names),
+		    &cases[i].finding, &defaults);
 		assert_string_equal(verdict_kind_name(cases[i].kind),
 		    verdict_kind_name(verdict.kind));
 		assert_string_equal(cases[i].name, verdict.name);
@@ -143,42 +147,52 @@ static void
 test_classify_takes_what_has_the_strictest_action(void **unused)
 {
 	static const struct {
-		const char *name;	/* besides an encrypted archive */
+		const char *name; /* besides an encrypted archive */
 		const char *unread;
 		struct config config;
 		enum verdict_kind kind;
 	} rows[] = {
 		{ "Heuristics.OLE2.ContainsMacros.VBA", "",
 		    { .action_macro = ACTION_REJECT,
-		    .action_encrypted = ACTION_ACCEPT }, VERDICT_MACRO },
+			.action_encrypted = ACTION_ACCEPT },
+		    VERDICT_MACRO },
 		{ "Heuristics.OLE2.ContainsMacros.VBA", "",
 		    { .action_macro = ACTION_QUARANTINE,
-		    .action_encrypted = ACTION_REJECT }, VERDICT_ENCRYPTED },
+			.action_encrypted = ACTION_REJECT },
+		    VERDICT_ENCRYPTED },
 		{ "PUA.Tool", "",
 		    { .action_pua = ACTION_DISCARD,
-		    .action_encrypted = ACTION_QUARANTINE }, VERDICT_PUA },
+			.action_encrypted = ACTION_QUARANTINE },
+		    VERDICT_PUA },
 		{ "Heuristics.Phishing.URL", "",
 		    { .action_phishing = ACTION_TEMPFAIL,
-		    .action_encrypted = ACTION_DISCARD }, VERDICT_PHISHING },
+			.action_encrypted = ACTION_DISCARD },
+		    VERDICT_PHISHING },
 		{ "Heuristics.Limits.Exceeded.MaxFiles", "",
 		    { .action_incomplete = ACTION_REJECT,
-		    .action_encrypted = ACTION_ACCEPT }, VERDICT_INCOMPLETE },
+			.action_encrypted = ACTION_ACCEPT },
+		    VERDICT_INCOMPLETE },
 		{ NULL, "ZIP-in-part",
 		    { .action_incomplete = ACTION_REJECT,
-		    .action_encrypted = ACTION_ACCEPT }, VERDICT_INCOMPLETE },
+			.action_encrypted = ACTION_ACCEPT },
+		    VERDICT_INCOMPLETE },
 		{ NULL, "7Z-in-part",
 		    { .action_incomplete = ACTION_REJECT,
-		    .action_encrypted = ACTION_ACCEPT }, VERDICT_INCOMPLETE },
+			.action_encrypted = ACTION_ACCEPT },
+		    VERDICT_INCOMPLETE },
 		{ NULL, "ZIP-not-opened",
 		    { .action_incomplete = ACTION_REJECT,
-		    .action_encrypted = ACTION_ACCEPT }, VERDICT_INCOMPLETE },
+			.action_encrypted = ACTION_ACCEPT },
+		    VERDICT_INCOMPLETE },
 		/* It stays shut for being encrypted. */
 		{ NULL, "7Z-not-opened",
 		    { .action_incomplete = ACTION_REJECT,
-		    .action_encrypted = ACTION_ACCEPT }, VERDICT_ENCRYPTED },
+			.action_encrypted = ACTION_ACCEPT },
+		    VERDICT_ENCRYPTED },
 		{ NULL, "ZIP-in-part",
 		    { .action_incomplete = ACTION_ACCEPT,
-		    .action_encrypted = ACTION_ACCEPT }, VERDICT_ENCRYPTED },
+			.action_encrypted = ACTION_ACCEPT },
+		    VERDICT_ENCRYPTED },
 	};
 	struct verdict verdict;
 	size_t i;
@@ -186,7 +200,8 @@ test_classify_takes_what_has_the_strictest_action(void **unused)
 	(void)unused;
 	for (i = 0; i < LENGTH(rows); i++) {
 		const char *names[] = {
-			"Heuristics.Encrypted.7Zip", rows[i].name
+			"Heuristics.Encrypted.7Zip",
+			rows[i].name,
 		};
 		struct finding finding = { .code = CL_VIRUS };
 
@@ -204,11 +219,13 @@ test_classify_excuses_one_archive_that_is_encrypted(void **unused)
 {
 	static const struct config strict = {
 		.action_incomplete = ACTION_REJECT,
-		.action_encrypted = ACTION_ACCEPT
+		.action_encrypted = ACTION_ACCEPT,
 	};
 	const char *name = "Heuristics.Encrypted.7Zip";
 	struct finding finding = {
-		.code = CL_VIRUS, .unread = "7Z-not-opened", .several = true
+		.code = CL_VIRUS,
+		.unread = "7Z-not-opened",
+		.several = true,
 	};
 
 	(void)unused;
@@ -277,8 +294,7 @@ main(void)
 		cmocka_unit_test(
 		    test_classify_calls_no_error_clean_and_gives_each_a_name),
 		cmocka_unit_test(test_classify_cuts_a_name_that_is_too_long),
-		cmocka_unit_test(
-		    test_classify_finds_complaints_and_errors_odd),
+		cmocka_unit_test(test_classify_finds_complaints_and_errors_odd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

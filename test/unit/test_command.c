@@ -47,8 +47,11 @@ run_shell(const char *script, int64_t limit, struct said *said, int *status_r,
 {
 	const char *const argv[] = { "sh", "-c", script, "0", "a b", "$HOME",
 		NULL };
-	const struct command command = { .argv = argv, .limit = limit,
-		.output = take, .complaint = take, .context = said };
+	const struct command command = { .argv = argv,
+		.limit = limit,
+		.output = take,
+		.complaint = take,
+		.context = said };
 
 	memset(said, 0, sizeof *said);
 	return command_run(&command, status_r, err);
@@ -63,7 +66,8 @@ test_command_hands_on_both_outputs_and_the_status(void **state)
 
 	(void)state;
 	assert_int_equal(run_shell("echo \"$1\" \"$2\"; echo why >&2; "
-	    "printf end; exit 3", 5 * MONOTIME_S, &said, &status, &err),
+				   "printf end; exit 3",
+			     5 * MONOTIME_S, &said, &status, &err),
 	    ERROR_NONE);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 3);
@@ -84,13 +88,14 @@ test_command_inherits_nothing(void **state)
 	assert_true(kept > 2);
 	setenv("BASH_ENV", "/tmp/x", 1);
 	assert_int_equal(run_shell("env; ls -l /proc/$$/fd; "
-	    "grep Sig[BI] /proc/$$/status; pwd; umask", 5 * MONOTIME_S,
-	    &said, &status, &err), ERROR_NONE);
+				   "grep Sig[BI] /proc/$$/status; pwd; umask",
+			     5 * MONOTIME_S, &said, &status, &err),
+	    ERROR_NONE);
 	close(kept);
 	assert_int_equal(status, 0);
 	assert_null(strstr(said.all, "BASH_ENV"));
-	assert_non_null(strstr(said.all,
-	    "PATH=/usr/sbin:/usr/bin:/sbin:/bin:"));
+	assert_non_null(
+	    strstr(said.all, "PATH=/usr/sbin:/usr/bin:/sbin:/bin:"));
 	assert_non_null(strstr(said.all, "TZ=UTC\n"));
 	assert_non_null(strstr(said.all, "LC_ALL=C\n"));
 	assert_non_null(strstr(said.all, "0 -> /dev/null\n"));
@@ -111,7 +116,8 @@ test_command_that_takes_too_long_is_killed_whole(void **state)
 
 	(void)state;
 	assert_int_equal(run_shell("trap '' TERM; sleep 60 & echo $!; wait",
-	    300 * MONOTIME_MS, &said, &status, &err), ERROR_TIMEOUT);
+			     300 * MONOTIME_MS, &said, &status, &err),
+	    ERROR_TIMEOUT);
 	assert_true(monotime_now() - began >= 300 * MONOTIME_MS);
 	assert_true(monotime_now() - began < 10 * MONOTIME_S);
 	assert_non_null(strstr(err.text, "sh: "));
@@ -121,8 +127,7 @@ test_command_that_takes_too_long_is_killed_whole(void **state)
 		char path[64], line[256] = "gone";
 		FILE *file;
 
-		snprintf(path, sizeof path, "/proc/%ld/stat",
-		    atol(said.all));
+		snprintf(path, sizeof path, "/proc/%ld/stat", atol(said.all));
 		file = fopen(path, "r");
 		if (file == NULL)
 			return;
@@ -146,10 +151,12 @@ test_command_that_floods_is_bounded_by_time_alone(void **state)
 
 	(void)state;
 	assert_int_equal(run_shell("yes", 300 * MONOTIME_MS, &said, &status,
-	    &err), ERROR_TIMEOUT);
+			     &err),
+	    ERROR_TIMEOUT);
 	assert_true(said.lines > 1000);
 	assert_int_equal(run_shell("head -c 100000000 /dev/zero",
-	    30 * MONOTIME_S, &said, &status, &err), ERROR_NONE);
+			     30 * MONOTIME_S, &said, &status, &err),
+	    ERROR_NONE);
 	assert_int_equal(status, 0);
 	assert_int_equal(said.bytes, LINES_ROOM - 1);
 }
@@ -163,8 +170,9 @@ test_command_ends_though_its_child_holds_the_pipes(void **state)
 	int status;
 
 	(void)state;
-	assert_int_equal(run_shell("sleep 5 & echo done", 4 * MONOTIME_S,
-	    &said, &status, &err), ERROR_NONE);
+	assert_int_equal(run_shell("sleep 5 & echo done", 4 * MONOTIME_S, &said,
+			     &status, &err),
+	    ERROR_NONE);
 	assert_int_equal(status, 0);
 	assert_string_equal(said.all, "done\n");
 	assert_true(monotime_now() - began < 3 * MONOTIME_S);
@@ -193,8 +201,9 @@ test_command_leaves_no_descriptor_open(void **state)
 	(void)state;
 	assert_int_equal(run_shell("exit 0", MONOTIME_S, &said, &status, &err),
 	    ERROR_NONE);
-	assert_int_equal(run_shell("sleep 60", 50 * MONOTIME_MS, &said,
-	    &status, &err), ERROR_TIMEOUT);
+	assert_int_equal(run_shell("sleep 60", 50 * MONOTIME_MS, &said, &status,
+			     &err),
+	    ERROR_TIMEOUT);
 	assert_int_equal(support_open_fds(), before);
 	assert_int_equal(waitpid(-1, &status, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);

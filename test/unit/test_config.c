@@ -62,7 +62,8 @@ test_config_empty_file_has_the_defaults(void **state)
 	assert_string_equal(c->reply_infected, "Message contains a virus: %v");
 	assert_string_equal(c->reply_late,
 	    "Virus scan still running, please try again later");
-	assert_string_equal(c->reply_error, "Virus scanner temporarily "
+	assert_string_equal(c->reply_error,
+	    "Virus scanner temporarily "
 	    "unavailable, please try again later");
 	config_destroy(&c);
 	assert_null(c);
@@ -185,7 +186,8 @@ test_config_duration_knows_its_units(void **state)
 static void
 test_config_size_knows_its_units(void **state)
 {
-	struct config *c = helper_load("buffer { memory = 2097152  "
+	struct config *c = helper_load(
+	    "buffer { memory = 2097152  "
 	    "message_memory = 16K  message_max = 3M  disk = 7G }");
 
 	(void)state;
@@ -237,8 +239,12 @@ static void
 test_config_accepts_each_kind_of_socket(void **state)
 {
 	static const char *const sockets[] = {
-		"unix:/s", "inet:8890@127.0.0.1", "inet:8890@localhost",
-		"inet6:8890@::1", "inet6:8890@mx.example.org", "fd:3"
+		"unix:/s",
+		"inet:8890@127.0.0.1",
+		"inet:8890@localhost",
+		"inet6:8890@::1",
+		"inet6:8890@mx.example.org",
+		"fd:3",
 	};
 
 	(void)state;
@@ -262,8 +268,7 @@ test_config_load_fd_reads_from_the_beginning_twice(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(config_load_fd(fd, "x", &c, NULL),
-		    ERROR_NONE);
+		assert_int_equal(config_load_fd(fd, "x", &c, NULL), ERROR_NONE);
 		assert_string_equal(c->user, "twice");
 		config_destroy(&c);
 	}
@@ -318,8 +323,7 @@ test_config_print_is_read_back_exactly(void **state)
 		assert_string_equal(second->pid_file, "/\\\"$${x} '");
 		assert_string_equal(second->reply_late,
 		    "%v %i %% \"quoted\" \\ $5 ${HOME} 100%%");
-		assert_string_equal(second->engine_database.items[1],
-		    "/c\"d");
+		assert_string_equal(second->engine_database.items[1], "/c\"d");
 		assert_int_equal(second->deadline_progress,
 		    first->deadline_progress);
 		assert_int_equal(second->engine_max_file_size, 1000001);
@@ -362,8 +366,7 @@ test_config_print_comments_fit_78_columns(void **state)
 	    "\tprogress = \"3s\"\n"));
 	while ((line = strsep(&next, "\n")) != NULL)
 		if (strchr(line, '#') != NULL)
-			assert_true(strlen(line) + 7 * (line[0] == '\t') <=
-			    78);
+			assert_true(strlen(line) + 7 * (line[0] == '\t') <= 78);
 	free(text);
 	config_destroy(&c);
 }
@@ -372,9 +375,27 @@ static void
 test_config_garbage_is_refused_and_never_crashes(void **state)
 {
 	static const char *const seeds[] = {
-		"{", "}", "\"", "'", "\\", "${", "$", "(", "/*", "=", ",",
-		"log{", "user=", "database={", "a", "\xef\xbb\xbf", "|", "+",
-		"log|", "'\\", "\"\\"
+		"{",
+		"}",
+		"\"",
+		"'",
+		"\\",
+		"${",
+		"$",
+		"(",
+		"/*",
+		"=",
+		",",
+		"log{",
+		"user=",
+		"database={",
+		"a",
+		"\xef\xbb\xbf",
+		"|",
+		"+",
+		"log|",
+		"'\\",
+		"\"\\",
 	};
 	const size_t len = 1 << 20;
 	char *data = malloc(len + 1);
@@ -392,7 +413,8 @@ test_config_garbage_is_refused_and_never_crashes(void **state)
 	}
 	memset(data, 0, len);
 	assert_int_equal(helper_load_bytes(data, len, &c, &err), ERROR_INPUT);
-	assert_string_equal(err.text, "x.conf:1: control character 0x00; a "
+	assert_string_equal(err.text,
+	    "x.conf:1: control character 0x00; a "
 	    "configuration is plain text");
 	memset(data, '\n', len + 1);
 	assert_int_equal(helper_load_bytes(data, len, &c, &err), ERROR_NONE);
@@ -420,9 +442,9 @@ test_config_mutated_file_is_refused_or_round_trips(void **state)
 	for (int i = 0; i < 4000; i++) {
 		memcpy(data, odd, sizeof(odd));
 		for (int n = rand() % 4; n >= 0; n--)
-			data[(size_t)rand() % strlen(odd)] =
-			    rand() % 8 == 0 ? (char)rand() :
-			    bytes[(size_t)rand() % sizeof(bytes)];
+			data[(size_t)rand() % strlen(odd)] = rand() % 8 == 0
+			    ? (char)rand()
+			    : bytes[(size_t)rand() % sizeof(bytes)];
 		cut = (size_t)(rand() % 2 ? 0 : rand() % 500);
 		if (helper_load_bytes(data, strlen(odd) - cut, &c, &err) ==
 		    ERROR_NONE) {

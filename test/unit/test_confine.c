@@ -34,7 +34,7 @@ typedef int deed_function(void);
 static int
 run_true(void)
 {
-	char *arguments[] = { (char *)(uintptr_t)"true", NULL };
+	char *arguments[] = { (char *)(uintptr_t) "true", NULL };
 
 	execv("/bin/true", arguments);
 	return errno;
@@ -118,7 +118,9 @@ static int
 make_code(void)
 {
 	return mmap(NULL, 4096, PROT_READ | PROT_EXEC,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+	    ? errno
+	    : 0;
 }
 
 static int
@@ -181,8 +183,7 @@ test_confine_each_role_can_do_what_it_has_to(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < LENGTH(deeds); i++) {
-		assert_outcome(CONFINE_RELEASE, &deeds[i],
-		    deeds[i].supervisor);
+		assert_outcome(CONFINE_RELEASE, &deeds[i], deeds[i].supervisor);
 		assert_outcome(CONFINE_SUPERVISOR, &deeds[i],
 		    deeds[i].supervisor);
 		assert_outcome(CONFINE_ENGINE, &deeds[i], deeds[i].engine);

@@ -23,7 +23,7 @@ struct sample {
 	const char *bytes;
 	size_t len;
 	size_t size;
-	const char *name;	/* NULL: none */
+	const char *name; /* NULL: none */
 	unsigned bits;
 };
 
@@ -158,27 +158,41 @@ test_container_embedded_archives_are_whole_headers(void **unused)
 		    0 },
 		{ AT(0, "Rar!\x1a\x07\0\xcf\x90\x73\0\0\x0d"), 200, NULL, 0 },
 		{ AT(100, "Rar!\x1a\x07\0\xcf\x90\x73"), 110, NULL, 0 },
-		{ AT(5, "7z\xbc\xaf\x27\x1c\0\4\xef\xb5\x8e\x87\0\0\0\0\0\0\0\0"
-		    "\0\0\0\0\0\0\0\0\0\0\0\0"), 200, NULL, 0 },
-		{ AT(5, "7z\xbc\xaf\x27\x1c\0\4\x8d\x9b\xd5\x0f\0\0\0\0\0\0\0\0"
-		    "\0\0\0\0\0\0\0\0\0\0\0\0"), 200, NULL, CONTAINER_7Z },
-		{ AT(5, "MSCF\0\0\0\0\x40\0\0\0\0\0\0\0\x2c\0\0\0\0\0\0\0\3\1"
-		    "\1\0\1\0"), 100, NULL, CONTAINER_CAB },
-		{ AT(5, "MSCF\0\0\0\0\x40\0\0\0\0\0\0\0\x2c\0\0\0\0\0\0\0\3\1"
-		    "\1\0\1\0"), 60, NULL, 0 },
+		{ AT(5,
+		      "7z\xbc\xaf\x27\x1c\0\4\xef\xb5\x8e\x87\0\0\0\0\0\0\0\0"
+		      "\0\0\0\0\0\0\0\0\0\0\0\0"),
+		    200, NULL, 0 },
+		{ AT(5,
+		      "7z\xbc\xaf\x27\x1c\0\4\x8d\x9b\xd5\x0f\0\0\0\0\0\0\0\0"
+		      "\0\0\0\0\0\0\0\0\0\0\0\0"),
+		    200, NULL, CONTAINER_7Z },
+		{ AT(5,
+		      "MSCF\0\0\0\0\x40\0\0\0\0\0\0\0\x2c\0\0\0\0\0\0\0\3\1"
+		      "\1\0\1\0"),
+		    100, NULL, CONTAINER_CAB },
+		{ AT(5,
+		      "MSCF\0\0\0\0\x40\0\0\0\0\0\0\0\x2c\0\0\0\0\0\0\0\3\1"
+		      "\1\0\1\0"),
+		    60, NULL, 0 },
 		{ AT(50, "xx\0\0**ACE**"), 200, NULL, 0 },
 		{ AT(50, "xx\0xx**ACE**"), 200, NULL, CONTAINER_ACE },
-		{ AT(5, "PK\3\4\24\0\0\0\10\0\0\0\0\0\0\0\0\0\2\0\0\0\2\0\0"
-		    "\0\1\0\0\0a"), 100, NULL, CONTAINER_ZIP },
-		{ AT(5, "PK\3\4\24\0\0\0\10\0\0\0\0\0\0\0\0\0\2\0\0\0\2\0\0"
-		    "\0\1\0\0\0\1"), 100, NULL, 0 },
-		{ AT(5, "PK\3\4\124\0\0\0\10\0\0\0\0\0\0\0\0\0\2\0\0\0\2\0"
-		    "\0\0\1\0\0\0a"), 100, NULL, 0 },
+		{ AT(5,
+		      "PK\3\4\24\0\0\0\10\0\0\0\0\0\0\0\0\0\2\0\0\0\2\0\0"
+		      "\0\1\0\0\0a"),
+		    100, NULL, CONTAINER_ZIP },
+		{ AT(5,
+		      "PK\3\4\24\0\0\0\10\0\0\0\0\0\0\0\0\0\2\0\0\0\2\0\0"
+		      "\0\1\0\0\0\1"),
+		    100, NULL, 0 },
+		{ AT(5,
+		      "PK\3\4\124\0\0\0\10\0\0\0\0\0\0\0\0\0\2\0\0\0\2\0"
+		      "\0\0\1\0\0\0a"),
+		    100, NULL, 0 },
 		{ AT(5, "PK\3\4PK\1\2PK\5\6"), 100, NULL, 0 },
-		{ AT(9, "\xef\xbe\xad\xdeNullsoftInst\1\0\0\0\60\0\0\0"),
-		    200, NULL, CONTAINER_NSIS },
-		{ AT(9, "\xef\xbe\xad\xdeNullsoftInst\1\0\0\0\60\1\0\0"),
-		    200, NULL, 0 },
+		{ AT(9, "\xef\xbe\xad\xdeNullsoftInst\1\0\0\0\60\0\0\0"), 200,
+		    NULL, CONTAINER_NSIS },
+		{ AT(9, "\xef\xbe\xad\xdeNullsoftInst\1\0\0\0\60\1\0\0"), 200,
+		    NULL, 0 },
 		{ AT(512 + 257, "ustar"), 2048, NULL, 0 },
 	};
 	unsigned char *data;
@@ -189,8 +203,8 @@ test_container_embedded_archives_are_whole_headers(void **unused)
 		data = make(&samples[i]);
 		if (container_embedded(data, samples[i].size) !=
 		    samples[i].bits)
-			fail_msg("row %zu: %#x", i, container_embedded(data,
-			    samples[i].size));
+			fail_msg("row %zu: %#x", i,
+			    container_embedded(data, samples[i].size));
 		free(data);
 	}
 }
@@ -209,8 +223,10 @@ test_container_embedded_tar_is_a_header_at_a_block(void **unused)
 		memset(data, 0, sizeof data);
 		memcpy(data + places[i] + 257, "ustar", 5);
 		memcpy(data + places[i] + 148, "001457", 6);
-		assert_int_equal(places[i] == 512 || places[i] == 1024 ?
-		    CONTAINER_TAR : 0, container_embedded(data, sizeof data));
+		assert_int_equal(places[i] == 512 || places[i] == 1024
+			? CONTAINER_TAR
+			: 0,
+		    container_embedded(data, sizeof data));
 		data[places[i]] = 1;
 		assert_int_equal(0, container_embedded(data, sizeof data));
 	}
@@ -230,7 +246,8 @@ test_container_names_its_bits(void **unused)
 }
 
 /* What bzip2 makes of "hello\n". */
-#define BZIP2 "BZh91AY&SY\xc1\xc0\x80\xe2\0\0\1\x41\0\0\x10\x02\x44\xa0\0\x30" \
+#define BZIP2 \
+	"BZh91AY&SY\xc1\xc0\x80\xe2\0\0\1\x41\0\0\x10\x02\x44\xa0\0\x30" \
 	"\xcd\0\xc3\x46\x29\x97\x17\x72\x45\x38\x50\x90\xc1\xc0\x80\xe2"
 
 static void

@@ -20,14 +20,21 @@ static void
 test_cost_of_what_was_never_seen_follows_its_size(void **state)
 {
 	static const uint64_t sizes[] = {
-		0, 1, 1000, 100000, MB, 10 * MB, 200 * MB, 4000 * MB
+		0,
+		1,
+		1000,
+		100000,
+		MB,
+		10 * MB,
+		200 * MB,
+		4000 * MB,
 	};
 	struct cost cost = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(sizes); i++) {
-		int64_t pure = (int64_t)(sizes[i] * 1000 /
-		    COST_BYTES_PER_S) * MONOTIME_MS;
+		int64_t pure = (int64_t)(sizes[i] * 1000 / COST_BYTES_PER_S) *
+		    MONOTIME_MS;
 		int64_t guess = cost_expect(&cost, COST_TEXT, sizes[i]);
 
 		assert_true(guess >= pure);
@@ -41,19 +48,25 @@ static void
 test_cost_is_never_less_than_one(void **state)
 {
 	static const uint64_t sizes[] = {
-		0, 1, 2, UINT32_MAX, UINT64_C(1) << 39, UINT64_C(1) << 40,
-		UINT64_C(1) << 50
+		0,
+		1,
+		2,
+		UINT32_MAX,
+		UINT64_C(1) << 39,
+		UINT64_C(1) << 40,
+		UINT64_C(1) << 50,
 	};
 	struct cost cost = { 0 };
 
 	(void)state;
 	for (int round = 0; round < 3; round++)
 		for (size_t i = 0; i < LENGTH(sizes); i++) {
-			assert_true(cost_expect(&cost, COST_OTHER,
-			    sizes[i]) >= 1);
+			assert_true(
+			    cost_expect(&cost, COST_OTHER, sizes[i]) >= 1);
 			cost_learn(&cost, COST_OTHER, sizes[i], round - 1);
 			assert_int_equal(cost_expect(&cost, COST_OTHER,
-			    sizes[i]), 1);
+					     sizes[i]),
+			    1);
 		}
 }
 
@@ -77,8 +90,7 @@ test_cost_of_the_first_scan_replaces_the_guess(void **state)
 
 	(void)state;
 	cost_learn(&cost, COST_MIXED, MB, 30 * MONOTIME_S);
-	assert_int_equal(cost_expect(&cost, COST_MIXED, MB),
-	    30 * MONOTIME_S);
+	assert_int_equal(cost_expect(&cost, COST_MIXED, MB), 30 * MONOTIME_S);
 }
 
 static void
@@ -111,8 +123,8 @@ test_cost_of_one_outlier_is_not_believed(void **state)
 	for (int i = 0; i < 20; i++)
 		cost_learn(&cost, COST_TEXT, 5000, 10 * MONOTIME_MS);
 	cost_learn(&cost, COST_TEXT, 5000, 1000 * MONOTIME_MS);
-	assert_in_range(cost_expect(&cost, COST_TEXT, 5000),
-	    11 * MONOTIME_MS, 500 * MONOTIME_MS);
+	assert_in_range(cost_expect(&cost, COST_TEXT, 5000), 11 * MONOTIME_MS,
+	    500 * MONOTIME_MS);
 }
 
 static void
@@ -124,8 +136,7 @@ test_cost_mean_stays_within_what_was_seen(void **state)
 	srand(1);
 	for (int i = 0; i < 10000; i++) {
 		cost_learn(&cost, COST_TEXT, 5000, 100 + rand() % 900);
-		assert_in_range(cost_expect(&cost, COST_TEXT, 5000), 100,
-		    999);
+		assert_in_range(cost_expect(&cost, COST_TEXT, 5000), 100, 999);
 	}
 }
 
@@ -139,8 +150,8 @@ test_cost_classes_of_structure_are_apart(void **state)
 		cost_learn(&cost, (enum cost_structure)i, MB,
 		    (i + 1) * MONOTIME_S);
 	for (int i = 0; i < COST_STRUCTURES; i++)
-		assert_int_equal(cost_expect(&cost, (enum cost_structure)i,
-		    MB), (i + 1) * MONOTIME_S);
+		assert_int_equal(cost_expect(&cost, (enum cost_structure)i, MB),
+		    (i + 1) * MONOTIME_S);
 }
 
 static void
@@ -154,9 +165,11 @@ test_cost_classes_of_size_are_apart(void **state)
 		    bit * MONOTIME_S);
 	for (unsigned bit = 1; bit < COST_SIZES; bit++) {
 		assert_int_equal(cost_expect(&cost, COST_TEXT,
-		    UINT64_C(1) << bit), bit * MONOTIME_S);
+				     UINT64_C(1) << bit),
+		    bit * MONOTIME_S);
 		assert_int_equal(cost_expect(&cost, COST_TEXT,
-		    (UINT64_C(2) << bit) - 1), bit * MONOTIME_S);
+				     (UINT64_C(2) << bit) - 1),
+		    bit * MONOTIME_S);
 	}
 }
 
@@ -170,7 +183,8 @@ test_cost_sizes_beyond_the_table_share_its_last_class(void **state)
 	assert_int_equal(cost_expect(&cost, COST_TEXT, UINT64_MAX),
 	    5 * MONOTIME_S);
 	assert_int_equal(cost_expect(&cost, COST_TEXT,
-	    UINT64_C(1) << COST_SIZES), 5 * MONOTIME_S);
+			     UINT64_C(1) << COST_SIZES),
+	    5 * MONOTIME_S);
 }
 
 int

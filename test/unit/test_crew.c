@@ -68,7 +68,8 @@ begin(struct fixture *f)
 	struct error err;
 
 	support_make_directory(f->directory);
-	snprintf(text, sizeof text, "state_directory = \"%s\"\n"
+	snprintf(text, sizeof text,
+	    "state_directory = \"%s\"\n"
 	    "engine { workers = 1 background = 1 }\n"
 	    "deadline { scan_cpu = \"2s\" scan_wall = \"2s\" failures = 2 }\n",
 	    f->directory);
@@ -166,7 +167,7 @@ test_crew_worker_that_talks_nonsense_costs_its_message(void **state)
 }
 
 static void
-test_crew_worker_that_claims_much_time_delays_no_other_message(void **state)
+test_crew_worker_that_claims_much_time_delays_nobody(void **state)
 {
 	struct ticket *hanging, *waiting, *last;
 	struct fake_engine engine;
@@ -224,7 +225,7 @@ main(void)
 		cmocka_unit_test(
 		    test_crew_worker_that_talks_nonsense_costs_its_message),
 		cmocka_unit_test(
-    test_crew_worker_that_claims_much_time_delays_no_other_message),
+		    test_crew_worker_that_claims_much_time_delays_nobody),
 		cmocka_unit_test(
 		    test_crew_engine_that_talks_nonsense_costs_what_it_had),
 	};

@@ -78,17 +78,24 @@ test_deferred_age_has_its_two_largest_units(void **state)
 		int64_t seconds;
 		const char *text;
 	} cases[] = {
-		{ 0, "0s" }, { 59, "59s" }, { 60, "1m 0s" },
-		{ 3599, "59m 59s" }, { 3600, "1h 0m" }, { 11999, "3h 19m" },
-		{ 86399, "23h 59m" }, { 86400, "1d 0h" },
-		{ 432000 + 7200, "5d 2h" }, { 864000000, "10000d 0h" },
+		{ 0, "0s" },
+		{ 59, "59s" },
+		{ 60, "1m 0s" },
+		{ 3599, "59m 59s" },
+		{ 3600, "1h 0m" },
+		{ 11999, "3h 19m" },
+		{ 86399, "23h 59m" },
+		{ 86400, "1d 0h" },
+		{ 432000 + 7200, "5d 2h" },
+		{ 864000000, "10000d 0h" },
 	};
 	char text[64];
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++)
 		assert_string_equal(deferred_age(text, sizeof text,
-		    cases[i].seconds * MONOTIME_S + 999 * MONOTIME_MS),
+					cases[i].seconds * MONOTIME_S +
+					    999 * MONOTIME_MS),
 		    cases[i].text);
 }
 
@@ -112,8 +119,8 @@ static void
 test_deferred_verdict_is_shown_with_what_became_of_it(void **state)
 {
 	struct store_row clean = with_verdict(VERDICT_CLEAN, "", false);
-	struct store_row infected = with_verdict(VERDICT_INFECTED,
-	    "Eicar-Test", true);
+	struct store_row infected = with_verdict(VERDICT_INFECTED, "Eicar-Test",
+	    true);
 
 	(void)state;
 	assert_non_null(strstr(printed(deferred_print, &clean),

@@ -112,8 +112,8 @@ static void
 test_engines_lost_one_is_out_of_service_and_told_once(void **state)
 {
 	struct report report = { 0 };
-	struct engines *engines = engines_create(&(struct engines_reports){
-	    .lost = note, .context = &report });
+	struct engines *engines = engines_create(
+	    &(struct engines_reports){ .lost = note, .context = &report });
 	int link = publish(engines, OLD), next;
 	struct engine *engine = engines_get(engines), *current;
 
@@ -142,8 +142,8 @@ static void
 test_engines_released_one_is_told_once_when_nobody_has_it(void **state)
 {
 	struct report report = { 0 };
-	struct engines *engines = engines_create(&(struct engines_reports){
-	    .released = note, .context = &report });
+	struct engines *engines = engines_create(
+	    &(struct engines_reports){ .released = note, .context = &report });
 	int old_link = publish(engines, OLD), new_link;
 	struct engine *old = engines_get(engines);
 
@@ -172,9 +172,11 @@ test_engine_slot_is_a_socket_that_the_engine_is_handed(void **state)
 	assert_int_equal(engine_open_slot(engine, &slot, &err), ERROR_NONE);
 	assert_int_equal(wire_send(slot, &message, -1, &err), ERROR_NONE);
 	assert_int_equal(wire_recv(link, WIRE_ACCEPT(WIRE_SLOT), &message,
-	    &theirs, 0, &err), ERROR_NONE);
+			     &theirs, 0, &err),
+	    ERROR_NONE);
 	assert_int_equal(wire_recv(theirs, WIRE_ACCEPT(WIRE_SPAWN), &message,
-	    NULL, 0, &err), ERROR_NONE);
+			     NULL, 0, &err),
+	    ERROR_NONE);
 	fd_close(&slot);
 	fd_close(&theirs);
 	assert_int_equal(support_open_fds(), before);

@@ -86,10 +86,13 @@ assert_unchangeable(int fd)
 	assert_int_equal(fallocate(fd, 0, 0, 1 << 20), -1);
 	assert_int_equal(errno, EPERM);
 	assert_int_equal(fallocate(fd,
-	    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), -1);
+			     FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			     4096),
+	    -1);
 	assert_int_equal(errno, EPERM);
-	assert_ptr_equal(mmap(NULL, 5, PROT_READ | PROT_WRITE, MAP_SHARED,
-	    fd, 0), MAP_FAILED);
+	assert_ptr_equal(mmap(NULL, 5, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			     0),
+	    MAP_FAILED);
 	assert_int_equal(errno, EPERM);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), -1);
 	assert_int_equal(errno, EPERM);
@@ -180,7 +183,8 @@ test_fd_spill_can_be_given_a_name_later(void **state)
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	snprintf(name, sizeof name, "%s/held", directory);
 	assert_int_equal(linkat(AT_FDCWD, path, AT_FDCWD, name,
-	    AT_SYMLINK_FOLLOW), 0);
+			     AT_SYMLINK_FOLLOW),
+	    0);
 	fd_close(&fd);
 	named = open(name, O_RDONLY | O_CLOEXEC);
 	assert_true(named >= 0);
@@ -230,7 +234,8 @@ test_fd_reopened_readonly_cannot_be_written_through(void **state)
 	assert_int_equal(pwrite(reader, "x", 1, 0), -1);
 	assert_int_equal(ftruncate(reader, 0), -1);
 	assert_ptr_equal(mmap(NULL, 7, PROT_READ | PROT_WRITE, MAP_SHARED,
-	    reader, 0), MAP_FAILED);
+			     reader, 0),
+	    MAP_FAILED);
 	assert_int_equal(lseek(fd, 3, SEEK_SET), 3);
 	assert_int_equal(lseek(reader, 0, SEEK_CUR), 0);
 	fd_close(&fd);
@@ -246,8 +251,7 @@ test_fd_reopen_of_a_closed_one_fails(void **state)
 	int reader;
 
 	(void)state;
-	assert_int_equal(fd_reopen_readonly(1000, &reader, &err),
-	    ERROR_SYSTEM);
+	assert_int_equal(fd_reopen_readonly(1000, &reader, &err), ERROR_SYSTEM);
 	assert_int_equal(reader, -1);
 }
 
@@ -277,16 +281,18 @@ move_in_child(void *context)
 	char bytes[5];
 
 	return support_check(fd_move_to(fd, 200, NULL) == ERROR_NONE,
-	    "moved to 200") &&
+		   "moved to 200") &&
 	    support_check(fcntl(200, F_GETFD) == 0, "200 is inherited") &&
 	    support_check(pread(200, bytes, 5, 0) == 5 &&
-	    memcmp(bytes, "moved", 5) == 0, "200 is the same file") &&
+		    memcmp(bytes, "moved", 5) == 0,
+		"200 is the same file") &&
 	    support_check(fcntl(fd, F_GETFD) == FD_CLOEXEC,
-	    "the first one is not inherited") &&
+		"the first one is not inherited") &&
 	    support_check(fd_move_to(fd, fd, NULL) == ERROR_NONE &&
-	    fcntl(fd, F_GETFD) == 0, "moved to itself it is inherited") &&
+		    fcntl(fd, F_GETFD) == 0,
+		"moved to itself it is inherited") &&
 	    support_check(fd_move_to(999, 201, NULL) == ERROR_SYSTEM,
-	    "a closed one can't be moved");
+		"a closed one can't be moved");
 }
 
 static void
@@ -305,12 +311,11 @@ close_in_child(void *context)
 	int high = fcntl(0, F_DUPFD, 300), low = fcntl(0, F_DUPFD, 50);
 
 	(void)context;
-	if (!support_check(high >= 300 && low >= 50 && low < 300,
-	    "opened"))
+	if (!support_check(high >= 300 && low >= 50 && low < 300, "opened"))
 		return false;
 	fd_close_from(low + 1);
 	return support_check(fcntl(high, F_GETFD) == -1,
-	    "the one above is closed") &&
+		   "the one above is closed") &&
 	    support_check(fcntl(low, F_GETFD) == 0, "the one below is open") &&
 	    support_check(fcntl(2, F_GETFD) == 0, "2 is open");
 }

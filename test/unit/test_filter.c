@@ -34,14 +34,18 @@ open_filter(void **state)
 
 	(void)state;
 	support_make_directory(directory);
-	snprintf(text, sizeof text, "state_directory = '%s' "
+	snprintf(text, sizeof text,
+	    "state_directory = '%s' "
 	    "limits { sessions = 2 waiting = 3 } "
-	    "engine { workers = 1 background = 1 }", directory);
+	    "engine { workers = 1 background = 1 }",
+	    directory);
 	config = support_config(text);
 	engines = engines_create(NULL);
 	filter_init(&filter, config);
 	return scanner_create(config, engines, &filter.scanner, NULL) ==
-	    ERROR_NONE ? 0 : -1;
+		ERROR_NONE
+	    ? 0
+	    : -1;
 }
 
 static int
@@ -205,8 +209,7 @@ test_filter_drain_waits_for_the_last_message(void **state)
 	(void)state;
 	filter_message_begin(&filter);
 	filter_message_begin(&filter);
-	assert_int_equal(pthread_create(&thread, NULL, end_messages, NULL),
-	    0);
+	assert_int_equal(pthread_create(&thread, NULL, end_messages, NULL), 0);
 	filter_drain(&filter, until);
 	assert_true(monotime_now() < until);
 	pthread_join(thread, NULL);
@@ -218,8 +221,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_filter_knows_the_name_of_its_host,
-		    open_filter, close_filter),
+		    test_filter_knows_the_name_of_its_host, open_filter,
+		    close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_filter_counts_sessions_and_says_which_are_too_many,
 		    open_filter, close_filter),
@@ -227,14 +230,14 @@ main(void)
 		    test_filter_takes_no_session_far_over_the_limit,
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
-		    test_filter_shortens_deadlines_while_many_wait,
-		    open_filter, close_filter),
+		    test_filter_shortens_deadlines_while_many_wait, open_filter,
+		    close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_filter_shortens_local_deadlines_after_late_replies,
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
-		    test_filter_lets_only_so_many_wait,
-		    open_filter, close_filter),
+		    test_filter_lets_only_so_many_wait, open_filter,
+		    close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_filter_drain_of_a_quiet_one_is_over_at_once,
 		    open_filter, close_filter),
@@ -242,8 +245,8 @@ main(void)
 		    test_filter_drain_gives_up_when_its_time_is_over,
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
-		    test_filter_drain_waits_for_the_last_message,
-		    open_filter, close_filter),
+		    test_filter_drain_waits_for_the_last_message, open_filter,
+		    close_filter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,8 @@ open_place(struct place *place, const char *sandbox)
 	memset(place, 0, sizeof *place);
 	support_make_directory(place->state);
 	support_make_directory(place->buffers);
-	snprintf(text, sizeof text, "state_directory = '%s' "
+	snprintf(text, sizeof text,
+	    "state_directory = '%s' "
 	    "buffer { directory = '%s' } "
 	    "engine { workers = 1 background = 1 sandbox = '%s' }",
 	    place->state, place->buffers, sandbox);
@@ -57,11 +58,12 @@ open_place(struct place *place, const char *sandbox)
 	address->sin_family = AF_INET;
 	address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	place->filter.wakeup.length = sizeof *address;
-	assert_int_equal(0, bind(place->listener, (struct sockaddr *)address,
-	    sizeof *address));
+	assert_int_equal(0,
+	    bind(place->listener, (struct sockaddr *)address, sizeof *address));
 	assert_int_equal(0, listen(place->listener, 8));
-	assert_int_equal(0, getsockname(place->listener,
-	    (struct sockaddr *)address, &place->filter.wakeup.length));
+	assert_int_equal(0,
+	    getsockname(place->listener, (struct sockaddr *)address,
+		&place->filter.wakeup.length));
 }
 
 static void
@@ -97,9 +99,10 @@ spills(const struct place *place)
 	struct error err;
 
 	return support_check(fd_spill(place->buffers, &spill, &err) ==
-	    ERROR_NONE, "a spill file") &&
-	    support_check(fd_reopen_readonly(spill, &copy, &err) ==
-	    ERROR_NONE, "reopened");
+		       ERROR_NONE,
+		   "a spill file") &&
+	    support_check(fd_reopen_readonly(spill, &copy, &err) == ERROR_NONE,
+		"reopened");
 }
 
 /* Threads, and the store's file made and closed. */
@@ -112,7 +115,8 @@ scans(struct place *place)
 	struct stat st;
 
 	if (!support_check(scanner_create(place->config, engines,
-	    &place->filter.scanner, &err) == ERROR_NONE, err.text))
+			       &place->filter.scanner, &err) == ERROR_NONE,
+		err.text))
 		return false;
 	scanner_destroy(&place->filter.scanner);
 	engines_destroy(&engines);
@@ -145,8 +149,9 @@ hangs_up(struct place *place)
 	session = accept(place->listener, NULL, NULL);
 	return support_check(session >= 0, "a session") &&
 	    support_check(hangup_all(place->filter.descriptors,
-	    &place->filter.wakeup, false,
-	    monotime_after(100 * MONOTIME_MS)) > 0, "it is seen");
+			      &place->filter.wakeup, false,
+			      monotime_after(100 * MONOTIME_MS)) > 0,
+		"it is seen");
 }
 
 static bool

@@ -29,7 +29,7 @@ struct fixture {
 	struct config *config;
 	struct generations generations;
 	struct generation *engine;
-	int sock;		/* the engine's end */
+	int sock; /* the engine's end */
 };
 
 /* One engine in this state: a process that does nothing. */
@@ -105,8 +105,12 @@ static void
 test_generations_engine_with_a_name_that_is_none_is_killed(void **state)
 {
 	static const char *const names[] = {
-		"", "0123456789abcde", NAME "0", "0123456789ABCDEF",
-		"x, action=accept", "0123456789abcde\"",
+		"",
+		"0123456789abcde",
+		NAME "0",
+		"0123456789ABCDEF",
+		"x, action=accept",
+		"0123456789abcde\"",
 	};
 	struct fixture f;
 
@@ -123,10 +127,13 @@ static void
 test_generations_engine_that_talks_out_of_turn_is_killed(void **state)
 {
 	static const enum generation_state states[] = {
-		GENERATION_SERVING, GENERATION_RETIRING,
+		GENERATION_SERVING,
+		GENERATION_RETIRING,
 	};
 	static const enum wire_type types[] = {
-		WIRE_READY, WIRE_FAILED, WIRE_HELLO,
+		WIRE_READY,
+		WIRE_FAILED,
+		WIRE_HELLO,
 	};
 	struct fixture f;
 

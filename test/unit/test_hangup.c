@@ -96,7 +96,7 @@ come(void)
 
 	assert_true(fd >= 0);
 	if (connect(fd, (const struct sockaddr *)&wakeup.address,
-	    wakeup.length) < 0)
+		wakeup.length) < 0)
 		fd_close(&fd);
 	return fd;
 }
@@ -150,11 +150,11 @@ expect_answered_and_ended(void)
 	assert_true(can_send(pair.mta));
 	assert_true(can_send(pair.mta));
 	assert_int_equal(pthread_create(&thread, NULL, serve, &pair), 0);
-	assert_int_equal(hangup_all(list, &wakeup, false,
-	    monotime_after(SOON)), 0);
+	assert_int_equal(hangup_all(list, &wakeup, false, monotime_after(SOON)),
+	    0);
 	pthread_join(thread, NULL);
-	assert_int_equal(recv(pair.mta, reply, 2 * sizeof COMMAND,
-	    MSG_WAITALL), 2 * sizeof COMMAND);
+	assert_int_equal(recv(pair.mta, reply, 2 * sizeof COMMAND, MSG_WAITALL),
+	    2 * sizeof COMMAND);
 	assert_int_equal(recv(pair.mta, reply, sizeof reply, 0), 0);
 	pair_close(&pair);
 }
@@ -185,7 +185,7 @@ test_hangup_lets_no_command_be_sent_over_a_unix_socket(void **state)
 	pair = connected();
 	assert_true(can_send(pair.mta));
 	assert_int_equal(hangup_all(list, &wakeup, false,
-	    monotime_after(NOT_YET)),
+			     monotime_after(NOT_YET)),
 	    1);
 	assert_false(can_send(pair.mta));
 	assert_int_equal(errno, EPIPE);
@@ -203,7 +203,7 @@ test_hangup_of_a_unix_listener_refuses_who_comes_later(void **state)
 	mta = come();
 	assert_true(can_send(mta));
 	assert_int_equal(hangup_all(list, &wakeup, false,
-	    monotime_after(NOT_YET)),
+			     monotime_after(NOT_YET)),
 	    0);
 	assert_int_equal(come(), -1);
 	ours = accept(listener, NULL, NULL);
@@ -224,8 +224,8 @@ accept_when_told(int told)
 	if (read(told, command, 1) != 1)
 		return false;
 	fd = accept(listener, NULL, NULL);
-	return fd >= 0 && recv(fd, command, sizeof command, 0) ==
-	    sizeof COMMAND;
+	return fd >= 0 &&
+	    recv(fd, command, sizeof command, 0) == sizeof COMMAND;
 }
 
 static void
@@ -240,8 +240,8 @@ test_hangup_leaves_a_shared_listener_to_the_next(void **state)
 	pid = fork();
 	if (pid == 0)
 		_exit(accept_when_told(tell[0]) ? 0 : 1);
-	assert_int_equal(hangup_all(list, &wakeup, true,
-	    monotime_after(SOON)), 0);
+	assert_int_equal(hangup_all(list, &wakeup, true, monotime_after(SOON)),
+	    0);
 	assert_false(accept(listener, NULL, NULL) >= 0);
 	assert_int_equal(errno, EAGAIN);
 	mta = come();
@@ -266,11 +266,12 @@ test_hangup_leaves_other_sockets_alone(void **state)
 	snprintf(address.sun_path, sizeof address.sun_path, "%s.2", path);
 	other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(other, (struct sockaddr *)&address,
-	    sizeof address), 0);
+			     sizeof address),
+	    0);
 	assert_int_equal(listen(other, 1), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(hangup_all(list, &wakeup, false,
-	    monotime_after(SOON)), 0);
+	assert_int_equal(hangup_all(list, &wakeup, false, monotime_after(SOON)),
+	    0);
 	assert_true(wakeup_listens(other));
 	assert_int_equal(send(pair[0], "x", 1, MSG_NOSIGNAL), 1);
 	assert_int_equal(recv(pair[1], &byte, 1, 0), 1);
@@ -280,8 +281,7 @@ test_hangup_leaves_other_sockets_alone(void **state)
 	unlink(address.sun_path);
 }
 
-#define HANGUP_TEST(name) \
-	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define HANGUP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
@@ -289,14 +289,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		HANGUP_TEST(
 		    test_hangup_of_a_unix_session_answers_what_has_come),
-		HANGUP_TEST(
-		    test_hangup_of_a_tcp_session_answers_what_has_come),
+		HANGUP_TEST(test_hangup_of_a_tcp_session_answers_what_has_come),
 		HANGUP_TEST(
 		    test_hangup_lets_no_command_be_sent_over_a_unix_socket),
 		HANGUP_TEST(
 		    test_hangup_of_a_unix_listener_refuses_who_comes_later),
-		HANGUP_TEST(
-		    test_hangup_leaves_a_shared_listener_to_the_next),
+		HANGUP_TEST(test_hangup_leaves_a_shared_listener_to_the_next),
 		HANGUP_TEST(test_hangup_leaves_other_sockets_alone),
 	};
 

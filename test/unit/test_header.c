@@ -74,15 +74,32 @@ static void
 test_header_trace_is_left_out_in_any_case(void **state)
 {
 	static const char *const names[] = {
-		"Received", "received", "RECEIVED", "rEcEiVeD",
-		"Return-Path", "return-path", "Delivered-To", "DELIVERED-TO",
-		"X-Received", "Received-SPF", "received-spf",
-		"DKIM-Signature", "Dkim-Signature", "ARC-Seal",
-		"ARC-Message-Signature", "arc-authentication-results",
-		"Authentication-Results", "X-Google-DKIM-Signature",
-		"x-google-smtp-source", "X-MS-Exchange-Organization-SCL",
-		"x-ms-exchange-antispam-report", "X-Forefront-Antispam-Report",
-		"X-Spam-Status", "x-spam-flag", "X-Spam-", "ARC-",
+		"Received",
+		"received",
+		"RECEIVED",
+		"rEcEiVeD",
+		"Return-Path",
+		"return-path",
+		"Delivered-To",
+		"DELIVERED-TO",
+		"X-Received",
+		"Received-SPF",
+		"received-spf",
+		"DKIM-Signature",
+		"Dkim-Signature",
+		"ARC-Seal",
+		"ARC-Message-Signature",
+		"arc-authentication-results",
+		"Authentication-Results",
+		"X-Google-DKIM-Signature",
+		"x-google-smtp-source",
+		"X-MS-Exchange-Organization-SCL",
+		"x-ms-exchange-antispam-report",
+		"X-Forefront-Antispam-Report",
+		"X-Spam-Status",
+		"x-spam-flag",
+		"X-Spam-",
+		"ARC-",
 	};
 
 	(void)state;
@@ -94,10 +111,21 @@ static void
 test_header_with_a_name_that_is_only_like_it_is_kept(void **state)
 {
 	static const char *const names[] = {
-		"Received2", "XReceived", "Receive", "Return-Path-X", "ARC",
-		"X-Google", "X-Spam", "X-ARC-Seal", "DKIM-Signature2",
-		"Authentication-Results-X", "X-Virus-Status", "Resent-Date",
-		"Message-ID2", "X-Date", "References",
+		"Received2",
+		"XReceived",
+		"Receive",
+		"Return-Path-X",
+		"ARC",
+		"X-Google",
+		"X-Spam",
+		"X-ARC-Seal",
+		"DKIM-Signature2",
+		"Authentication-Results-X",
+		"X-Virus-Status",
+		"Resent-Date",
+		"Message-ID2",
+		"X-Date",
+		"References",
 	};
 	char expected[64];
 
@@ -137,8 +165,7 @@ test_header_is_kept_to_the_byte_with_crlf(void **state)
 		{ "", true, "S:\r\n" },
 		{ "a\n b", false, "S: a\r\n b\r\n" },
 		{ "a\r\n b", false, "S: a\r\n b\r\n" },
-		{ "a\n\tb\r\n c\n d", false,
-		    "S: a\r\n\tb\r\n c\r\n d\r\n" },
+		{ "a\n\tb\r\n c\n d", false, "S: a\r\n\tb\r\n c\r\n d\r\n" },
 		{ "\n a", true, "S:\r\n a\r\n" },
 		{ "a\rb", false, "S: a\rb\r\n" },
 		{ "\x80\xff%s%n\x01", false, "S: \x80\xff%s%n\x01\r\n" },
@@ -171,28 +198,27 @@ key_of(const struct line *lines)
 static void
 test_header_two_tries_of_one_mail_have_one_key(void **state)
 {
-	static const struct line first[] = {
-		{ "Received", "from a by mx1; Mon" },
-		{ "From", "<a@example.org>" },
-		{ "Subject", "hello" },
-		{ "Message-ID", "<20260101.1@mx1>" },
-		{ "Date", "Mon, 01 Jan 2026 00:00:00 +0000" },
-		{ NULL, NULL }
-	}, second[] = {
-		{ "Return-Path", "<a@example.org>" },
-		{ "Received", "from b by mx2; Tue" },
-		{ "Received", "from a by b; Mon" },
-		{ "ARC-Seal", "i=1; t=2" },
-		{ "X-Google-Smtp-Source", "xyz" },
-		{ "DKIM-Signature", "v=1;\n t=99" },
-		{ "From", "<a@example.org>" },
-		{ "X-Spam-Score", "1.5" },
-		{ "Subject", "hello" },
-		{ "Message-Id", "<20260102.7@mx2>" },
-		{ "Date", "Tue, 02 Jan 2026 00:00:00 +0000" },
-		{ "Authentication-Results", "mx2; spf=pass" },
-		{ NULL, NULL }
-	};
+	static const struct line
+	    first[] = { { "Received", "from a by mx1; Mon" },
+		    { "From", "<a@example.org>" }, { "Subject", "hello" },
+		    { "Message-ID", "<20260101.1@mx1>" },
+		    { "Date", "Mon, 01 Jan 2026 00:00:00 +0000" },
+		    { NULL, NULL } },
+	    second[] = {
+		    { "Return-Path", "<a@example.org>" },
+		    { "Received", "from b by mx2; Tue" },
+		    { "Received", "from a by b; Mon" },
+		    { "ARC-Seal", "i=1; t=2" },
+		    { "X-Google-Smtp-Source", "xyz" },
+		    { "DKIM-Signature", "v=1;\n t=99" },
+		    { "From", "<a@example.org>" },
+		    { "X-Spam-Score", "1.5" },
+		    { "Subject", "hello" },
+		    { "Message-Id", "<20260102.7@mx2>" },
+		    { "Date", "Tue, 02 Jan 2026 00:00:00 +0000" },
+		    { "Authentication-Results", "mx2; spf=pass" },
+		    { NULL, NULL },
+	    };
 	struct key a = key_of(first), b = key_of(second);
 
 	(void)state;
@@ -244,13 +270,11 @@ static void
 test_header_own_names_are_found_in_any_case(void **state)
 {
 	(void)state;
-	assert_string_equal(header_own_name(HEADER_SCANNED),
-	    "X-Virus-Scanned");
+	assert_string_equal(header_own_name(HEADER_SCANNED), "X-Virus-Scanned");
 	assert_string_equal(header_own_name(HEADER_STATUS), "X-Virus-Status");
 	assert_int_equal(header_own_find("x-virus-scanned"), HEADER_SCANNED);
 	assert_int_equal(header_own_find("X-VIRUS-STATUS"), HEADER_STATUS);
-	assert_int_equal(header_own_find("X-Virus-Status2"),
-	    HEADER_OWN_COUNT);
+	assert_int_equal(header_own_find("X-Virus-Status2"), HEADER_OWN_COUNT);
 	assert_int_equal(header_own_find("X-Virus"), HEADER_OWN_COUNT);
 	assert_int_equal(header_own_find(""), HEADER_OWN_COUNT);
 }
@@ -260,20 +284,20 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_header_trace_is_left_out_in_any_case,
-		    open_pool, close_pool),
+		    test_header_trace_is_left_out_in_any_case, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_header_with_a_name_that_is_only_like_it_is_kept,
 		    open_pool, close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_header_message_id_and_date_become_stand_ins,
-		    open_pool, close_pool),
+		    test_header_message_id_and_date_become_stand_ins, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_header_is_kept_to_the_byte_with_crlf,
-		    open_pool, close_pool),
+		    test_header_is_kept_to_the_byte_with_crlf, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_header_two_tries_of_one_mail_have_one_key,
-		    open_pool, close_pool),
+		    test_header_two_tries_of_one_mail_have_one_key, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_header_that_says_something_else_makes_another_key,
 		    open_pool, close_pool),
@@ -281,8 +305,8 @@ main(void)
 		    test_header_a_message_begins_with_a_received_line,
 		    open_pool, close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_header_own_names_are_found_in_any_case,
-		    open_pool, close_pool),
+		    test_header_own_names_are_found_in_any_case, open_pool,
+		    close_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -376,8 +376,9 @@ test_job_that_is_done_wakes_all_who_wait(void **state)
 		pthread_mutex_lock(&waiting.lock);
 		job_join(waiting.job);
 		pthread_mutex_unlock(&waiting.lock);
-		assert_int_equal(pthread_create(&threads[i], NULL,
-		    wait_for_job, &waiting), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, wait_for_job,
+				     &waiting),
+		    0);
 	}
 	pthread_mutex_lock(&waiting.lock);
 	finish(&table, waiting.job);

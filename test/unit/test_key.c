@@ -149,8 +149,7 @@ envelope(const char *sender, const char *a, const char *b, const char *c)
 	size_t count = 0;
 
 	while (count < 3 && given[count] != NULL) {
-		snprintf(texts[count], sizeof texts[count], "%s",
-		    given[count]);
+		snprintf(texts[count], sizeof texts[count], "%s", given[count]);
 		recipients[count] = texts[count];
 		count++;
 	}

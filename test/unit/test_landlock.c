@@ -27,10 +27,10 @@
 
 /* What each test has: directories of its own, and sockets that listen. */
 struct yard {
-	char inside[32];	/* may be written to */
-	char shown[32];		/* may be read */
+	char inside[32]; /* may be written to */
+	char shown[32];  /* may be read */
 	char outside[32];
-	char file[3][48];	/* one in each, in this order */
+	char file[3][48]; /* one in each, in this order */
 	int version;
 	uint16_t port, other_port;
 	struct sockaddr_un abstract;
@@ -47,8 +47,7 @@ listen_tcp(uint16_t *port_r)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(0, bind(fd, (struct sockaddr *)&address, len));
 	assert_int_equal(0, listen(fd, 8));
-	assert_int_equal(0, getsockname(fd, (struct sockaddr *)&address,
-	    &len));
+	assert_int_equal(0, getsockname(fd, (struct sockaddr *)&address, &len));
 	*port_r = ntohs(address.sin_port);
 	return fd;
 }
@@ -62,8 +61,8 @@ listen_abstract(struct sockaddr_un *address)
 	address->sun_family = AF_UNIX;
 	snprintf(address->sun_path + 1, sizeof address->sun_path - 1,
 	    "vscan-unit-%d", (int)getpid());
-	assert_int_equal(0, bind(fd, (struct sockaddr *)address,
-	    sizeof *address));
+	assert_int_equal(0,
+	    bind(fd, (struct sockaddr *)address, sizeof *address));
 	assert_int_equal(0, listen(fd, 8));
 	return fd;
 }
@@ -110,8 +109,10 @@ enter(const struct yard *yard)
 		{ "/there/is/no/such/place", true },
 	};
 	const struct landlock_fence fence = {
-		.places = places, .count = LENGTH(places),
-		.port = yard->port, .abstract = yard->keep_abstract
+		.places = places,
+		.count = LENGTH(places),
+		.port = yard->port,
+		.abstract = yard->keep_abstract,
 	};
 	struct error err;
 
@@ -160,8 +161,7 @@ files_behind_the_fence(void *context)
 	char made[48];
 
 	snprintf(made, sizeof made, "%s/made", yard->outside);
-	return enter(yard) &&
-	    lives_in(yard->inside) &&
+	return enter(yard) && lives_in(yard->inside) &&
 	    opens(yard->file[1], O_RDONLY, 0) &&
 	    opens(yard->shown, O_RDONLY | O_DIRECTORY, 0) &&
 	    opens(yard->file[1], O_WRONLY, EACCES) &&
@@ -195,15 +195,14 @@ reopen_behind_the_fence(void *context)
 	int memory, spill, copy;
 	struct error err;
 
-	return enter(yard) &&
-	    fd_memory("unit", &memory, &err) == ERROR_NONE &&
+	return enter(yard) && fd_memory("unit", &memory, &err) == ERROR_NONE &&
 	    fd_spill(yard->inside, &spill, &err) == ERROR_NONE &&
-	    support_check(fd_reopen_readonly(memory, &copy, &err) ==
-	    ERROR_NONE, err.text) &&
-	    support_check(fd_reopen_readonly(spill, &copy, &err) ==
-	    ERROR_NONE, err.text) &&
+	    support_check(fd_reopen_readonly(memory, &copy, &err) == ERROR_NONE,
+		err.text) &&
+	    support_check(fd_reopen_readonly(spill, &copy, &err) == ERROR_NONE,
+		err.text) &&
 	    support_check(fd_spill(yard->outside, &spill, &err) != ERROR_NONE,
-	    "no spill outside");
+		"no spill outside");
 }
 
 static void
@@ -222,8 +221,7 @@ old_version(void *context)
 {
 	const struct yard *yard = context;
 
-	return enter(yard) &&
-	    opens(yard->file[0], O_RDWR, 0) &&
+	return enter(yard) && opens(yard->file[0], O_RDWR, 0) &&
 	    opens(yard->file[2], O_RDONLY, EACCES) &&
 	    opens("/etc/passwd", O_RDONLY, EACCES);
 }
@@ -250,7 +248,8 @@ no_version(void *context)
 
 	(void)context;
 	return support_check(landlock_enter(&fence, 0, &err) ==
-	    ERROR_UNSUPPORTED, "unsupported") &&
+		       ERROR_UNSUPPORTED,
+		   "unsupported") &&
 	    opens("/etc/passwd", O_RDONLY, 0);
 }
 
@@ -266,13 +265,15 @@ static int
 connect_tcp(uint16_t port)
 {
 	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_port = htons(port)
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
 	};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	return connect(fd, (struct sockaddr *)&address, sizeof address) < 0
-	    ? errno : 0;
+	    ? errno
+	    : 0;
 }
 
 static int
@@ -282,8 +283,8 @@ bind_tcp(void)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return bind(fd, (struct sockaddr *)&address, sizeof address) < 0
-	    ? errno : 0;
+	return bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ? errno
+									 : 0;
 }
 
 static bool
@@ -294,7 +295,7 @@ tcp_behind_the_fence(void *context)
 	return enter(yard) &&
 	    support_check(connect_tcp(yard->port) == 0, "the port") &&
 	    support_check(connect_tcp(yard->other_port) == EACCES,
-	    "not another port") &&
+		"not another port") &&
 	    support_check(bind_tcp() == EACCES, "bind");
 }
 
@@ -326,10 +327,10 @@ scopes_of_the_fence(void *context)
 	if (!enter(yard))
 		return false;
 	connected = connect(fd, (const struct sockaddr *)&yard->abstract,
-	    sizeof yard->abstract) == 0;
+			sizeof yard->abstract) == 0;
 	return support_check(connected == yard->keep_abstract, "abstract") &&
 	    support_check(kill(getppid(), 0) < 0 && errno == EPERM,
-	    "no signal to the parent") &&
+		"no signal to the parent") &&
 	    support_check(kill(getpid(), 0) == 0, "signals to oneself");
 }
 

@@ -231,7 +231,7 @@ open_lane(struct fixture *f)
 	struct error err;
 
 	if (lane_open(f->engines, engines_get(f->engines), f->config, &f->lane,
-	    &err) != ERROR_NONE)
+		&err) != ERROR_NONE)
 		fail_msg("%s", err.text);
 }
 
@@ -243,7 +243,7 @@ begin(struct fixture *f, const struct fake_plan *plan)
 	memset(f, 0, sizeof *f);
 	f->fds = support_open_fds();
 	f->config = support_config("deadline { scan_cpu = \"1s\" "
-	    "scan_wall = \"1s\" }");
+				   "scan_wall = \"1s\" }");
 	f->cancel = eventfd(0, EFD_CLOEXEC);
 	f->engines = engines_create(&reports);
 	fake_engine_start(&f->engine, f->engines, NAME, plan);
@@ -312,17 +312,27 @@ static const struct fake_plan honest = { .scan = scan };
 static const struct fake_plan stubborn = { .scan = scan, .stays = true };
 
 static void
-test_lane_worker_that_talks_nonsense_is_killed_and_costs_its_mail(void **state)
+test_lane_worker_that_talks_nonsense_costs_its_mail(void **state)
 {
 	static misbehave_function *const cases[] = {
-		says_hello_again, answers_for_an_earlier_job,
-		answers_for_a_later_job, says_clean_with_a_name,
-		says_infected_without_a_name, says_a_name_with_a_blank,
-		says_a_name_that_is_a_field, says_a_name_that_is_too_long,
-		says_a_line_end, says_text_without_end, says_late,
-		says_unscannable, says_an_unknown_verdict,
-		says_a_negative_verdict, uses_the_reserved_field,
-		sends_a_descriptor, says_too_little, says_too_much_at_once,
+		says_hello_again,
+		answers_for_an_earlier_job,
+		answers_for_a_later_job,
+		says_clean_with_a_name,
+		says_infected_without_a_name,
+		says_a_name_with_a_blank,
+		says_a_name_that_is_a_field,
+		says_a_name_that_is_too_long,
+		says_a_line_end,
+		says_text_without_end,
+		says_late,
+		says_unscannable,
+		says_an_unknown_verdict,
+		says_a_negative_verdict,
+		uses_the_reserved_field,
+		sends_a_descriptor,
+		says_too_little,
+		says_too_much_at_once,
 	};
 	struct fixture f;
 
@@ -363,11 +373,11 @@ answers_ahead(int worker, const struct wire_message *job)
 
 /* What it says unasked is nobody's verdict. */
 static void
-test_lane_worker_that_says_more_than_it_was_asked_gets_no_other_mail(
-    void **state)
+test_lane_worker_that_says_too_much_gets_no_other_mail(void **state)
 {
 	static misbehave_function *const cases[] = {
-		answers_twice, answers_ahead,
+		answers_twice,
+		answers_ahead,
 	};
 	struct lane_result result;
 	struct fixture f;
@@ -405,10 +415,11 @@ claims_negative_time(int worker, const struct wire_message *job)
 }
 
 static void
-test_lane_worker_can_not_have_used_more_time_than_has_passed(void **state)
+test_lane_worker_can_not_use_more_time_than_has_passed(void **state)
 {
 	static misbehave_function *const cases[] = {
-		claims_all_time_there_is, claims_negative_time,
+		claims_all_time_there_is,
+		claims_negative_time,
 	};
 	struct lane_result result;
 	struct fixture f;
@@ -550,8 +561,10 @@ static void
 test_lane_engine_that_answers_nonsense_is_lost(void **state)
 {
 	static const struct fake_plan plans[] = {
-		{ .spawn = spawns_a_file }, { .spawn = spawns_an_event },
-		{ .spawn = spawns_nothing }, { .spawn = spawns_an_end },
+		{ .spawn = spawns_a_file },
+		{ .spawn = spawns_an_event },
+		{ .spawn = spawns_nothing },
+		{ .spawn = spawns_an_end },
 	};
 	struct fixture f;
 	struct error err;
@@ -611,11 +624,11 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
-    test_lane_worker_that_talks_nonsense_is_killed_and_costs_its_mail),
+		    test_lane_worker_that_talks_nonsense_costs_its_mail),
 		cmocka_unit_test(
-    test_lane_worker_that_says_more_than_it_was_asked_gets_no_other_mail),
+		    test_lane_worker_that_says_too_much_gets_no_other_mail),
 		cmocka_unit_test(
-    test_lane_worker_can_not_have_used_more_time_than_has_passed),
+		    test_lane_worker_can_not_use_more_time_than_has_passed),
 		cmocka_unit_test(test_lane_worker_that_is_too_late_is_killed),
 		cmocka_unit_test(
 		    test_lane_worker_that_retires_and_stays_is_killed),

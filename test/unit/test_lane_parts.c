@@ -29,14 +29,14 @@
 #include "support.h"
 
 #define PATIENCE (10 * MONOTIME_S)
-#define PART_SIZE 20000	/* a lane has patience for 200 ms */
+#define PART_SIZE 20000 /* a lane has patience for 200 ms */
 #define CLEAN_WHOLE VERDICT_CLEAN, WIRE_WHOLE
 
 static struct config *config;
 static struct partset *set;
 static struct engines *engines;
 static struct lane *lane;
-static int link_end = -1, slot = -1, worker = -1;	/* the engine's */
+static int link_end = -1, slot = -1, worker = -1; /* the engine's */
 static struct wire_message job;
 static pthread_t thread;
 static struct lane_result result;
@@ -66,7 +66,8 @@ open_lane(const char *settings, bool shared)
 	if (shared)
 		lane_share_parts(lane, set);
 	must(wire_recv(link_end, WIRE_ACCEPT(WIRE_SLOT), &message, &slot,
-	    monotime_after(PATIENCE), &err), &err);
+		 monotime_after(PATIENCE), &err),
+	    &err);
 }
 
 static int
@@ -121,7 +122,8 @@ receive(int sock, enum wire_type type)
 	int fd = -1;
 
 	must(wire_recv(sock, WIRE_ACCEPT(type), &message, &fd,
-	    monotime_after(PATIENCE), &err), &err);
+		 monotime_after(PATIENCE), &err),
+	    &err);
 	fd_close(&fd);
 	return message;
 }
@@ -350,9 +352,12 @@ static void
 test_lane_worker_that_asks_nonsense_is_not_believed(void **state)
 {
 	static const char *const keys[] = {
-		"", "00", "no hexadecimal number, but of the right length, "
-		"64 characters", "0000000000000000000000000000000000000000000"
-		"00000000000000000000000"
+		"",
+		"00",
+		"no hexadecimal number, but of the right length, "
+		"64 characters",
+		"0000000000000000000000000000000000000000000"
+		"00000000000000000000000",
 	};
 	struct wire_message question = wire_make(WIRE_PART);
 	unsigned i;
@@ -437,9 +442,9 @@ test_lane_worker_waits_for_another_ones_scan(void **state)
 	other_takes_on(1);
 	start_job();
 	ask(1);
-	assert_int_equal(ERROR_TIMEOUT, wire_recv(worker,
-	    WIRE_ACCEPT(WIRE_PART_ANSWER), &answer, NULL,
-	    monotime_after(50 * MONOTIME_MS), &err));
+	assert_int_equal(ERROR_TIMEOUT,
+	    wire_recv(worker, WIRE_ACCEPT(WIRE_PART_ANSWER), &answer, NULL,
+		monotime_after(50 * MONOTIME_MS), &err));
 	partset_end(set, &other, true, monotime_now());
 	answer = receive(worker, WIRE_PART_ANSWER);
 	assert_int_equal(1, answer.status);
@@ -477,8 +482,8 @@ test_lane_second_question_before_the_answer_is_nonsense(void **state)
 	partset_end(set, &other, true, monotime_now());
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_shared, \
-	close_lane)
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, open_shared, close_lane)
 
 int
 main(void)
@@ -490,8 +495,7 @@ main(void)
 		TEST(test_lane_and_when_it_ends_oddly_between_two_mails),
 		TEST(test_lane_but_not_when_it_retires),
 		TEST(test_lane_but_when_it_says_so_and_stays),
-		TEST(
-		    test_lane_worker_that_asks_nonsense_is_not_believed),
+		TEST(test_lane_worker_that_asks_nonsense_is_not_believed),
 		TEST(test_lane_question_of_another_job_is_nonsense),
 		TEST(test_lane_so_many_questions_and_no_more),
 		TEST(test_lane_that_shares_nothing_has_nothing_asked),

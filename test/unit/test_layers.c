@@ -60,7 +60,7 @@ test_layers_of_a_plain_mail_are_all_there(void **unused)
 	begin(&layers);
 	layers_announce(&layers, "CL_TYPE_MAIL", 50, 100, false);
 	leaf(&layers, 1, "CL_TYPE_TEXT_ASCII", 100);
-	layers_announce(&layers, "CL_TYPE_MAIL", 50, 3, false);	/* too small */
+	layers_announce(&layers, "CL_TYPE_MAIL", 50, 3, false); /* too small */
 	layers_announce(&layers, "CL_TYPE_MAIL", 50, 200, false);
 	leaf(&layers, 1, "CL_TYPE_PNG", 200);
 	layers_leave(&layers);
@@ -87,14 +87,14 @@ test_layers_archive_from_which_nothing_came(void **unused)
 	assert_unread(&layers, "RAR-not-opened");
 	assert_true(layers.several);
 
-	begin(&layers);			/* nor within another */
+	begin(&layers); /* nor within another */
 	layers_enter(&layers, 1, "CL_TYPE_7Z", zeros, 100);
 	layers_announce(&layers, "CL_TYPE_7Z", 50, 50, false);
 	leaf(&layers, 2, "CL_TYPE_MSCAB", 50);
 	layers_leave(&layers);
 	assert_unread(&layers, "CAB-not-opened");
 
-	begin(&layers);			/* an empty file is something */
+	begin(&layers); /* an empty file is something */
 	layers_enter(&layers, 1, "CL_TYPE_7Z", zeros, 100);
 	layers_announce(&layers, "CL_TYPE_7Z", 50, 0, false);
 	layers_leave(&layers);
@@ -107,7 +107,7 @@ test_layers_member_that_was_announced_and_did_not_come(void **unused)
 	struct layers layers;
 
 	(void)unused;
-	begin(&layers);			/* the last */
+	begin(&layers); /* the last */
 	layers_enter(&layers, 1, "CL_TYPE_ARJ", zeros, 100);
 	layers_announce(&layers, "CL_TYPE_ARJ", 50, 50, false);
 	leaf(&layers, 2, "CL_TYPE_TEXT_ASCII", 50);
@@ -115,7 +115,7 @@ test_layers_member_that_was_announced_and_did_not_come(void **unused)
 	layers_leave(&layers);
 	assert_unread(&layers, "ARJ-in-part");
 
-	begin(&layers);			/* one before */
+	begin(&layers); /* one before */
 	layers_enter(&layers, 1, "CL_TYPE_ARJ", zeros, 100);
 	layers_announce(&layers, "CL_TYPE_ARJ", 50, 60, false);
 	layers_announce(&layers, "CL_TYPE_ARJ", 50, 50, false);
@@ -123,18 +123,18 @@ test_layers_member_that_was_announced_and_did_not_come(void **unused)
 	layers_leave(&layers);
 	assert_unread(&layers, "ARJ-in-part");
 
-	begin(&layers);			/* not whole */
+	begin(&layers); /* not whole */
 	layers_enter(&layers, 1, "CL_TYPE_MSCAB", zeros, 100);
 	layers_announce(&layers, "CL_TYPE_MSCAB", 50, 60, false);
 	leaf(&layers, 2, "CL_TYPE_TEXT_ASCII", 59);
 	layers_leave(&layers);
 	assert_unread(&layers, "CAB-in-part");
 
-	begin(&layers);			/* a part of the mail */
+	begin(&layers); /* a part of the mail */
 	layers_announce(&layers, "CL_TYPE_MAIL", 50, 50, false);
 	assert_unread(&layers, "attachment-in-part");
 
-	begin(&layers);			/* of an archive behind a program */
+	begin(&layers); /* of an archive behind a program */
 	layers_enter(&layers, 1, "CL_TYPE_MSEXE", zeros, 100);
 	layers_announce(&layers, "CL_TYPE_7Z", 50, 50, false);
 	layers_leave(&layers);
@@ -181,12 +181,12 @@ test_layers_member_over_the_limit_was_cut(void **unused)
 	struct layers layers;
 
 	(void)unused;
-	begin(&layers);			/* as it is announced */
+	begin(&layers); /* as it is announced */
 	layers_announce(&layers, "CL_TYPE_MAIL", 50, MAX_FILE_SIZE + 1, false);
 	layers_end(&layers);
 	assert_true(layers.oversize);
 
-	begin(&layers);			/* as it turned out */
+	begin(&layers); /* as it turned out */
 	leaf(&layers, 1, "CL_TYPE_BINARY_DATA", MAX_FILE_SIZE / 8192 * 8192);
 	layers_end(&layers);
 	assert_true(layers.oversize);
@@ -295,7 +295,8 @@ test_layers_zip_behind_a_program_gives_all_as_well(void **unused)
 static void
 test_layers_zip_behind_a_program_that_was_cut_off(void **unused)
 {
-	static const unsigned char cut[100] = "MZ  "
+	static const unsigned char cut[100] =
+	    "MZ  "
 	    "PK\3\4\24\0\0\0\10\0\0\0\0\0\0\0\0\0\62\0\0\0\74\0\0\0\1\0"
 	    "\0\0a";
 	struct layers layers;
@@ -313,7 +314,7 @@ test_layers_zip_behind_a_program_that_was_cut_off(void **unused)
 	layers_leave(&layers);
 	assert_unread(&layers, "ZIP-in-part");
 
-	begin(&layers);			/* a guess, of more than there is */
+	begin(&layers); /* a guess, of more than there is */
 	layers_enter(&layers, 1, "CL_TYPE_MSEXE", cut, sizeof cut);
 	leaf(&layers, 3, "CL_TYPE_TEXT_ASCII", 60);
 	layers_announce(&layers, "CL_TYPE_ZIP", 101, 60, true);
@@ -354,14 +355,14 @@ test_layers_archive_behind_a_program_is_opened_or_told(void **unused)
 	leaf_with(&layers, "CL_TYPE_MSEXE", rar_behind, 100);
 	assert_unread(&layers, "RAR-not-opened");
 
-	begin(&layers);			/* with a module */
+	begin(&layers); /* with a module */
 	layers_enter(&layers, 1, "CL_TYPE_MSEXE", rar_behind, 100);
 	layers_announce(&layers, "CL_TYPE_RAR", 50, 50, false);
 	leaf(&layers, 3, "CL_TYPE_TEXT_ASCII", 50);
 	layers_leave(&layers);
 	assert_unread(&layers, "");
 
-	begin(&layers);			/* stored in an archive, and opened */
+	begin(&layers); /* stored in an archive, and opened */
 	layers_enter(&layers, 1, "CL_TYPE_MSOLE2", rar_behind, 100);
 	layers_enter(&layers, 2, "CL_TYPE_RAR", zeros, 100);
 	layers_announce(&layers, "CL_TYPE_RAR", 50, 50, false);
@@ -441,7 +442,7 @@ test_layers_beside_one_that_is_passed_over_are_not_let_off(void **unused)
 	layers_leave(&layers);
 	assert_unread(&layers, "RAR-not-opened");
 
-	begin(&layers);			/* another one was announced */
+	begin(&layers); /* another one was announced */
 	layers_announce(&layers, "CL_TYPE_MAIL", 50, 200, false);
 	layers_enter(&layers, 1, "CL_TYPE_PDF", zeros, 100);
 	layers_pass(&layers);
@@ -478,7 +479,7 @@ test_layers_deeper_than_any_are_told_and_balance(void **unused)
 		layers_leave(&layers);
 	assert_int_equal(1, layers.depth);
 	layers_leave(&layers);
-	layers_leave(&layers);		/* one too many */
+	layers_leave(&layers); /* one too many */
 	layers_announce(&layers, "CL_TYPE_ZIP", 50, 100, false);
 	assert_unread(&layers, "nesting-too-deep");
 }

@@ -92,7 +92,7 @@ test_ledger_verdict_holds_for_whom_it_should(void **state)
 			book_defer(1, 50, NOW - 1);
 		book_verdict(1, validity[i].kind, OLD, NOW);
 		if (book_known(1, validity[i].envelope, validity[i].generation,
-		    NOW + validity[i].age) != validity[i].holds)
+			NOW + validity[i].age) != validity[i].holds)
 			fail_msg("case %zu", i);
 		ledger_destroy(&ledger);
 		book_open();
@@ -520,84 +520,76 @@ test_ledger_cuts_what_the_store_has_no_room_for(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_that_is_empty_knows_nothing,
+	cmocka_unit_test_setup_teardown(test_ledger_that_is_empty_knows_nothing,
+	    book_setup, book_teardown),
+	cmocka_unit_test_setup_teardown(test_ledger_gives_back_the_late_verdict,
 	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
-	    test_ledger_gives_back_the_late_verdict,
+	    test_ledger_verdict_holds_for_whom_it_should, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_verdict_that_nobody_waits_for_makes_no_row, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_defer_after_the_verdict_has_it_too, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_newer_verdict_takes_the_older_ones_place, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(test_ledger_rescan_ends_unscannable,
 	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
-	    test_ledger_verdict_holds_for_whom_it_should,
+	    test_ledger_counts_failures_anew_in_a_new_generation, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_failure_leaves_a_late_verdict_alone, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(test_ledger_keeps_the_last_32_envelopes,
 	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
-	    test_ledger_verdict_that_nobody_waits_for_makes_no_row,
+	    test_ledger_is_bounded_and_drops_the_oldest, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_drops_lone_rows_before_returned_ones, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_of_returned_rows_alone_drops_the_oldest, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(test_ledger_change_makes_a_row_younger,
+	    book_setup, book_teardown),
+	cmocka_unit_test_setup_teardown(test_ledger_row_expires_after_late_ttl,
 	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
-	    test_ledger_defer_after_the_verdict_has_it_too,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_newer_verdict_takes_the_older_ones_place,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_rescan_ends_unscannable,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_counts_failures_anew_in_a_new_generation,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_failure_leaves_a_late_verdict_alone,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_keeps_the_last_32_envelopes,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_is_bounded_and_drops_the_oldest,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_drops_lone_rows_before_returned_ones,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_of_returned_rows_alone_drops_the_oldest,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_change_makes_a_row_younger,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_row_expires_after_late_ttl,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_counts_verdicts_that_nobody_has_fetched,
-	    book_setup, book_teardown),
+	    test_ledger_counts_verdicts_that_nobody_has_fetched, book_setup,
+	    book_teardown),
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_unscannable_that_nobody_waits_for_is_not_ready,
 	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_ready_goes_with_its_row,
+	cmocka_unit_test_setup_teardown(test_ledger_ready_goes_with_its_row,
 	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
-	    test_ledger_awaits_the_senders_of_its_rows,
+	    test_ledger_awaits_the_senders_of_its_rows, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_awaits_nobody_for_failures_alone, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_bears_a_try_of_which_nothing_is_known, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_hands_every_change_to_the_store, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_hands_over_once_that_a_verdict_was_fetched, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(test_ledger_without_a_store_works,
 	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
-	    test_ledger_awaits_nobody_for_failures_alone,
-	    book_setup, book_teardown),
+	    test_ledger_end_takes_nothing_from_the_store, book_setup,
+	    book_teardown),
 	cmocka_unit_test_setup_teardown(
-	    test_ledger_bears_a_try_of_which_nothing_is_known,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_hands_every_change_to_the_store,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_hands_over_once_that_a_verdict_was_fetched,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_without_a_store_works,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_end_takes_nothing_from_the_store,
-	    book_setup, book_teardown),
-	cmocka_unit_test_setup_teardown(
-	    test_ledger_cuts_what_the_store_has_no_room_for,
-	    book_setup, book_teardown),
+	    test_ledger_cuts_what_the_store_has_no_room_for, book_setup,
+	    book_teardown),
 };
 
 int

@@ -60,8 +60,7 @@ static bool
 is_older(const struct ledger_row *a, const struct ledger_row *b)
 {
 	return a->touched_at < b->touched_at ||
-	    (a->touched_at == b->touched_at &&
-	    a->touched_nth < b->touched_nth);
+	    (a->touched_at == b->touched_at && a->touched_nth < b->touched_nth);
 }
 
 /* By looking at all of them. */
@@ -118,16 +117,14 @@ test_ledger_heap_agrees_with_a_look_at_all_rows(void **state)
 	}
 }
 
-#define HEAP_TEST(name) \
-	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define HEAP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HEAP_TEST(test_ledger_heap_that_is_empty_has_no_oldest),
-		HEAP_TEST(
-		    test_ledger_heap_rows_of_one_time_go_as_they_came),
+		HEAP_TEST(test_ledger_heap_rows_of_one_time_go_as_they_came),
 		HEAP_TEST(test_ledger_heap_agrees_with_a_look_at_all_rows),
 	};
 

@@ -312,7 +312,8 @@ test_ledger_raises_one_alarm_for_a_mail(void **state)
 	book_defer(2, 50, NOW + config->alarm_after + 2 * HOUR);
 	support_capture_end(&capture, after, sizeof after);
 	expect_log(before, "");
-	expect_log(at, "error: mail deferred for 30 minutes: "
+	expect_log(at,
+	    "error: mail deferred for 30 minutes: "
 	    "key=0100000000000000, tries=3, reason=scan-running\n");
 	expect_log(after, "");
 }
@@ -355,13 +356,14 @@ static void
 test_ledger_reports_once_an_hour_what_none_has_fetched(void **state)
 {
 	static const struct {
-		int64_t after;		/* since NOW */
+		int64_t after; /* since NOW */
 		bool fetched;
 		const char *log;
 	} steps[] = {
 		{ 0, false, "" },
 		{ HOUR - 1, false, "" },
-		{ HOUR, false, "verdicts that are ready, but whose senders "
+		{ HOUR, false,
+		    "verdicts that are ready, but whose senders "
 		    "have not come back: 2 (vscan-milter --deferred lists "
 		    "them)\n" },
 		{ HOUR + 1, false, "" },
@@ -395,29 +397,29 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_ledger_row_that_was_loaded_is_the_same,
-		    book_setup, book_teardown),
+		    test_ledger_row_that_was_loaded_is_the_same, book_setup,
+		    book_teardown),
 		cmocka_unit_test_setup_teardown(
-		    test_ledger_row_that_was_loaded_keeps_its_ages,
-		    book_setup, book_teardown),
+		    test_ledger_row_that_was_loaded_keeps_its_ages, book_setup,
+		    book_teardown),
 		cmocka_unit_test_setup_teardown(
-		    test_ledger_row_may_be_older_than_the_clock,
-		    book_setup, book_teardown),
+		    test_ledger_row_may_be_older_than_the_clock, book_setup,
+		    book_teardown),
 		cmocka_unit_test_setup_teardown(
-		    test_ledger_unscannable_and_failures_are_loaded,
-		    book_setup, book_teardown),
+		    test_ledger_unscannable_and_failures_are_loaded, book_setup,
+		    book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_verdict_that_was_fetched_is_not_ready_again,
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
-		    test_ledger_does_not_load_what_has_expired,
-		    book_setup, book_teardown),
+		    test_ledger_does_not_load_what_has_expired, book_setup,
+		    book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_loads_no_more_than_its_bound_nor_a_key_twice,
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
-		    test_ledger_of_loaded_rows_drops_the_oldest,
-		    book_setup, book_teardown),
+		    test_ledger_of_loaded_rows_drops_the_oldest, book_setup,
+		    book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_of_loaded_rows_drops_all_that_expire,
 		    book_setup, book_teardown),
@@ -428,8 +430,8 @@ main(void)
 		    test_ledger_that_is_full_has_no_room_for_what_is_loaded,
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
-		    test_ledger_raises_one_alarm_for_a_mail,
-		    book_setup, book_teardown),
+		    test_ledger_raises_one_alarm_for_a_mail, book_setup,
+		    book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_alarm_counts_the_time_before_a_restart,
 		    book_setup, book_teardown),

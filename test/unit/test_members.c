@@ -46,10 +46,10 @@ put_entry(struct buffer *to, const struct entry *entry)
 	put(to, 20, 2);
 	put(to, entry->encrypted, 2);
 	put(to, 8, 2);
-	put(to, 0, 8);			/* time, checksum */
+	put(to, 0, 8); /* time, checksum */
 	put(to, entry->packed, 4);
 	put(to, entry->size, 4);
-	put(to, 1, 2);			/* length of the name */
+	put(to, 1, 2); /* length of the name */
 	put(to, 0, 12);
 	put(to, entry->offset, 4);
 	put(to, 'a', 1);
@@ -74,7 +74,7 @@ make_zip(struct buffer *to, const struct entry *entries, unsigned count)
 	size_t i;
 
 	memset(to, 0, sizeof *to);
-	to->size = 50;			/* where the members would be */
+	to->size = 50; /* where the members would be */
 	for (i = 0; i < count; i++)
 		put_entry(to, &entries[i]);
 	put_end(to, count, to->size - 50, 50, 0);
@@ -97,13 +97,12 @@ static void
 test_members_of_zip_come_as_they_lie_and_once(void **unused)
 {
 	static const struct entry entries[] = {
-		{ 300, 50, 1000, false },
-		{ 100, 20, 30, false },
-		{ 100, 20, 30, false },		/* the same again */
-		{ 100, 25, 31, false },		/* another, at the same place */
-		{ 200, 10, 5, false },		/* too small to be looked at */
-		{ 210, 0, 0, false },		/* a directory */
-		{ 220, 65, 5, false },		/* not as small as it claims */
+		{ 300, 50, 1000, false }, { 100, 20, 30, false },
+		{ 100, 20, 30, false }, /* the same again */
+		{ 100, 25, 31, false }, /* another, at the same place */
+		{ 200, 10, 5, false },  /* too small to be looked at */
+		{ 210, 0, 0, false },   /* a directory */
+		{ 220, 65, 5, false },  /* not as small as it claims */
 	};
 	struct members members;
 	struct buffer zip;
@@ -130,7 +129,8 @@ static void
 test_members_of_zip_that_are_encrypted_are_not_due(void **unused)
 {
 	static const struct entry entries[] = {
-		{ 100, 20, 30, true }, { 200, 20, 30, false },
+		{ 100, 20, 30, true },
+		{ 200, 20, 30, false },
 	};
 	struct members members;
 	struct buffer zip;
@@ -197,7 +197,7 @@ test_members_of_zip_with_two_ends_are_not_sound(void **unused)
 	assert_false(members.sound);
 	members_fini(&members);
 
-	make_zip(&zip, &entry, 1);	/* behind a comment of any other kind */
+	make_zip(&zip, &entry, 1); /* behind a comment of any other kind */
 	zip.data[zip.size - 2] = 22;
 	zip.size += 22;
 	read_zip(&members, zip.data, zip.size);
@@ -233,7 +233,8 @@ static void
 test_members_of_zip_bear_any_beginning_and_any_byte(void **unused)
 {
 	static const struct entry entries[] = {
-		{ 100, 20, 30, false }, { 200, 20, 30, false },
+		{ 100, 20, 30, false },
+		{ 200, 20, 30, false },
 	};
 	struct members members;
 	struct buffer zip;
@@ -257,9 +258,9 @@ test_members_of_zip_bear_any_beginning_and_any_byte(void **unused)
 struct file {
 	const char *name;
 	char type;
-	const char *size;	/* as it stands there */
-	size_t data;		/* bytes that follow */
-	const char *text;	/* what they begin with */
+	const char *size; /* as it stands there */
+	size_t data;      /* bytes that follow */
+	const char *text; /* what they begin with */
 };
 
 static void
@@ -404,8 +405,7 @@ main(void)
 		cmocka_unit_test(
 		    test_members_of_zip_bear_any_beginning_and_any_byte),
 		cmocka_unit_test(test_members_of_tar_are_its_files),
-		cmocka_unit_test(
-		    test_members_of_tar_end_with_a_block_of_zeros),
+		cmocka_unit_test(test_members_of_tar_end_with_a_block_of_zeros),
 		cmocka_unit_test(
 		    test_members_of_tar_that_programs_read_differently),
 		cmocka_unit_test(

@@ -119,8 +119,7 @@ test_message_end_is_harmless_at_any_time_and_twice(void **state)
 		if (steps > 2)
 			message_add_body(message, "x", 1);
 		if (steps > 3)
-			expect_content(message,
-			    RECEIVED "Subject: x\r\n\r\nx");
+			expect_content(message, RECEIVED "Subject: x\r\n\r\nx");
 		message_end(&message);
 		assert_null(message);
 		message_end(&message);
@@ -212,8 +211,8 @@ structure_of(const char *name, const char *value)
 	message_add_header(message, "Subject", "multipart/mixed", true);
 	if (name != NULL)
 		message_add_header(message, name, value, true);
-	message_add_body(message,
-	    "Content-Type: multipart/alternative\r\n\r\n", 39);
+	message_add_body(message, "Content-Type: multipart/alternative\r\n\r\n",
+	    39);
 	structure = message->structure;
 	message_end(&message);
 	return structure;
@@ -232,10 +231,8 @@ test_message_structure_is_what_its_content_type_says(void **state)
 		{ "content-type", "TEXT/Plain", COST_TEXT },
 		{ "Content-Type", "multipart/alternative; boundary=x",
 		    COST_ALTERNATIVE },
-		{ "CONTENT-TYPE", "MultiPart/ALTERNATIVE",
-		    COST_ALTERNATIVE },
-		{ "Content-Type", "multipart/mixed; boundary=x",
-		    COST_MIXED },
+		{ "CONTENT-TYPE", "MultiPart/ALTERNATIVE", COST_ALTERNATIVE },
+		{ "Content-Type", "multipart/mixed; boundary=x", COST_MIXED },
 		{ "Content-Type", "Multipart/Related", COST_MIXED },
 		{ "Content-Type", "multipart/signed", COST_MIXED },
 		{ "Content-Type", " \t multipart/mixed", COST_MIXED },
@@ -279,32 +276,32 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_message_is_headers_empty_line_and_body,
-		    open_pool, close_pool),
+		    test_message_is_headers_empty_line_and_body, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_message_that_is_empty_has_an_end_of_headers,
-		    open_pool, close_pool),
+		    test_message_that_is_empty_has_an_end_of_headers, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_message_without_a_body_has_an_end_of_headers,
 		    open_pool, close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_message_without_headers_keeps_its_body,
-		    open_pool, close_pool),
+		    test_message_without_headers_keeps_its_body, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_message_end_is_harmless_at_any_time_and_twice,
 		    open_pool, close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_message_keeps_copies_of_its_envelope,
-		    open_pool, close_pool),
+		    test_message_keeps_copies_of_its_envelope, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_message_counts_the_headers_that_claim_to_be_ours,
 		    open_pool, close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_message_id_is_kept_for_the_log_and_cut,
-		    open_pool, close_pool),
+		    test_message_id_is_kept_for_the_log_and_cut, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_message_keeps_a_bounded_envelope,
-		    open_pool, close_pool),
+		    test_message_keeps_a_bounded_envelope, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_message_structure_is_what_its_content_type_says,
 		    open_pool, close_pool),

@@ -34,9 +34,11 @@ open_pool(void **state)
 
 	(void)state;
 	support_make_directory(directory);
-	snprintf(text, sizeof text, "buffer { memory = 1M "
+	snprintf(text, sizeof text,
+	    "buffer { memory = 1M "
 	    "message_memory = 64K message_max = 2M disk = 8M "
-	    "directory = '%s' }", directory);
+	    "directory = '%s' }",
+	    directory);
 	fds_before = support_open_fds();
 	config = support_config(text);
 	return msgpool_create(config, &pool, NULL) == ERROR_NONE ? 0 : -1;
@@ -72,9 +74,20 @@ test_msgbuf_gives_back_every_byte(void **state)
 {
 	/* About the stage, the memory of one message, and one spill step. */
 	static const size_t sizes[] = {
-		1, 2, 32 * K - 1, 32 * K, 32 * K + 1, 64 * K - 1, 64 * K,
-		64 * K + 1, 65 * K, 1024 * K - 1, 1024 * K, 1024 * K + 1,
-		2048 * K - 1, 2048 * K,
+		1,
+		2,
+		32 * K - 1,
+		32 * K,
+		32 * K + 1,
+		64 * K - 1,
+		64 * K,
+		64 * K + 1,
+		65 * K,
+		1024 * K - 1,
+		1024 * K,
+		1024 * K + 1,
+		2048 * K - 1,
+		2048 * K,
 	};
 	static const size_t steps[] = { 7919, 65535, 32 * K, 100 };
 
@@ -135,16 +148,16 @@ test_msgbuf_that_is_sealed_cannot_be_written(void **state)
 		struct scan_content content = msgbuf_content(buf);
 
 		assert_int_equal(pwrite(content.fd, "x", 1, 0), -1);
-		assert_int_equal(pwrite(content.fd, "x", 1,
-		    (off_t)sizes[i]), -1);
+		assert_int_equal(pwrite(content.fd, "x", 1, (off_t)sizes[i]),
+		    -1);
 		assert_int_equal(ftruncate(content.fd, 1), -1);
 		if (sizes[i] <= 64 * K)
 			assert_int_equal(fcntl(content.fd, F_GET_SEALS),
 			    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-			    F_SEAL_SEAL);
+				F_SEAL_SEAL);
 		else
-			assert_int_equal(fcntl(content.fd, F_GETFL) &
-			    O_ACCMODE, O_RDONLY);
+			assert_int_equal(fcntl(content.fd, F_GETFL) & O_ACCMODE,
+			    O_RDONLY);
 		content_expect_pattern(&content, sizes[i]);
 		content.release(content.owner);
 		msgbuf_unref(&buf);
@@ -272,7 +285,8 @@ test_msgbuf_bytes_live_until_the_last_reference_goes(void **state)
 		msgbuf_unref(&buf);
 		one.release(one.owner);
 		assert_int_equal(pthread_create(&thread, NULL,
-		    release_elsewhere, &two), 0);
+				     release_elsewhere, &two),
+		    0);
 		pthread_join(thread, NULL);
 		content_expect_usage(pool, 0, 0);
 	}
@@ -324,7 +338,8 @@ test_msgbuf_many_at_once_keep_their_bytes_apart(void **state)
 	for (size_t i = 0; i < LENGTH(threads); i++) {
 		seeds[i] = i;
 		assert_int_equal(pthread_create(&threads[i], NULL,
-		    make_messages, &seeds[i]), 0);
+				     make_messages, &seeds[i]),
+		    0);
 	}
 	for (size_t i = 0; i < LENGTH(threads); i++)
 		pthread_join(threads[i], NULL);
@@ -335,29 +350,28 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_msgbuf_gives_back_every_byte,
-		    open_pool, close_pool),
+		    test_msgbuf_gives_back_every_byte, open_pool, close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_msgbuf_small_message_stays_in_memory,
-		    open_pool, close_pool),
+		    test_msgbuf_small_message_stays_in_memory, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_msgbuf_append_past_message_memory_spills,
-		    open_pool, close_pool),
+		    test_msgbuf_append_past_message_memory_spills, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_msgbuf_that_is_sealed_cannot_be_written,
-		    open_pool, close_pool),
+		    test_msgbuf_that_is_sealed_cannot_be_written, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_msgbuf_seal_may_be_called_again,
-		    open_pool, close_pool),
+		    test_msgbuf_seal_may_be_called_again, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_msgbuf_key_is_the_same_for_the_same_bytes,
-		    open_pool, close_pool),
+		    test_msgbuf_key_is_the_same_for_the_same_bytes, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_msgbuf_larger_than_message_max_is_cut,
-		    open_pool, close_pool),
+		    test_msgbuf_larger_than_message_max_is_cut, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_msgbuf_cut_within_an_append_keeps_what_fits,
-		    open_pool, close_pool),
+		    test_msgbuf_cut_within_an_append_keeps_what_fits, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_msgbuf_that_is_cut_has_another_key_than_the_whole,
 		    open_pool, close_pool),
@@ -365,11 +379,11 @@ main(void)
 		    test_msgbuf_bytes_live_until_the_last_reference_goes,
 		    open_pool, close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_msgbuf_may_be_given_up_at_any_time,
-		    open_pool, close_pool),
+		    test_msgbuf_may_be_given_up_at_any_time, open_pool,
+		    close_pool),
 		cmocka_unit_test_setup_teardown(
-		    test_msgbuf_many_at_once_keep_their_bytes_apart,
-		    open_pool, close_pool),
+		    test_msgbuf_many_at_once_keep_their_bytes_apart, open_pool,
+		    close_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,8 +31,10 @@ open_pool(const char *settings)
 
 	fds_before = support_open_fds();
 	support_make_directory(directory);
-	snprintf(text, sizeof text, "buffer { memory = 1M %s "
-	    "directory = '%s' }", settings, directory);
+	snprintf(text, sizeof text,
+	    "buffer { memory = 1M %s "
+	    "directory = '%s' }",
+	    settings, directory);
 	config = support_config(text);
 	assert_int_equal(msgpool_create(config, &pool, NULL), ERROR_NONE);
 }
@@ -73,7 +75,8 @@ expect_failed(struct msgbuf *buf, const char *reason)
 
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(msgbuf_seal(buf,
-		    monotime_after(20 * MONOTIME_S), &err), ERROR_LIMIT);
+				     monotime_after(20 * MONOTIME_S), &err),
+		    ERROR_LIMIT);
 		assert_string_equal(err.text, reason);
 	}
 }
@@ -181,7 +184,9 @@ static void
 test_msgpool_is_not_made_with_a_directory_it_cannot_use(void **state)
 {
 	static const char *const places[] = {
-		"/nonexistent/spill", "/dev/null", "/proc"
+		"/nonexistent/spill",
+		"/dev/null",
+		"/proc",
 	};
 	unsigned before = support_open_fds();
 	char text[128];
@@ -305,8 +310,10 @@ append_to_full_memory(struct waits *waits)
 {
 	struct msgbuf *full, *more, *small;
 
-	msgpool_set_waiting(pool, &(struct msgpool_waiting){
-	    .begin = begin_wait, .end = end_wait, .context = waits });
+	msgpool_set_waiting(pool,
+	    &(struct msgpool_waiting){ .begin = begin_wait,
+		.end = end_wait,
+		.context = waits });
 	full = filled(1000 * K);
 	content_seal(full);
 	assert_int_equal(waits->begun, 0);

@@ -112,14 +112,16 @@ test_netlist_knows_the_edges_of_each_network(void **state)
 static void
 test_netlist_finds_a_client_in_any_of_its_networks(void **state)
 {
-	struct config *config = support_config("headers { keep_from = "
+	struct config *config = support_config(
+	    "headers { keep_from = "
 	    "{ 10.0.0.0/8, \"::1\", 192.0.2.1 } }");
 	struct netlist *list;
 	struct error err;
 
 	(void)state;
 	assert_int_equal(netlist_create(&config->headers_keep_from, &list,
-	    &err), ERROR_NONE);
+			     &err),
+	    ERROR_NONE);
 	assert_true(contains(list, "10.1.1.1"));
 	assert_true(contains(list, "::1"));
 	assert_true(contains(list, "192.0.2.1"));
@@ -150,11 +152,21 @@ static void
 test_netlist_refuses_what_is_no_network(void **state)
 {
 	static const char *const wrong[] = {
-		"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1",
-		"10.0.0.0/8x", "10.0.0/8", "10.0.0.256", "::1/129", "example",
-		"10.0.0.0/99999999999999999999", ":::/3", "1.2.3.4/8/8",
+		"",
+		"/8",
+		"10.0.0.0/",
+		"10.0.0.0/33",
+		"10.0.0.0/-1",
+		"10.0.0.0/8x",
+		"10.0.0/8",
+		"10.0.0.256",
+		"::1/129",
+		"example",
+		"10.0.0.0/99999999999999999999",
+		":::/3",
+		"1.2.3.4/8/8",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaaaaaaa/8"
+		"aaaaaaaa/8",
 	};
 
 	(void)state;

@@ -31,7 +31,9 @@
 #define ACCOUNT 54321
 
 static const struct priv_account account = {
-	.uid = ACCOUNT, .gid = ACCOUNT + 1, .name = "unit-test",
+	.uid = ACCOUNT,
+	.gid = ACCOUNT + 1,
+	.name = "unit-test",
 };
 
 /* What a process in namespaces finds around itself. */
@@ -42,10 +44,10 @@ struct view {
 	int groups;
 	unsigned interfaces;
 	bool only_lo;
-	unsigned names;		/* in the scratch directory */
+	unsigned names; /* in the scratch directory */
 	bool mounted;
-	bool scratch_flags;	/* nosuid, nodev, noexec */
-	bool full;		/* the scratch space has an end */
+	bool scratch_flags; /* nosuid, nodev, noexec */
+	bool full;          /* the scratch space has an end */
 };
 
 static void
@@ -104,7 +106,7 @@ receive(int sock, void *data, size_t len)
 	struct error err;
 
 	if (seqpacket_recv(sock, data, len, NULL,
-	    monotime_after(10 * MONOTIME_S), &err) != ERROR_NONE)
+		monotime_after(10 * MONOTIME_S), &err) != ERROR_NONE)
 		fail_msg("%s", err.text);
 }
 
@@ -214,7 +216,7 @@ be_worker(int sock, const char *directory)
 	view.names = support_count_names(directory);
 	view.scratch_flags = statvfs(directory, &fs) == 0 &&
 	    (fs.f_flag & (ST_NOSUID | ST_NODEV | ST_NOEXEC)) ==
-	    (ST_NOSUID | ST_NODEV | ST_NOEXEC);
+		(ST_NOSUID | ST_NODEV | ST_NOEXEC);
 	snprintf(path, sizeof path, "%s/big", directory);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	for (int i = 0; i < 32 && fd >= 0; i++)
@@ -321,7 +323,8 @@ test_ns_death_of_the_first_ends_the_worker(void **state)
 	receive(sock, &worker, sizeof worker);
 	kill(pid, SIGKILL);
 	assert_int_equal(seqpacket_recv(sock, &byte, 1, NULL,
-	    monotime_after(10 * MONOTIME_S), &err), ERROR_GONE);
+			     monotime_after(10 * MONOTIME_S), &err),
+	    ERROR_GONE);
 	end(pid, &sock);
 	support_remove_directory(directory);
 }

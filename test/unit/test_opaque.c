@@ -18,7 +18,7 @@
 
 struct sample {
 	const char *mail;
-	const char *kind;	/* NULL: not encrypted */
+	const char *kind; /* NULL: not encrypted */
 };
 
 /* In memory of exactly its size, so that a sanitizer sees what is read past
@@ -65,11 +65,13 @@ check(const struct sample *samples, size_t count)
 
 #define MULTIPART(kind) "Content-Type: multipart/" kind "; boundary=b\n\n"
 #define TEXT_PART "--b\n\nHello\n"
-#define DATA_PART "--b\nContent-Type: application/zip\n" \
-    "Content-Transfer-Encoding: base64\n\nUEsDBA==\n"
+#define DATA_PART \
+	"--b\nContent-Type: application/zip\n" \
+	"Content-Transfer-Encoding: base64\n\nUEsDBA==\n"
 #define SIGNATURE "--b\nContent-Type: application/pgp-signature\n\n=abcd\n"
-#define ENCODED "Content-Type: application/zip\n" \
-    "Content-Transfer-Encoding:\n base64\n\nUEsDBA==\n"
+#define ENCODED \
+	"Content-Type: application/zip\n" \
+	"Content-Transfer-Encoding:\n base64\n\nUEsDBA==\n"
 
 static void
 test_opaque_tells_of_parts_that_libclamav_passes_over(void **state)
@@ -78,19 +80,24 @@ test_opaque_tells_of_parts_that_libclamav_passes_over(void **state)
 	expect_unread(true, MULTIPART("parallel") TEXT_PART DATA_PART);
 	expect_unread(true, MULTIPART("signed") DATA_PART TEXT_PART);
 	expect_unread(true, MULTIPART("signed") TEXT_PART DATA_PART);
-	expect_unread(true, MULTIPART("signed") DATA_PART
+	expect_unread(true,
+	    MULTIPART("signed") DATA_PART
 	    "--b\nContent-Type: Text/plain\n\nfooter\n");
 	expect_unread(true, MULTIPART("signed") DATA_PART DATA_PART DATA_PART);
-	expect_unread(true, MULTIPART("mixed")
-	    "--b\nContent-Type: multipart/parallel; boundary=bb\n\n"
-	    "--bb\n\nHello\n--bb\n\nHello\n--bb--\n");
+	expect_unread(true,
+	    MULTIPART("mixed") "--b\nContent-Type: multipart/parallel; "
+			       "boundary=bb\n\n"
+			       "--bb\n\nHello\n--bb\n\nHello\n--bb--\n");
 	expect_unread(false, MULTIPART("parallel") DATA_PART "--b--\n");
 	expect_unread(false, MULTIPART("signed") DATA_PART SIGNATURE "--b--\n");
-	expect_unread(true, "Content-Transfer-Encoding: base64\n"
-	    MULTIPART("mixed") TEXT_PART DATA_PART);
-	expect_unread(true, "Content-Transfer-Encoding: Quoted-Printable\n"
+	expect_unread(true,
+	    "Content-Transfer-Encoding: base64\n" MULTIPART("mixed")
+		TEXT_PART DATA_PART);
+	expect_unread(true,
+	    "Content-Transfer-Encoding: Quoted-Printable\n"
 	    "Content-Type: message/rfc822\n\nFrom: a\n\nHello\n");
-	expect_unread(false, "Content-Transfer-Encoding: 7bit\n"
+	expect_unread(false,
+	    "Content-Transfer-Encoding: 7bit\n"
 	    "Content-Type: message/rfc822\n\nFrom: a\n\nHello\n");
 	expect_unread(false, MULTIPART("mixed") TEXT_PART DATA_PART DATA_PART);
 }
@@ -102,7 +109,8 @@ test_opaque_tells_of_a_line_of_blanks_in_a_parts_headers(void **state)
 	expect_unread(true, MULTIPART("mixed") "--b\nX: y\n \n" ENCODED);
 	expect_unread(true, MULTIPART("mixed") "--b\nX: y\n\t \r\n" ENCODED);
 	expect_unread(false, MULTIPART("mixed") "--b\nX: y\n z\n" ENCODED);
-	expect_unread(true, MULTIPART("mixed") TEXT_PART
+	expect_unread(true,
+	    MULTIPART("mixed") TEXT_PART
 	    "--b\nContent-Type: message/rfc822\n\nFrom: x\n \nTo: x\n\n");
 	expect_unread(false, "X: y\n \n" ENCODED);
 }
@@ -110,8 +118,8 @@ test_opaque_tells_of_a_line_of_blanks_in_a_parts_headers(void **state)
 static void
 test_opaque_tells_of_messages_that_libclamav_does_not_know(void **state)
 {
-#define FORWARD MULTIPART("mixed") TEXT_PART \
-    "--b\nContent-Type: message/rfc822\n\n"
+#define FORWARD \
+	MULTIPART("mixed") TEXT_PART "--b\nContent-Type: message/rfc822\n\n"
 
 	(void)state;
 	expect_unread(true, FORWARD "DKIM-Signature: x\n" ENCODED);
@@ -159,15 +167,20 @@ test_opaque_knows_the_types_of_encrypted_mail(void **state)
 		{ "Subject: x\nContent-Type: multipart/encrypted\n\nx",
 		    "PGP-MIME" },
 		{ "Content-Type: application/pkcs7-mime;\r\n"
-		    " smime-type=enveloped-data\r\n\r\n", "S-MIME" },
+		  " smime-type=enveloped-data\r\n\r\n",
+		    "S-MIME" },
 		{ "Content-Type: application/x-pkcs7-mime; "
-		    "smime-type=\"authEnveloped-data\"\r\n\r\n", "S-MIME" },
+		  "smime-type=\"authEnveloped-data\"\r\n\r\n",
+		    "S-MIME" },
 		{ "Content-Type: application/pkcs7-mime; name=smime.p7m\r\n"
-		    "\r\n", "S-MIME" },
+		  "\r\n",
+		    "S-MIME" },
 		{ "Content-Type: application/pkcs7-mime; "
-		    "smime-type=signed-data\r\n\r\n", NULL },
+		  "smime-type=signed-data\r\n\r\n",
+		    NULL },
 		{ "Content-Type: application/pkcs7-mime; name=x;\r\n "
-		    "smime-type = \"certs-only\"\r\n\r\n", NULL },
+		  "smime-type = \"certs-only\"\r\n\r\n",
+		    NULL },
 		{ "Content-Type: application/pkcs7-signature\r\n\r\n", NULL },
 		{ "Content-Type: multipart/encryptedx\r\n\r\n", NULL },
 		{ "Subject: Content-Type: multipart/encrypted\r\n\r\n", NULL },
@@ -185,22 +198,25 @@ test_opaque_looks_into_parts_and_forwarded_messages(void **state)
 {
 	static const struct sample samples[] = {
 		{ "Content-Type: multipart/mixed; boundary=\"a b\"\r\n\r\n"
-		    "--a b\r\nContent-Type: application/pkcs7-mime\r\n\r\nx",
+		  "--a b\r\nContent-Type: application/pkcs7-mime\r\n\r\nx",
 		    "S-MIME" },
 		{ "Content-Type: multipart/mixed; boundary=a\r\n\r\n"
-		    "--a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-		    "--b\r\nContent-Type: multipart/encrypted\r\n\r\n",
+		  "--a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+		  "--b\r\nContent-Type: multipart/encrypted\r\n\r\n",
 		    "PGP-MIME" },
 		{ "Content-Type: multipart/mixed; boundary=a\r\n\r\n"
-		    "--a\r\nContent-Type: message/rfc822\r\n\r\n"
-		    "Content-Type: multipart/encrypted\r\n\r\n", "PGP-MIME" },
+		  "--a\r\nContent-Type: message/rfc822\r\n\r\n"
+		  "Content-Type: multipart/encrypted\r\n\r\n",
+		    "PGP-MIME" },
 		{ "Content-Type: multipart/mixed; boundary=a\r\n\r\n"
-		    "--b\r\nContent-Type: multipart/encrypted\r\n\r\n", NULL },
+		  "--b\r\nContent-Type: multipart/encrypted\r\n\r\n",
+		    NULL },
 		{ "Content-Type: multipart/mixed; boundary=a\r\n\r\n"
-		    "--a--\r\nContent-Type: multipart/encrypted\r\n\r\n",
+		  "--a--\r\nContent-Type: multipart/encrypted\r\n\r\n",
 		    NULL },
 		{ "Content-Type: text/plain\r\n\r\n"
-		    "Content-Type: multipart/encrypted\r\n\r\n", NULL },
+		  "Content-Type: multipart/encrypted\r\n\r\n",
+		    NULL },
 	};
 
 	(void)state;
@@ -216,7 +232,8 @@ test_opaque_knows_inline_pgp(void **state)
 		{ "\n-----BEGIN PGP MESSAGE-----", "PGP" },
 		{ "\r\nLS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCg==\r\n", "PGP" },
 		{ "Content-Type: multipart/mixed; boundary=---B\r\n\r\n"
-		    "-----BEGIN PGP MESSAGE-----\r\n", "PGP" },
+		  "-----BEGIN PGP MESSAGE-----\r\n",
+		    "PGP" },
 		{ "\r\n> -----BEGIN PGP MESSAGE-----\r\n", NULL },
 		{ "\r\n-----BEGIN PGP SIGNATURE-----\r\n", NULL },
 		{ "\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\n", NULL },
@@ -278,8 +295,7 @@ main(void)
 		cmocka_unit_test(
 		    test_opaque_tells_of_messages_that_libclamav_does_not_know),
 		cmocka_unit_test(test_opaque_knows_a_message_by_its_headers),
-		cmocka_unit_test(
-		    test_opaque_knows_the_types_of_encrypted_mail),
+		cmocka_unit_test(test_opaque_knows_the_types_of_encrypted_mail),
 		cmocka_unit_test(
 		    test_opaque_looks_into_parts_and_forwarded_messages),
 		cmocka_unit_test(test_opaque_knows_inline_pgp),

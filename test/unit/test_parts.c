@@ -30,7 +30,7 @@ static struct {
 	uint64_t size;
 	bool answer;
 } asked;
-static int file = -1;		/* of SIZE bytes */
+static int file = -1; /* of SIZE bytes */
 static char bytes[SIZE];
 
 static bool
@@ -79,15 +79,21 @@ close_file(void **state)
 }
 
 static const struct parts_layer message = {
-	.fd = -1, .type = "CL_TYPE_MAIL", .data = bytes, .size = SIZE,
+	.fd = -1,
+	.type = "CL_TYPE_MAIL",
+	.data = bytes,
+	.size = SIZE,
 };
 
 static struct parts_layer
 attachment(void)
 {
 	struct parts_layer layer = {
-		.fd = file, .type = "CL_TYPE_PDF", .data = bytes,
-		.size = SIZE, .level = 1,
+		.fd = file,
+		.type = "CL_TYPE_PDF",
+		.data = bytes,
+		.size = SIZE,
+		.level = 1,
 	};
 
 	return layer;
@@ -161,15 +167,21 @@ test_parts_nothing_else_is_asked_about(void **state)
 {
 	const struct parts_layer good = attachment();
 	struct parts_layer layers[] = {
-		good, good, good, good, good, good, good
+		good,
+		good,
+		good,
+		good,
+		good,
+		good,
+		good,
 	};
 	size_t i;
 
 	(void)state;
-	layers[0].fd = -1;			/* a stretch of memory */
-	layers[1].size = SIZE - 1;		/* of a file */
+	layers[0].fd = -1;         /* a stretch of memory */
+	layers[1].size = SIZE - 1; /* of a file */
 	layers[2].level = 2;
-	layers[3].attributes = 1;		/* normalized */
+	layers[3].attributes = 1; /* normalized */
 	layers[4].data = NULL;
 	layers[5].fd = STDIN_FILENO;
 	layers[6].level = 0;
@@ -193,7 +205,7 @@ test_parts_layer_that_was_not_announced_is_not_asked_about(void **state)
 	parts_begin(&parts, &layer);
 	parts_end(&parts, 0);
 	assert_int_equal(1, asked.count);
-	parts_begin(&parts, &layer);		/* not announced again */
+	parts_begin(&parts, &layer); /* not announced again */
 	parts_end(&parts, 0);
 	parts_member(&parts, "CL_TYPE_ISO9660", SIZE);
 	parts_begin(&parts, &layer);
@@ -276,7 +288,11 @@ static void
 test_parts_other_versions_of_libclamav_are_not_trusted(void **state)
 {
 	static const char *const versions[] = {
-		"1.0.9", "1.5.0", "1.40.0", "2.1.4.", ""
+		"1.0.9",
+		"1.5.0",
+		"1.40.0",
+		"2.1.4.",
+		"",
 	};
 	struct parts_layer layer = attachment();
 	size_t i;

@@ -21,7 +21,7 @@
 
 static struct config *config;
 static struct partset *set;
-static struct part_list one, other;	/* two scans */
+static struct part_list one, other; /* two scans */
 
 static void
 open_with(const char *settings)
@@ -81,7 +81,7 @@ test_partset_part_of_a_clean_scan_becomes_known_at_its_end(void **state)
 {
 	(void)state;
 	assert_int_equal(PART_UNKNOWN, ask(&one, 1));
-	assert_int_equal(PART_UNKNOWN, ask(&one, 1));	/* twice in a mail */
+	assert_int_equal(PART_UNKNOWN, ask(&one, 1)); /* twice in a mail */
 	partset_end(set, &one, true, NOW);
 	assert_int_equal(PART_KNOWN, ask(&other, 1));
 	assert_int_equal(PART_KNOWN, ask(&one, 1));
@@ -154,8 +154,7 @@ test_partset_no_two_scans_wait_for_each_other(void **state)
 }
 
 static void
-test_partset_part_is_forgotten_in_time_however_often_used(
-    void **state)
+test_partset_part_is_forgotten_in_time_however_often_used(void **state)
 {
 	(void)state;
 	vouch(&one, 1);
@@ -172,8 +171,8 @@ test_partset_part_in_work_does_not_age(void **state)
 	assert_int_equal(PART_UNKNOWN, ask(&one, 1));
 	assert_int_equal(PART_BUSY, ask_at(&other, 1, true, NOW + 2 * TTL));
 	partset_end(set, &one, true, NOW + 2 * TTL);
-	assert_int_equal(PART_KNOWN, ask_at(&other, 1, true, NOW + 3 * TTL -
-	    1));
+	assert_int_equal(PART_KNOWN,
+	    ask_at(&other, 1, true, NOW + 3 * TTL - 1));
 }
 
 static void
@@ -264,8 +263,7 @@ main(void)
 		TEST(test_partset_part_in_work_has_others_wait_or_scan),
 		TEST(test_partset_nobody_waits_where_one_has_waited_in_vain),
 		TEST(test_partset_no_two_scans_wait_for_each_other),
-		TEST(
-		    test_partset_part_is_forgotten_in_time_however_often_used),
+		TEST(test_partset_part_is_forgotten_in_time_however_often_used),
 		TEST(test_partset_part_in_work_does_not_age),
 		TEST(test_partset_revoked_worker_vouched_for_nothing),
 		TEST(test_partset_full_forgets_what_was_used_longest_ago),

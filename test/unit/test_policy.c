@@ -31,8 +31,13 @@ static const char *const settings[VERDICT_KINDS][2] = {
 };
 
 static const enum action actions[] = {
-	ACTION_OFF, ACTION_ACCEPT, ACTION_HOLD, ACTION_QUARANTINE,
-	ACTION_DISCARD, ACTION_TEMPFAIL, ACTION_REJECT,
+	ACTION_OFF,
+	ACTION_ACCEPT,
+	ACTION_HOLD,
+	ACTION_QUARANTINE,
+	ACTION_DISCARD,
+	ACTION_TEMPFAIL,
+	ACTION_REJECT,
 };
 
 /* A configuration with one action set, or NULL if that isn't allowed. */
@@ -66,15 +71,18 @@ test_policy_does_what_the_verdicts_own_setting_says(void **state)
 		for (int who = 0; who < 2; who++)
 			for (size_t i = 0; i < LENGTH(actions); i++) {
 				struct policy_message message = {
-					(enum verdict_kind)kind, who == 1
+					(enum verdict_kind)kind,
+					who == 1,
 				};
-				struct config *config = with_action(
-				    settings[kind][who], actions[i]);
+				struct config *config =
+				    with_action(settings[kind][who],
+					actions[i]);
 
 				if (config == NULL)
 					continue;
-				assert_int_equal(policy_decide(config,
-				    &message, "<r>"), actions[i]);
+				assert_int_equal(policy_decide(config, &message,
+						     "<r>"),
+				    actions[i]);
 				config_destroy(&config);
 				tried++;
 			}
@@ -87,7 +95,9 @@ static void
 test_policy_never_refuses_or_loses_mail_for_our_faults(void **state)
 {
 	static const char *const faults[] = {
-		"late", "late_submission", "error"
+		"late",
+		"late_submission",
+		"error",
 	};
 
 	(void)state;
@@ -121,7 +131,8 @@ test_policy_defaults_are_the_documented_ones(void **state)
 	for (int kind = 0; kind < VERDICT_KINDS; kind++)
 		for (int who = 0; who < 2; who++) {
 			struct policy_message message = {
-				(enum verdict_kind)kind, who == 1
+				(enum verdict_kind)kind,
+				who == 1,
 			};
 
 			assert_int_equal(policy_decide(config, &message, ""),
@@ -141,7 +152,8 @@ test_policy_of_several_recipients_is_the_strictest(void **state)
 	(void)state;
 	for (size_t count = 0; count <= 3; count++)
 		assert_int_equal(policy_strictest(config, &message,
-		    count > 0 ? recipients : NULL, count), ACTION_REJECT);
+				     count > 0 ? recipients : NULL, count),
+		    ACTION_REJECT);
 	message.verdict = VERDICT_CLEAN;
 	assert_int_equal(policy_strictest(config, &message, recipients, 3),
 	    ACTION_ACCEPT);

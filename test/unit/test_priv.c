@@ -62,17 +62,17 @@ root_is_gone(void)
 		if (!support_check(groups[i] != 0, "root's group is gone"))
 			return false;
 	return support_check(r == uid && e == uid && s == uid,
-	    "every uid is the account's") &&
+		   "every uid is the account's") &&
 	    support_check(rg == gid && eg == gid && sg == gid,
-	    "every gid is the account's") &&
+		"every gid is the account's") &&
 	    support_check(setuid(0) < 0 && seteuid(0) < 0 &&
-	    setreuid(0, 0) < 0 && setresuid(0, 0, 0) < 0,
-	    "no way back to uid 0") &&
+		    setreuid(0, 0) < 0 && setresuid(0, 0, 0) < 0,
+		"no way back to uid 0") &&
 	    support_check(setgid(0) < 0 && setegid(0) < 0 &&
-	    setresgid(0, 0, 0) < 0 && setgroups(0, NULL) < 0,
-	    "no way back to gid 0") &&
+		    setresgid(0, 0, 0) < 0 && setgroups(0, NULL) < 0,
+		"no way back to gid 0") &&
 	    support_check(access("/etc/shadow", R_OK) < 0,
-	    "root's files are closed");
+		"root's files are closed");
 }
 
 static bool
@@ -82,7 +82,8 @@ drop_for_good(void *context)
 
 	(void)context;
 	return support_check(priv_drop(&nobody, &err) == ERROR_NONE,
-	    err.text) && root_is_gone() && has_no_capabilities();
+		   err.text) &&
+	    root_is_gone() && has_no_capabilities();
 }
 
 static void
@@ -106,7 +107,8 @@ keep_setuid(void)
 	data[0].inheritable |= 1u << CAP_SETUID;
 	return syscall(SYS_capset, &header, data) == 0 &&
 	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SETUID, 0, 0) ==
-	    0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0;
+	    0 &&
+	    prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0;
 }
 
 static bool
@@ -133,9 +135,9 @@ drop_twice(void *context)
 	other.uid = nobody.uid - 1;
 	return drop_for_good(NULL) &&
 	    support_check(priv_drop(&nobody, &err) == ERROR_NONE,
-	    "dropping to what one is already is fine") &&
+		"dropping to what one is already is fine") &&
 	    support_check(priv_drop(&other, &err) != ERROR_NONE,
-	    "another account is refused");
+		"another account is refused");
 }
 
 static void
@@ -153,7 +155,8 @@ drop_with_root_behind(void *context)
 	(void)context;
 	return support_check(seteuid(nobody.uid) == 0, "only in effect") &&
 	    support_check(priv_drop(&nobody, &err) != ERROR_NONE ||
-	    seteuid(0) < 0, "root that can come back is no drop");
+		    seteuid(0) < 0,
+		"root that can come back is no drop");
 }
 
 static void
@@ -171,7 +174,7 @@ drop_to_root(void *context)
 
 	(void)context;
 	return support_check(priv_drop(&root, &err) == ERROR_INPUT,
-	    "the account must not be root") &&
+		   "the account must not be root") &&
 	    support_check(geteuid() == 0, "nothing was changed");
 }
 
@@ -192,7 +195,8 @@ keep_only_two(void *context)
 	(void)context;
 	return support_check(keep_setuid(), "a capability is to be kept") &&
 	    support_check(priv_keep_only(kept, LENGTH(kept), &err) ==
-	    ERROR_NONE, err.text) &&
+		    ERROR_NONE,
+		err.text) &&
 	    status_has("CapInh:\t0000000000000000\n") &&
 	    status_has("CapPrm:\t0000000000000041\n") &&
 	    status_has("CapEff:\t0000000000000041\n") &&
@@ -200,15 +204,17 @@ keep_only_two(void *context)
 	    status_has("CapAmb:\t0000000000000000\n") &&
 	    status_has("NoNewPrivs:\t1\n") &&
 	    support_check(syscall(SYS_setgroups, 0, NULL) == 0,
-	    "what was kept is of use") &&
+		"what was kept is of use") &&
 	    support_check(syscall(SYS_setuid, nobody.uid) < 0,
-	    "what wasn't is gone") &&
+		"what wasn't is gone") &&
 	    support_check(priv_keep_only(kept, LENGTH(kept), &err) ==
-	    ERROR_NONE, "the same once more is fine") &&
+		    ERROR_NONE,
+		"the same once more is fine") &&
 	    support_check(priv_keep_only(more, LENGTH(more), &err) ==
-	    ERROR_NONE, "what is gone can't be kept, and is no failure") &&
+		    ERROR_NONE,
+		"what is gone can't be kept, and is no failure") &&
 	    support_check(priv_keep_only(kept, 1, &err) == ERROR_SYSTEM,
-	    "without CAP_SETPCAP the bounds stay");
+		"without CAP_SETPCAP the bounds stay");
 }
 
 static void
@@ -227,9 +233,10 @@ drop_capabilities(void *context)
 
 	(void)context;
 	return support_check(priv_drop_capabilities(&err) == ERROR_NONE,
-	    err.text) && has_no_capabilities() &&
+		   err.text) &&
+	    has_no_capabilities() &&
 	    support_check(syscall(SYS_setgroups, 0, NULL) < 0,
-	    "root in name only");
+		"root in name only");
 }
 
 static void

@@ -15,7 +15,7 @@
 #include "support.h"
 
 #define NOW (1000 * MONOTIME_S)
-#define HERE 7		/* a network, and others */
+#define HERE 7 /* a network, and others */
 #define THERE 8
 #define ELSEWHERE 9
 
@@ -38,8 +38,10 @@ item(int64_t came_at, int64_t cost)
 static struct queue_item
 background(uint64_t network, int64_t came_at)
 {
-	return (struct queue_item){ .came_at = came_at, .cost = 1,
-	    .network = network, .background = true };
+	return (struct queue_item){ .came_at = came_at,
+		.cost = 1,
+		.network = network,
+		.background = true };
 }
 
 /* Takes all that wait for lanes; they must come in this order. */
@@ -106,8 +108,7 @@ test_queue_takes_returning_before_equals(void **state)
 	queue_add(&queue, &first);
 	queue_add(&queue, &returning);
 	queue_add(&queue, &second);
-	expect_order((struct queue_item *[]){ &returning, &first, &second },
-	    3);
+	expect_order((struct queue_item *[]){ &returning, &first, &second }, 3);
 }
 
 static void
@@ -171,8 +172,10 @@ static void
 test_queue_job_of_any_cost_waits_for_a_bounded_time(void **state)
 {
 	static const int64_t costs[] = {
-		20 * MONOTIME_MS, 100 * MONOTIME_MS, MONOTIME_S,
-		2 * MONOTIME_S
+		20 * MONOTIME_MS,
+		100 * MONOTIME_MS,
+		MONOTIME_S,
+		2 * MONOTIME_S,
 	};
 
 	(void)state;
@@ -276,10 +279,8 @@ test_queue_network_with_half_of_the_background_waits(void **state)
 	queue_add(&queue, &other);
 	assert_ptr_equal(queue_next_background(&queue, running, 2, 8), &hog);
 	assert_ptr_equal(queue_next_background(&queue, running, 4, 8), &hog);
-	assert_ptr_equal(queue_next_background(&queue, running, 5, 8),
-	    &other);
-	assert_ptr_equal(queue_next_background(&queue, running, 2, 4),
-	    &other);
+	assert_ptr_equal(queue_next_background(&queue, running, 5, 8), &other);
+	assert_ptr_equal(queue_next_background(&queue, running, 2, 4), &other);
 	queue_remove(&queue, &other);
 	assert_ptr_equal(queue_next_background(&queue, running, 5, 8), &hog);
 }
@@ -325,12 +326,18 @@ test_queue_is_hogged_by_half_if_others_wait(void **state)
 		size_t here, there, room;
 		bool hogged;
 	} cases[] = {
-		{ 0, 0, 10, false }, { 5, 0, 10, false },
-		{ 9, 0, 10, false }, { 4, 1, 10, false },
-		{ 4, 5, 10, false }, { 5, 1, 10, true },
-		{ 5, 4, 10, true }, { 8, 1, 10, true },
-		{ 1, 0, 1, false }, { 0, 1, 1, false },
-		{ 1, 1, 3, true }, { 1, 1, 4, false },
+		{ 0, 0, 10, false },
+		{ 5, 0, 10, false },
+		{ 9, 0, 10, false },
+		{ 4, 1, 10, false },
+		{ 4, 5, 10, false },
+		{ 5, 1, 10, true },
+		{ 5, 4, 10, true },
+		{ 8, 1, 10, true },
+		{ 1, 0, 1, false },
+		{ 0, 1, 1, false },
+		{ 1, 1, 3, true },
+		{ 1, 1, 4, false },
 	};
 	struct queue_item items[16];
 
@@ -340,8 +347,7 @@ test_queue_is_hogged_by_half_if_others_wait(void **state)
 		if (queue_is_hogged(&queue, HERE, cases[i].room) !=
 		    cases[i].hogged)
 			fail_msg("case %zu", i);
-		assert_false(queue_is_hogged(&queue, ELSEWHERE,
-		    cases[i].room));
+		assert_false(queue_is_hogged(&queue, ELSEWHERE, cases[i].room));
 		queue = (struct queue){ 0 };
 	}
 }
@@ -368,12 +374,11 @@ test_queue_work_before_is_what_would_be_taken_first(void **state)
 	assert_int_equal(queue_work_before(&queue, slow.cost, false, NOW),
 	    quick.cost + slow.cost);
 	assert_int_equal(queue_work_before(&queue, 1, false,
-	    NOW + 100 * MONOTIME_S), quick.cost + slow.cost);
-	assert_int_equal(queue_work_before(&queue, MONOTIME_MS, true, NOW),
-	    0);
+			     NOW + 100 * MONOTIME_S),
+	    quick.cost + slow.cost);
+	assert_int_equal(queue_work_before(&queue, MONOTIME_MS, true, NOW), 0);
 	quick.returning = true;
-	assert_int_equal(queue_work_before(&queue, 1, false, NOW),
-	    quick.cost);
+	assert_int_equal(queue_work_before(&queue, 1, false, NOW), quick.cost);
 }
 
 static struct queue_item
@@ -391,8 +396,7 @@ random_item(void)
 
 /* The counts are those of what is in it, and next() is from among them. */
 static void
-expect_counts(const struct queue_item *items, const bool *queued,
-    size_t count)
+expect_counts(const struct queue_item *items, const bool *queued, size_t count)
 {
 	const struct queue_item *next = queue_next(&queue);
 	size_t all = 0, background_count = 0;
@@ -442,41 +446,34 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(
-		    test_queue_that_is_empty_has_no_next,
+		cmocka_unit_test_setup(test_queue_that_is_empty_has_no_next,
 		    empty_queue),
 		cmocka_unit_test_setup(
 		    test_queue_of_equals_is_first_come_first_served,
 		    empty_queue),
-		cmocka_unit_test_setup(
-		    test_queue_takes_quick_before_slow,
+		cmocka_unit_test_setup(test_queue_takes_quick_before_slow,
 		    empty_queue),
-		cmocka_unit_test_setup(
-		    test_queue_takes_returning_before_equals,
+		cmocka_unit_test_setup(test_queue_takes_returning_before_equals,
 		    empty_queue),
 		cmocka_unit_test_setup(
 		    test_queue_returning_gains_no_more_than_it_should,
 		    empty_queue),
 		cmocka_unit_test_setup(
-		    test_queue_takes_abandoned_after_all_others,
-		    empty_queue),
+		    test_queue_takes_abandoned_after_all_others, empty_queue),
 		cmocka_unit_test_setup(
 		    test_queue_job_of_any_cost_waits_for_a_bounded_time,
 		    empty_queue),
 		cmocka_unit_test_setup(
-		    test_queue_place_is_after_patience_times_cost,
-		    empty_queue),
+		    test_queue_place_is_after_patience_times_cost, empty_queue),
 		cmocka_unit_test_setup(
 		    test_queue_of_returning_quick_ones_starves_nobody,
 		    empty_queue),
-		cmocka_unit_test_setup(
-		    test_queue_bears_absurd_costs,
+		cmocka_unit_test_setup(test_queue_bears_absurd_costs,
 		    empty_queue),
 		cmocka_unit_test_setup(
 		    test_queue_background_is_never_for_lanes_nor_lanes_for_it,
 		    empty_queue),
-		cmocka_unit_test_setup(
-		    test_queue_background_has_the_same_order,
+		cmocka_unit_test_setup(test_queue_background_has_the_same_order,
 		    empty_queue),
 		cmocka_unit_test_setup(
 		    test_queue_network_with_half_of_the_background_waits,
@@ -485,11 +482,9 @@ main(void)
 		    test_queue_jobs_for_lanes_keep_no_background_from_a_network,
 		    empty_queue),
 		cmocka_unit_test_setup(
-		    test_queue_background_of_one_serves_everybody,
-		    empty_queue),
+		    test_queue_background_of_one_serves_everybody, empty_queue),
 		cmocka_unit_test_setup(
-		    test_queue_is_hogged_by_half_if_others_wait,
-		    empty_queue),
+		    test_queue_is_hogged_by_half_if_others_wait, empty_queue),
 		cmocka_unit_test_setup(
 		    test_queue_work_before_is_what_would_be_taken_first,
 		    empty_queue),

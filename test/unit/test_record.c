@@ -28,8 +28,19 @@ static struct filter filter;
 
 /* What a record line is to have, in this order. */
 static const char *const fields[] = {
-	"client", "from", "nrcpt", "message-id", "size", "key", "verdict",
-	"virus", "action", "source", "generation", "wait_ms", "scan_ms",
+	"client",
+	"from",
+	"nrcpt",
+	"message-id",
+	"size",
+	"key",
+	"verdict",
+	"virus",
+	"action",
+	"source",
+	"generation",
+	"wait_ms",
+	"scan_ms",
 	"total_ms",
 };
 
@@ -41,10 +52,10 @@ open_filter(void **state)
 	filter_init(&filter, config);
 	log_open("unit", LOG_TARGET_STDERR, 0, LOG_LEVEL_INFO);
 	if (netlist_create(&config->headers_keep_from, &filter.keep_from,
-	    NULL) != ERROR_NONE)
+		NULL) != ERROR_NONE)
 		return -1;
-	return msgpool_create(config, &filter.pool, NULL) == ERROR_NONE
-	    ? 0 : -1;
+	return msgpool_create(config, &filter.pool, NULL) == ERROR_NONE ? 0
+									: -1;
 }
 
 static int
@@ -139,9 +150,11 @@ test_record_has_what_is_known_of_a_message(void **state)
 	message_add_header(session->message, "Message-ID", "<1@x>", false);
 	message_complete(session->message);
 	logged(&record, line, sizeof line);
-	assert_non_null(strstr(line, "4Zabc: client=mx.example.org[local], "
+	assert_non_null(strstr(line,
+	    "4Zabc: client=mx.example.org[local], "
 	    "from=<a@example.org>, nrcpt=1, message-id=<1@x>, size="));
-	assert_non_null(strstr(line, ", key=1234000000000000, "
+	assert_non_null(strstr(line,
+	    ", key=1234000000000000, "
 	    "verdict=infected, virus=Eicar-Test, action=reject, source=scan, "
 	    "generation=0123456789abcdef, wait_ms=1501, scan_ms=1500, "
 	    "total_ms=1502\n"));
@@ -159,7 +172,8 @@ test_record_has_a_dash_for_what_is_not_known(void **state)
 	(void)state;
 	session_begin_message(session, "");
 	logged(&record, line, sizeof line);
-	assert_string_equal(line, "NOQUEUE: client=unknown, from=<>, nrcpt=0, "
+	assert_string_equal(line,
+	    "NOQUEUE: client=unknown, from=<>, nrcpt=0, "
 	    "message-id=-, size=0, key=-, verdict=error, virus=-, action=off, "
 	    "source=none, generation=-, wait_ms=0, scan_ms=0, total_ms=0\n");
 	expect_only_fields(line, "NOQUEUE");
@@ -202,7 +216,11 @@ test_record_has_no_field_or_line_that_a_sender_wrote(void **state)
 		"x action=accept",
 		"\x1b[2K, virus=-",
 		"caf\xc3\xa9, \x80\xff\x01\x7f",
-		",,,,", "\n", " ", "\"", "%s%n%d",
+		",,,,",
+		"\n",
+		" ",
+		"\"",
+		"%s%n%d",
 	};
 	char line[4096], text[600];
 
@@ -217,8 +235,7 @@ test_record_has_no_field_or_line_that_a_sender_wrote(void **state)
 		strcpy(text + (twice ? 250 : 0), evil[i % LENGTH(evil)]);
 		session_connected(session, text, NULL);
 		session_begin_message(session, text);
-		message_add_header(session->message, "Message-ID", text,
-		    false);
+		message_add_header(session->message, "Message-ID", text, false);
 		record.queue_id = "Q";
 		record.outcome.verdict = verdict_make(VERDICT_INFECTED, text);
 		logged(&record, line, sizeof line);
@@ -255,11 +272,11 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_record_has_what_is_known_of_a_message,
-		    open_filter, close_filter),
+		    test_record_has_what_is_known_of_a_message, open_filter,
+		    close_filter),
 		cmocka_unit_test_setup_teardown(
-		    test_record_has_a_dash_for_what_is_not_known,
-		    open_filter, close_filter),
+		    test_record_has_a_dash_for_what_is_not_known, open_filter,
+		    close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_record_from_has_brackets_whether_given_or_not,
 		    open_filter, close_filter),
@@ -267,8 +284,8 @@ main(void)
 		    test_record_has_no_field_or_line_that_a_sender_wrote,
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
-		    test_record_of_the_longest_values_is_whole,
-		    open_filter, close_filter),
+		    test_record_of_the_longest_values_is_whole, open_filter,
+		    close_filter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

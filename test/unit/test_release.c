@@ -62,10 +62,11 @@ start(struct service *service, const void *answer, size_t size)
 	service->answer_size = size;
 	service->listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	assert_int_equal(bind(service->listener,
-	    (const struct sockaddr *)&address, sizeof address), 0);
+			     (const struct sockaddr *)&address, sizeof address),
+	    0);
 	assert_int_equal(listen(service->listener, 1), 0);
-	assert_int_equal(pthread_create(&service->thread, NULL, serve,
-	    service), 0);
+	assert_int_equal(pthread_create(&service->thread, NULL, serve, service),
+	    0);
 }
 
 static void
@@ -77,7 +78,10 @@ stop(struct service *service)
 }
 
 static const struct release_mail mail = {
-	.queue_id = "4F2C1A0B", .mark = MARK, .size = 10, .arrived_at = 20
+	.queue_id = "4F2C1A0B",
+	.mark = MARK,
+	.size = 10,
+	.arrived_at = 20,
 };
 
 static void
@@ -106,8 +110,7 @@ test_release_names_only_what_an_mta_may_have_named(void **state)
 		snprintf(named.queue_id, sizeof named.queue_id, "%s",
 		    cases[i].id);
 		snprintf(named.mark, sizeof named.mark, "%s", cases[i].mark);
-		assert_int_equal(release_mail_is_valid(&named),
-		    cases[i].valid);
+		assert_int_equal(release_mail_is_valid(&named), cases[i].valid);
 	}
 }
 
@@ -125,13 +128,15 @@ static void
 test_release_asks_and_is_answered(void **state)
 {
 	struct release_reply answer = { .result = RELEASE_NOT_HELD,
-	    .text = "gone\n" }, reply;
+		.text = "gone\n" },
+			     reply;
 	struct service service;
 
 	(void)state;
 	start(&service, &answer, sizeof answer);
 	assert_int_equal(release_ask(service.path, RELEASE_DELETE, &mail,
-	    monotime_after(5 * MONOTIME_S), &reply, NULL), ERROR_NONE);
+			     monotime_after(5 * MONOTIME_S), &reply, NULL),
+	    ERROR_NONE);
 	stop(&service);
 	assert_int_equal(reply.result, RELEASE_NOT_HELD);
 	assert_string_equal(reply.text, "gone?");
@@ -148,11 +153,13 @@ test_release_nonsense_is_no_answer(void **state)
 	(void)state;
 	start(&service, &unknown, sizeof unknown);
 	assert_int_equal(release_ask(service.path, RELEASE_INSPECT, &mail,
-	    monotime_after(5 * MONOTIME_S), &reply, NULL), ERROR_PEER);
+			     monotime_after(5 * MONOTIME_S), &reply, NULL),
+	    ERROR_PEER);
 	stop(&service);
 	start(&service, "short", 5);
 	assert_int_equal(release_ask(service.path, RELEASE_INSPECT, &mail,
-	    monotime_after(5 * MONOTIME_S), &reply, NULL), ERROR_PEER);
+			     monotime_after(5 * MONOTIME_S), &reply, NULL),
+	    ERROR_PEER);
 	stop(&service);
 }
 
@@ -166,7 +173,8 @@ test_release_service_that_hangs_is_not_waited_for(void **state)
 	(void)state;
 	start(&service, NULL, 0);
 	assert_int_equal(release_ask(service.path, RELEASE_INSPECT, &mail,
-	    monotime_after(100 * MONOTIME_MS), &reply, NULL), ERROR_TIMEOUT);
+			     monotime_after(100 * MONOTIME_MS), &reply, NULL),
+	    ERROR_TIMEOUT);
 	assert_true(monotime_now() - began < 3 * MONOTIME_S);
 	stop(&service);
 }
@@ -179,7 +187,8 @@ test_release_service_that_is_not_there_is_an_error(void **state)
 
 	(void)state;
 	assert_int_equal(release_ask("/nonexistent/release.sock",
-	    RELEASE_INSPECT, &mail, monotime_after(MONOTIME_S), &reply, &err),
+			     RELEASE_INSPECT, &mail, monotime_after(MONOTIME_S),
+			     &reply, &err),
 	    ERROR_SYSTEM);
 	assert_non_null(strstr(err.text, "/nonexistent/release.sock"));
 }

@@ -26,7 +26,9 @@
 #define DAY ((int64_t)24 * 60 * 60)
 
 static const struct release_mail meant = { .queue_id = "4F2C1A0B",
-	.mark = MARK, .size = 5481, .arrived_at = 1795590894 };
+	.mark = MARK,
+	.size = 5481,
+	.arrived_at = 1795590894 };
 
 /* --- identity --- */
 
@@ -34,7 +36,7 @@ static void
 test_identity_finds_the_mark_in_its_header_only(void **state)
 {
 	static const struct {
-		const char *header;	/* lines */
+		const char *header; /* lines */
 		bool marked;
 	} cases[] = {
 		{ "X-Virus-Status: " MARK, true },
@@ -54,7 +56,7 @@ test_identity_finds_the_mark_in_its_header_only(void **state)
 		{ "X-Virus-Status: " MARK "G", false },
 		{ "X-Virus-Status: 0123456789abcdef 0123456789abcdef", false },
 		{ "X-Virus-Status: 0123456789abcdef\n 0123456789abcdef",
-		  false },
+		    false },
 		{ "X-Virus-Status: 0123456789ABCDEF0123456789ABCDEF", false },
 		{ "X-Virus: " MARK, false },
 		{ "X-Virus-Status-2: " MARK, false },
@@ -138,14 +140,18 @@ test_identity_compares_times_that_nobody_has(void **state)
 	for (size_t i = 0; i < LENGTH(times); i++)
 		for (size_t j = 0; j < LENGTH(times); j++) {
 			const struct release_mail mail = {
-				.arrived_at = times[i] };
+				.arrived_at = times[i]
+			};
 			const struct identity identity = { .meant = &mail,
-				.marked = true, .has_size = true,
-				.has_arrival = true, .arrived_at = times[j] };
+				.marked = true,
+				.has_size = true,
+				.has_arrival = true,
+				.arrived_at = times[j] };
 
 			assert_int_equal(identity_holds(&identity, why,
-			    sizeof why), i == j || !(i == 0 || j == 3 ||
-			    (i == 3 && j == 0)));
+					     sizeof why),
+			    i == j ||
+				!(i == 0 || j == 3 || (i == 3 && j == 0)));
 		}
 }
 
@@ -175,14 +181,14 @@ test_postcat_is_understood(void **state)
 	char why[160];
 
 	(void)state;
-	read_postcat(&seen, POSTCAT_BEGINS
-	    "create_time: Wed Nov 25 07:14:54 2026\n"
-	    "sender: sender@sender.example\n"
-	    "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n"
-	    "Received: from a\n\tby b\n"
-	    "X-Virus-Status: Not scanned (" MARK ")\n"
-	    "*** HEADER EXTRACTED hold/4F2C1A0B ***\n"
-	    "*** MESSAGE FILE END hold/4F2C1A0B ***\n");
+	read_postcat(&seen,
+	    POSTCAT_BEGINS "create_time: Wed Nov 25 07:14:54 2026\n"
+			   "sender: sender@sender.example\n"
+			   "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n"
+			   "Received: from a\n\tby b\n"
+			   "X-Virus-Status: Not scanned (" MARK ")\n"
+			   "*** HEADER EXTRACTED hold/4F2C1A0B ***\n"
+			   "*** MESSAGE FILE END hold/4F2C1A0B ***\n");
 	assert_string_equal(seen.queue, "hold");
 	assert_int_equal(seen.identity.size, 5481);
 	assert_int_equal(seen.identity.arrived_at, 1795590894);
@@ -197,7 +203,7 @@ test_postcat_names_the_queue(void **state)
 	} cases[] = {
 		{ "*** ENVELOPE RECORDS hold/4F2C1A0B ***", "hold" },
 		{ "*** ENVELOPE RECORDS deferred/4/F/4F2C1A0B ***",
-		  "deferred" },
+		    "deferred" },
 		{ "*** ENVELOPE RECORDS /x ***", "" },
 		{ "*** ENVELOPE RECORDS hold ***", "" },
 		{ "*** ENVELOPE RECORDS ", "" },
@@ -223,25 +229,28 @@ test_postcat_takes_nothing_from_a_sender(void **state)
 		bool marked;
 	} cases[] = {
 		{ POSTCAT_BEGINS "sender: a\n"
-		  "X-Virus-Status: " MARK "\n"
-		  "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n", false },
-		{ POSTCAT_BEGINS "named_attribute: x=y\n"
-		  "message_size: 1 2 3 4 5 6\n"
-		  "message_arrival_time: Thu Jan  1 00:00:00 1970\n"
-		  "*** ENVELOPE RECORDS deferred/4F2C1A0B ***\n"
-		  "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n"
-		  "X-Virus-Status: " MARK "\n", true },
+				 "X-Virus-Status: " MARK "\n"
+				 "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n",
+		    false },
 		{ POSTCAT_BEGINS
-		  "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n"
-		  "message_size: 1 2 3 4 5 6\n"
-		  "*** ENVELOPE RECORDS deferred/4F2C1A0B ***\n", false },
-		{ POSTCAT_BEGINS
-		  "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n"
-		  "*** HEADER EXTRACTED hold/4F2C1A0B ***\n"
-		  "original_recipient: a\n"
-		  "X-Virus-Status: " MARK "\n"
-		  "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n"
-		  "X-Virus-Status: " MARK "\n", false },
+		    "named_attribute: x=y\n"
+		    "message_size: 1 2 3 4 5 6\n"
+		    "message_arrival_time: Thu Jan  1 00:00:00 1970\n"
+		    "*** ENVELOPE RECORDS deferred/4F2C1A0B ***\n"
+		    "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n"
+		    "X-Virus-Status: " MARK "\n",
+		    true },
+		{ POSTCAT_BEGINS "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n"
+				 "message_size: 1 2 3 4 5 6\n"
+				 "*** ENVELOPE RECORDS deferred/4F2C1A0B ***\n",
+		    false },
+		{ POSTCAT_BEGINS "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n"
+				 "*** HEADER EXTRACTED hold/4F2C1A0B ***\n"
+				 "original_recipient: a\n"
+				 "X-Virus-Status: " MARK "\n"
+				 "*** MESSAGE CONTENTS hold/4F2C1A0B ***\n"
+				 "X-Virus-Status: " MARK "\n",
+		    false },
 	};
 	struct postcat seen;
 
@@ -260,9 +269,13 @@ test_postcat_of_an_unfinished_mail_has_no_size(void **state)
 {
 	static const char *const cases[] = {
 		"message_size:                                               ",
-		"message_size:", "message_size: x", "message_sizes: 1",
-		"message_arrival_time: ", "message_arrival_time: soon",
-		"message_arrival_time: Wed Nov", "message_arrival_time: Xyz 1",
+		"message_size:",
+		"message_size: x",
+		"message_sizes: 1",
+		"message_arrival_time: ",
+		"message_arrival_time: soon",
+		"message_arrival_time: Wed Nov",
+		"message_arrival_time: Xyz 1",
 	};
 	struct postcat seen;
 	char text[256];
@@ -270,8 +283,7 @@ test_postcat_of_an_unfinished_mail_has_no_size(void **state)
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		snprintf(text, sizeof text,
-		    "*** ENVELOPE RECORDS incoming/4F2C1A0B ***\n%s",
-		    cases[i]);
+		    "*** ENVELOPE RECORDS incoming/4F2C1A0B ***\n%s", cases[i]);
 		read_postcat(&seen, text);
 		assert_false(seen.identity.has_size);
 		assert_false(seen.identity.has_arrival);
@@ -298,7 +310,8 @@ test_qf_is_understood(void **state)
 	char why[160];
 
 	(void)state;
-	read_qf(&qf, "V8\nT1795592481\nK1795592481\nN0\nP60364\nqClean\nFbs\n"
+	read_qf(&qf,
+	    "V8\nT1795592481\nK1795592481\nN0\nP60364\nqClean\nFbs\n"
 	    "$_localhost [127.0.0.1]\n$rESMTP\nS<sender@sender.example>\n"
 	    "rRFC822; a@b.example\nRPFD:<a@b.example>\n"
 	    "H?P?Return-Path: <\x81g>\n"
@@ -324,7 +337,7 @@ test_qf_takes_nothing_from_a_sender(void **state)
 		{ "T1\nH?$x?X-Virus-Status: " MARK "\n.", true, true },
 		{ "T1\nH?X-Virus-Status: " MARK "\n.", true, false },
 		{ "T1\nH??Subject: a\n X-Virus-Status: " MARK "\n.", true,
-		  false },
+		    false },
 		{ "T1\nRa\n X-Virus-Status: " MARK "\n.", true, false },
 		{ "T1\nH??X-Virus-Status: a\nRa\n " MARK "\n.", true, false },
 		{ "T1\nqX-Virus-Status: " MARK "\n.", true, false },
@@ -374,14 +387,14 @@ test_mqueue_reads_what_sendmail_cf_names(void **state)
 		const char *cf, *patterns;
 	} cases[] = {
 		{ "V10\nO QueueDirectory=/var/spool/mqueue\n",
-		  "/var/spool/mqueue " },
+		    "/var/spool/mqueue " },
 		{ "O QueueDirectory = /q/main*  # comment\n", "/q/main* " },
 		{ "O queuedirectory=/a\nO QueueDirectory=/b\n", "/b " },
 		{ "OQ/var/spool/mqueue\n", "/var/spool/mqueue " },
 		{ "Qother, P=/q/group*, F=f\nO QueueDirectory=/q\n",
-		  "/q/group* /q " },
+		    "/q/group* /q " },
 		{ "Qa,F=f,P=/q/a,R=2\nQb, P = /q/b\nO QueueDirectory=/q",
-		  "/q/a /q/b /q " },
+		    "/q/a /q/b /q " },
 		{ "Qa, F=f\nO QueueDirectory=/q\n", "/q " },
 		{ "Qa, F=f,\n  P=/q/a\n", "/q/a " },
 		{ "QP=/not, F=f\n", "" },
@@ -418,8 +431,9 @@ test_lines_come_whole_from_any_pieces(void **state)
 		lines_init(&lines, collect, found);
 		for (size_t at = 0; at < sizeof bytes - 1; at += step)
 			lines_feed(&lines, bytes + at,
-			    at + step < sizeof bytes - 1 ? step
-			    : sizeof bytes - 1 - at);
+			    at + step < sizeof bytes - 1
+				? step
+				: sizeof bytes - 1 - at);
 		assert_string_equal(found, "one  two?\xff ");
 		lines_finish(&lines);
 		assert_string_equal(found, "one  two?\xff three ");
@@ -453,8 +467,7 @@ main(void)
 		    test_identity_finds_the_mark_in_its_header_only),
 		cmocka_unit_test(
 		    test_identity_wants_the_mark_and_a_plausible_size_and_time),
-		cmocka_unit_test(
-		    test_identity_compares_times_that_nobody_has),
+		cmocka_unit_test(test_identity_compares_times_that_nobody_has),
 		cmocka_unit_test(test_postcat_is_understood),
 		cmocka_unit_test(test_postcat_names_the_queue),
 		cmocka_unit_test(test_postcat_takes_nothing_from_a_sender),

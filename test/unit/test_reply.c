@@ -74,11 +74,18 @@ static void
 test_reply_is_made_of_the_verdicts_own_template(void **state)
 {
 	static const enum verdict_kind kinds[] = {
-		VERDICT_INFECTED, VERDICT_INCOMPLETE, VERDICT_ENCRYPTED,
-		VERDICT_MACRO, VERDICT_PHISHING, VERDICT_PUA, VERDICT_LATE,
-		VERDICT_UNSCANNABLE, VERDICT_ERROR,
+		VERDICT_INFECTED,
+		VERDICT_INCOMPLETE,
+		VERDICT_ENCRYPTED,
+		VERDICT_MACRO,
+		VERDICT_PHISHING,
+		VERDICT_PUA,
+		VERDICT_LATE,
+		VERDICT_UNSCANNABLE,
+		VERDICT_ERROR,
 	};
-	struct config *config = support_config("reply {\n"
+	struct config *config = support_config(
+	    "reply {\n"
 	    "infected = '0' incomplete = '1' encrypted = '2' macro = '3'\n"
 	    "phishing = '4' pua = '5' late = '6' unscannable = '7'\n"
 	    "error = '8' }\n");
@@ -159,8 +166,11 @@ test_reply_that_is_too_long_is_cut_between_percents(void **state)
 	id[sizeof id - 1] = '\0';
 	for (size_t pairs = 1; 2 * pairs < sizeof template; pairs++) {
 		for (size_t i = 0; i < pairs; i++)
-			memcpy(template + 2 * i, i % 3 == 0 ? "%v" : i % 3 ==
-			    1 ? "%i" : "%%", 2);
+			memcpy(template + 2 * i,
+			    i % 3 == 0       ? "%v"
+				: i % 3 == 1 ? "%i"
+					     : "%%",
+			    2);
 		template[2 * pairs] = '\0';
 		reply = reply_with(template, &verdict, id);
 		assert_true(strlen(reply.text) < sizeof reply.text);

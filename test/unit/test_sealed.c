@@ -47,21 +47,24 @@ static const struct {
 	{ BYTES("\x30\x82\3\xff" SMIME "\x17\xa0"), CMS_ENCRYPTED },
 	{ BYTES("\x30\x82\3\xff" SMIME "\x09\xa0"), CMS_COMPRESSED },
 	{ BYTES("\x30\x82\3\xff" PKCS7 "\2\xa0\x82\3\xf0\x30\x82\3\xec"
-	    "\2\1\1" SHA256 "\x30\x82\2\x73" PKCS7 "\1\xa0\x82\2\x64\4"),
+		"\2\1\1" SHA256 "\x30\x82\2\x73" PKCS7 "\1\xa0\x82\2\x64\4"),
 	    CMS_SIGNED },
 	/* As Outlook writes it: lengths left open. */
 	{ BYTES("\x30\x80" PKCS7 "\2\xa0\x80\x30\x80\2\1\1" SHA256
-	    "\x30\x80" PKCS7 "\1\xa0\x80\x24\x80\4"), CMS_SIGNED },
+		"\x30\x80" PKCS7 "\1\xa0\x80\x24\x80\4"),
+	    CMS_SIGNED },
 	/* A signature beside its message: certificates come next. */
 	{ BYTES("\x30\x82\3\xff" PKCS7 "\2\xa0\x82\3\xf0\x30\x82\3\xec"
-	    "\2\1\1" SHA256 "\x30\x0b" PKCS7 "\1\xa0\x82\2\x64\x30"),
+		"\2\1\1" SHA256 "\x30\x0b" PKCS7 "\1\xa0\x82\2\x64\x30"),
 	    CMS_NONE },
 	{ BYTES("\x30\x80" PKCS7 "\2\xa0\x80\x30\x80\2\1\1" SHA256
-	    "\x30\x80" PKCS7 "\1\0\0\xa0\x80"), CMS_NONE },
+		"\x30\x80" PKCS7 "\1\0\0\xa0\x80"),
+	    CMS_NONE },
 	/* Signed, but no message: a catalogue of Windows. */
 	{ BYTES("\x30\x82\3\xff" PKCS7 "\2\xa0\x82\3\xf0\x30\x82\3\xec"
-	    "\2\1\1" SHA256 "\x30\x82\2\x73\6\x09\x2b\6\1\4\1\x82\x37\x0a\1"
-	    "\xa0\x82"), CMS_NONE },
+		"\2\1\1" SHA256 "\x30\x82\2\x73\6\x09\x2b\6\1\4\1\x82\x37\x0a\1"
+		"\xa0\x82"),
+	    CMS_NONE },
 	/* What can't be followed. */
 	{ BYTES("\x30\x82\3\xff" PKCS7 "\2"), CMS_SIGNED },
 	{ BYTES("\x30\x80" PKCS7 "\2\xa0\x80\x30\x80\2\x7f\1"), CMS_SIGNED },
@@ -116,13 +119,14 @@ test_sealed_files_are_told_from_their_contents(void **unused)
 	static const struct {
 		const char *bytes;
 		size_t len;
-		const char *kind;	/* NULL: not encrypted */
+		const char *kind; /* NULL: not encrypted */
 	} rows[] = {
 		{ BYTES("-----BEGIN PGP MESSAGE-----\n"), "PGP" },
 		{ BYTES("Hello\n-----BEGIN PGP MESSAGE-----"), "PGP" },
 		{ BYTES("> -----BEGIN PGP MESSAGE-----\n"), NULL },
 		{ BYTES("> -----BEGIN PGP MESSAGE-----\n"
-		    "-----BEGIN PGP MESSAGE-----\n"), "PGP" },
+			"-----BEGIN PGP MESSAGE-----\n"),
+		    "PGP" },
 		{ BYTES("-----BEGIN PGP SIGNATURE-----\n"), NULL },
 		/* A key for one recipient, for a password; then data. */
 		{ BYTES("\x85\0\x0c\3keyident\1xx\xd2\x40text"), "PGP" },
@@ -172,16 +176,26 @@ test_sealed_office_documents_are_told_from_their_streams(void **unused)
 		{ 512, BYTES("\xec\xa5\xc1\1\0\0\0\0\0\0\0\1"), false },
 		{ 576, BYTES("\xec\xa5\xc1\0\0\0\0\0\0\0\0\1"), true },
 		{ 500, BYTES("\xec\xa5\xc1\0\0\0\0\0\0\0\0\1"), false },
-		{ 512, BYTES("\x09\x08\x10\0\0\6\5\0\0\0\0\0\0\0\0\0\0\0\0\0"
-		    "\x2f\0\x36\0"), true },
-		{ 512, BYTES("\x09\x08\x10\0\0\6\5\0\0\0\0\0\0\0\0\0\0\0\0\0"
-		    "\x86\0\0\0\x2f\0\x36\0"), true },
-		{ 512, BYTES("\x09\x08\x10\0\0\6\5\0\0\0\0\0\0\0\0\0\0\0\0\0"
-		    "\x5c\0\x36\0"), false },
-		{ 512, BYTES("\0\0\xf6\x0f\x20\0\0\0\x14\0\0\0"
-		    "\xdf\xc4\xd1\xf3"), true },
-		{ 512, BYTES("\0\0\xf6\x0f\x20\0\0\0\x14\0\0\0"
-		    "\x5f\xc0\x91\xe3"), false },
+		{ 512,
+		    BYTES("\x09\x08\x10\0\0\6\5\0\0\0\0\0\0\0\0\0\0\0\0\0"
+			  "\x2f\0\x36\0"),
+		    true },
+		{ 512,
+		    BYTES("\x09\x08\x10\0\0\6\5\0\0\0\0\0\0\0\0\0\0\0\0\0"
+			  "\x86\0\0\0\x2f\0\x36\0"),
+		    true },
+		{ 512,
+		    BYTES("\x09\x08\x10\0\0\6\5\0\0\0\0\0\0\0\0\0\0\0\0\0"
+			  "\x5c\0\x36\0"),
+		    false },
+		{ 512,
+		    BYTES("\0\0\xf6\x0f\x20\0\0\0\x14\0\0\0"
+			  "\xdf\xc4\xd1\xf3"),
+		    true },
+		{ 512,
+		    BYTES("\0\0\xf6\x0f\x20\0\0\0\x14\0\0\0"
+			  "\x5f\xc0\x91\xe3"),
+		    false },
 	};
 	unsigned char data[1024];
 	size_t i;
@@ -190,8 +204,8 @@ test_sealed_office_documents_are_told_from_their_streams(void **unused)
 	for (i = 0; i < LENGTH(rows); i++) {
 		memset(data, 0, sizeof data);
 		memcpy(data + rows[i].at, rows[i].bytes, rows[i].len);
-		if ((sealed_find("CL_TYPE_MSOLE2", data, sizeof data) != NULL)
-		    != rows[i].sealed)
+		if ((sealed_find("CL_TYPE_MSOLE2", data, sizeof data) !=
+			NULL) != rows[i].sealed)
 			fail_msg("row %zu", i);
 		assert_null(sealed_find("CL_TYPE_MSEXE", data, sizeof data));
 	}
@@ -214,7 +228,7 @@ test_sealed_package_is_a_stream_of_that_name(void **unused)
 	entry[66] = 2;
 	assert_string_equal("Office",
 	    sealed_find("CL_TYPE_MSOLE2", data, sizeof data));
-	entry[66] = 1;			/* a storage */
+	entry[66] = 1; /* a storage */
 	assert_null(sealed_find("CL_TYPE_MSOLE2", data, sizeof data));
 	entry[66] = 2;
 	entry[0] = 'e';

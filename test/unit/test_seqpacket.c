@@ -24,7 +24,7 @@
 #include "base/seqpacket.h"
 #include "support.h"
 
-#define MANY 8			/* descriptors in one message, at most */
+#define MANY 8 /* descriptors in one message, at most */
 
 static int pair[2];
 
@@ -86,10 +86,12 @@ test_seqpacket_messages_arrive_whole_and_in_order(void **state)
 	(void)state;
 	for (unsigned out = 0; out < 5; out++)
 		assert_int_equal(seqpacket_send(pair[0], &out, sizeof out, -1,
-		    NULL), ERROR_NONE);
+				     NULL),
+		    ERROR_NONE);
 	for (unsigned n = 0; n < 5; n++) {
 		assert_int_equal(seqpacket_recv(pair[1], &in, sizeof in,
-		    n % 2 == 0 ? &fd : NULL, 0, NULL), ERROR_NONE);
+				     n % 2 == 0 ? &fd : NULL, 0, NULL),
+		    ERROR_NONE);
 		assert_int_equal(in, n);
 		assert_int_equal(fd, -1);
 	}
@@ -122,16 +124,27 @@ static void
 test_seqpacket_what_is_not_due_is_a_peer_error_and_closed(void **state)
 {
 	static const struct {
-		size_t len;		/* where 4 bytes are due */
+		size_t len; /* where 4 bytes are due */
 		unsigned descriptors;
-		bool wanted;		/* one may come */
+		bool wanted; /* one may come */
 	} cases[] = {
-		{ 3, 0, true }, { 5, 0, true }, { 3, 0, false },
-		{ 5, 0, false }, { 1, 0, true }, { 4000, 0, true },
-		{ 3, 1, true }, { 5, 1, true }, { 3, 1, false },
-		{ 4, 1, false }, { 4, 2, true }, { 4, 2, false },
-		{ 4, 3, true }, { 4, 3, false }, { 4, MANY, true },
-		{ 4, MANY, false }, { 5, MANY, true },
+		{ 3, 0, true },
+		{ 5, 0, true },
+		{ 3, 0, false },
+		{ 5, 0, false },
+		{ 1, 0, true },
+		{ 4000, 0, true },
+		{ 3, 1, true },
+		{ 5, 1, true },
+		{ 3, 1, false },
+		{ 4, 1, false },
+		{ 4, 2, true },
+		{ 4, 2, false },
+		{ 4, 3, true },
+		{ 4, 3, false },
+		{ 4, MANY, true },
+		{ 4, MANY, false },
+		{ 5, MANY, true },
 	};
 	static const char data[4000];
 	unsigned before = support_open_fds();
@@ -144,15 +157,16 @@ test_seqpacket_what_is_not_due_is_a_peer_error_and_closed(void **state)
 		send_raw(data, cases[i].len, cases[i].descriptors);
 		fd = 99;
 		assert_int_equal(seqpacket_recv(pair[1], in, sizeof in,
-		    cases[i].wanted ? &fd : NULL, 0, &err), ERROR_PEER);
+				     cases[i].wanted ? &fd : NULL, 0, &err),
+		    ERROR_PEER);
 		assert_int_equal(err.code, ERROR_PEER);
 		assert_int_equal(fd, cases[i].wanted ? -1 : 99);
 		assert_int_equal(support_open_fds(), before);
 	}
 	assert_int_equal(seqpacket_send(pair[0], "good", 4, -1, NULL),
 	    ERROR_NONE);
-	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, 0,
-	    NULL), ERROR_NONE);
+	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, 0, NULL),
+	    ERROR_NONE);
 }
 
 static void
@@ -165,8 +179,9 @@ test_seqpacket_empty_message_leaks_no_descriptor(void **state)
 	(void)state;
 	for (unsigned count = 0; count <= 2; count++) {
 		send_raw("", 0, count);
-		assert_int_not_equal(seqpacket_recv(pair[1], in, sizeof in,
-		    &fd, 0, NULL), ERROR_NONE);
+		assert_int_not_equal(seqpacket_recv(pair[1], in, sizeof in, &fd,
+					 0, NULL),
+		    ERROR_NONE);
 		assert_int_equal(fd, -1);
 		assert_int_equal(support_open_fds(), before);
 	}
@@ -182,13 +197,12 @@ test_seqpacket_closed_peer_is_gone_and_raises_no_signal(void **state)
 	(void)state;
 	fd_close(&pair[0]);
 	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, &fd,
-	    MONOTIME_NEVER, &err), ERROR_GONE);
+			     MONOTIME_NEVER, &err),
+	    ERROR_GONE);
 	assert_int_equal(err.code, ERROR_GONE);
 	assert_int_equal(fd, -1);
-	assert_int_equal(seqpacket_send(pair[1], "x", 1, -1, &err),
-	    ERROR_GONE);
-	assert_int_equal(seqpacket_send(pair[1], "x", 1, 0, &err),
-	    ERROR_GONE);
+	assert_int_equal(seqpacket_send(pair[1], "x", 1, -1, &err), ERROR_GONE);
+	assert_int_equal(seqpacket_send(pair[1], "x", 1, 0, &err), ERROR_GONE);
 }
 
 static void
@@ -200,11 +214,11 @@ test_seqpacket_last_words_are_heard_before_gone(void **state)
 	assert_int_equal(seqpacket_send(pair[0], "last", 4, -1, NULL),
 	    ERROR_NONE);
 	fd_close(&pair[0]);
-	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, 0,
-	    NULL), ERROR_NONE);
+	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, 0, NULL),
+	    ERROR_NONE);
 	assert_memory_equal(in, "last", 4);
-	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, 0,
-	    NULL), ERROR_GONE);
+	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, 0, NULL),
+	    ERROR_GONE);
 }
 
 /* The kernel then reports a reset before it hands out what was sent. */
@@ -219,11 +233,11 @@ test_seqpacket_last_words_are_heard_though_ours_were_not(void **state)
 	assert_int_equal(seqpacket_send(pair[0], "last", 4, -1, NULL),
 	    ERROR_NONE);
 	fd_close(&pair[0]);
-	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, 0,
-	    NULL), ERROR_NONE);
+	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, 0, NULL),
+	    ERROR_NONE);
 	assert_memory_equal(in, "last", 4);
-	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, 0,
-	    NULL), ERROR_GONE);
+	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, 0, NULL),
+	    ERROR_GONE);
 }
 
 static void
@@ -239,12 +253,14 @@ test_seqpacket_timeout_is_neither_early_nor_an_end(void **state)
 	assert_int_equal(fd, -1);
 	until = monotime_after(20 * MONOTIME_MS);
 	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, &fd, until,
-	    NULL), ERROR_TIMEOUT);
+			     NULL),
+	    ERROR_TIMEOUT);
 	assert_true(monotime_now() >= until);
 	assert_int_equal(seqpacket_send(pair[0], "good", 4, -1, NULL),
 	    ERROR_NONE);
 	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, &fd, until,
-	    NULL), ERROR_NONE);
+			     NULL),
+	    ERROR_NONE);
 }
 
 static void
@@ -266,7 +282,8 @@ test_seqpacket_signals_do_not_shorten_the_wait(void **state)
 	setitimer(ITIMER_REAL, &often, NULL);
 	until = monotime_after(30 * MONOTIME_MS);
 	assert_int_equal(seqpacket_recv(pair[1], in, sizeof in, NULL, until,
-	    NULL), ERROR_TIMEOUT);
+			     NULL),
+	    ERROR_TIMEOUT);
 	setitimer(ITIMER_REAL, &never, NULL);
 	sigaction(SIGALRM, &old, NULL);
 	assert_true(monotime_now() >= until);
@@ -289,12 +306,14 @@ test_seqpacket_full_socket_is_a_limit_and_never_blocks(void **state)
 	assert_true(sent > 0);
 	for (unsigned n = 0; n < sent; n++) {
 		assert_int_equal(seqpacket_recv(pair[1], message,
-		    sizeof message, &fd, 0, NULL), ERROR_NONE);
+				     sizeof message, &fd, 0, NULL),
+		    ERROR_NONE);
 		assert_int_equal(fd >= 0, n % 2 == 0);
 		fd_close(&fd);
 	}
 	assert_int_equal(seqpacket_send(pair[0], message, sizeof message, -1,
-	    NULL), ERROR_NONE);
+			     NULL),
+	    ERROR_NONE);
 	assert_int_equal(support_open_fds(), before);
 }
 
@@ -311,8 +330,7 @@ test_seqpacket_own_lack_of_descriptors_is_no_peer_error(void **state)
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	none = limit;
 	none.rlim_cur = 2;
-	assert_int_equal(seqpacket_send(pair[0], "ab", 2, 0, NULL),
-	    ERROR_NONE);
+	assert_int_equal(seqpacket_send(pair[0], "ab", 2, 0, NULL), ERROR_NONE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	assert_int_equal(seqpacket_recv(pair[1], in, 2, &fd, 0, &err),
 	    ERROR_SYSTEM);
@@ -344,8 +362,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_seqpacket_ends_are_close_on_exec,
-		    open_pair, close_pair),
+		    test_seqpacket_ends_are_close_on_exec, open_pair,
+		    close_pair),
 		cmocka_unit_test_setup_teardown(
 		    test_seqpacket_messages_arrive_whole_and_in_order,
 		    open_pair, close_pair),
@@ -356,14 +374,14 @@ main(void)
 		    test_seqpacket_what_is_not_due_is_a_peer_error_and_closed,
 		    open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
-		    test_seqpacket_empty_message_leaks_no_descriptor,
-		    open_pair, close_pair),
+		    test_seqpacket_empty_message_leaks_no_descriptor, open_pair,
+		    close_pair),
 		cmocka_unit_test_setup_teardown(
 		    test_seqpacket_closed_peer_is_gone_and_raises_no_signal,
 		    open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
-		    test_seqpacket_last_words_are_heard_before_gone,
-		    open_pair, close_pair),
+		    test_seqpacket_last_words_are_heard_before_gone, open_pair,
+		    close_pair),
 		cmocka_unit_test_setup_teardown(
 		    test_seqpacket_last_words_are_heard_though_ours_were_not,
 		    open_pair, close_pair),
@@ -371,8 +389,8 @@ main(void)
 		    test_seqpacket_timeout_is_neither_early_nor_an_end,
 		    open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
-		    test_seqpacket_signals_do_not_shorten_the_wait,
-		    open_pair, close_pair),
+		    test_seqpacket_signals_do_not_shorten_the_wait, open_pair,
+		    close_pair),
 		cmocka_unit_test_setup_teardown(
 		    test_seqpacket_full_socket_is_a_limit_and_never_blocks,
 		    open_pair, close_pair),

@@ -28,13 +28,13 @@ open_filter(void **state)
 {
 	(void)state;
 	config = support_config("limits { sessions = 1 } "
-	    "headers { keep_from = { 10.0.0.0/8 } }");
+				"headers { keep_from = { 10.0.0.0/8 } }");
 	filter_init(&filter, config);
 	if (netlist_create(&config->headers_keep_from, &filter.keep_from,
-	    NULL) != ERROR_NONE)
+		NULL) != ERROR_NONE)
 		return -1;
-	return msgpool_create(config, &filter.pool, NULL) == ERROR_NONE
-	    ? 0 : -1;
+	return msgpool_create(config, &filter.pool, NULL) == ERROR_NONE ? 0
+									: -1;
 }
 
 static int
@@ -59,8 +59,7 @@ from(const char *name, const char *address)
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
 	const void *given = NULL;
 
-	if (address != NULL &&
-	    inet_pton(AF_INET, address, &in.sin_addr) == 1)
+	if (address != NULL && inet_pton(AF_INET, address, &in.sin_addr) == 1)
 		given = &in;
 	else if (address != NULL &&
 	    inet_pton(AF_INET6, address, &in6.sin6_addr) == 1)
@@ -86,8 +85,7 @@ test_session_client_is_name_and_address_made_safe(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++) {
-		struct session *session = from(cases[i].name,
-		    cases[i].address);
+		struct session *session = from(cases[i].name, cases[i].address);
 
 		assert_string_equal(session->client, cases[i].client);
 		session_destroy(&session);
@@ -103,8 +101,11 @@ test_session_keeps_own_headers_from_listed_networks_only(void **state)
 		const char *address;
 		bool keep;
 	} cases[] = {
-		{ "10.1.2.3", true }, { "::ffff:10.1.2.3", true },
-		{ "192.0.2.1", false }, { "::1", false }, { NULL, false },
+		{ "10.1.2.3", true },
+		{ "::ffff:10.1.2.3", true },
+		{ "192.0.2.1", false },
+		{ "::1", false },
+		{ NULL, false },
 	};
 
 	(void)state;
@@ -169,8 +170,7 @@ static void
 test_session_network_of_a_mapped_address_is_that_of_ipv4(void **state)
 {
 	(void)state;
-	assert_true(network_of("::ffff:192.0.2.1") ==
-	    network_of("192.0.2.9"));
+	assert_true(network_of("::ffff:192.0.2.1") == network_of("192.0.2.9"));
 	assert_true(network_of("::ffff:192.0.2.1") !=
 	    network_of("::ffff:198.51.100.1"));
 }
@@ -198,8 +198,8 @@ test_session_kind_tells_who_waits(void **state)
 		struct session *session = from("x", cases[i].address);
 
 		session_begin_message(session, cases[i].sender);
-		assert_int_equal(session_kind(session,
-		    cases[i].authenticated), cases[i].kind);
+		assert_int_equal(session_kind(session, cases[i].authenticated),
+		    cases[i].kind);
 		session_destroy(&session);
 	}
 }
@@ -255,20 +255,20 @@ main(void)
 		    test_session_keeps_own_headers_from_listed_networks_only,
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
-		    test_session_network_is_shared_by_a_24_or_a_48,
-		    open_filter, close_filter),
+		    test_session_network_is_shared_by_a_24_or_a_48, open_filter,
+		    close_filter),
 		cmocka_unit_test_setup_teardown(
-		    test_session_without_an_address_has_no_network,
-		    open_filter, close_filter),
+		    test_session_without_an_address_has_no_network, open_filter,
+		    close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_session_network_of_a_mapped_address_is_that_of_ipv4,
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
-		    test_session_kind_tells_who_waits,
-		    open_filter, close_filter),
+		    test_session_kind_tells_who_waits, open_filter,
+		    close_filter),
 		cmocka_unit_test_setup_teardown(
-		    test_session_has_one_message_at_a_time,
-		    open_filter, close_filter),
+		    test_session_has_one_message_at_a_time, open_filter,
+		    close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_session_beyond_the_limit_knows_it_and_is_counted,
 		    open_filter, close_filter),

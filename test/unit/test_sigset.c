@@ -122,6 +122,5 @@ main(void)
 		cmocka_unit_test(test_sigset_names_the_path_that_is_missing),
 	};
 
-	return cmocka_run_group_tests(tests, enter_directory,
-	    leave_directory);
+	return cmocka_run_group_tests(tests, enter_directory, leave_directory);
 }

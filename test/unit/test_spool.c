@@ -153,8 +153,7 @@ test_spool_keeps_a_mail_over_a_restart(void **state)
 	assert_int_equal(f->found, 1);
 	memcpy(mail.digest, f->last.digest, sizeof mail.digest);
 	assert_memory_equal(&f->last, &mail, sizeof mail);
-	assert_int_equal(spool_get(f->spool, &f->last, &fd, NULL),
-	    ERROR_NONE);
+	assert_int_equal(spool_get(f->spool, &f->last, &fd, NULL), ERROR_NONE);
 	assert_int_equal(read(fd, back, sizeof bytes - 1), sizeof bytes - 1);
 	assert_string_equal(back, bytes);
 	assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
@@ -219,15 +218,15 @@ test_spool_sets_aside_what_is_damaged(void **state)
 {
 	static const struct {
 		const char *what, *name;
-		off_t keep, flip;	/* -1: not that */
+		off_t keep, flip; /* -1: not that */
 	} cases[] = {
 		{ "an empty record", MARK, 0, -1 },
 		{ "half a record", MARK, 20, -1 },
 		{ "a record and more", MARK, sizeof(struct spool_mail) + 99,
-		  -1 },
+		    -1 },
 		{ "another ID", MARK, -1, 8 },
 		{ "another action", MARK, -1,
-		  8 + offsetof(struct spool_mail, actions) },
+		    8 + offsetof(struct spool_mail, actions) },
 		{ "another digest", MARK, -1, 8 + sizeof(struct spool_mail) },
 		{ "no bytes", MARK ".eml", 0, -1 },
 		{ "not all bytes", MARK ".eml", 5, -1 },
@@ -256,8 +255,7 @@ test_spool_does_not_hand_out_other_bytes(void **state)
 	put(f, MARK);
 	reopen(f);
 	damage(f, MARK ".eml", -1, 5);
-	assert_int_equal(spool_get(f->spool, &f->last, &fd, NULL),
-	    ERROR_INPUT);
+	assert_int_equal(spool_get(f->spool, &f->last, &fd, NULL), ERROR_INPUT);
 	assert_int_equal(fd, -1);
 	spool_set_aside(f->spool, &f->last);
 	assert_true(exists(f, MARK ".bad"));
@@ -305,7 +303,8 @@ test_spool_in_a_place_that_can_not_be_is_an_error(void **state)
 
 	(void)state;
 	assert_int_equal(spool_open("/nonexistent/held", take, NULL, &spool,
-	    &err), ERROR_SYSTEM);
+			     &err),
+	    ERROR_SYSTEM);
 	assert_null(spool);
 	assert_non_null(strstr(err.text, "/nonexistent/held"));
 }

@@ -22,7 +22,7 @@
 #include "store_helper.h"
 #include "support.h"
 
-#define ROUNDING 1000		/* ns, of an age on disk */
+#define ROUNDING 1000 /* ns, of an age on disk */
 
 static void
 assert_age(int64_t age, int64_t least)
@@ -168,8 +168,8 @@ static void
 test_store_clock_step_ages_nobody_out(void **state)
 {
 	static const struct {
-		int passed;		/* s, as the clock tells it */
-		int64_t growth;		/* at least */
+		int passed;     /* s, as the clock tells it */
+		int64_t growth; /* at least */
 	} cases[] = {
 		{ 0, 0 },
 		{ 100, 100 * MONOTIME_S },
@@ -183,12 +183,14 @@ test_store_clock_step_ages_nobody_out(void **state)
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		kept_write(1);
-		snprintf(statement, sizeof statement, "UPDATE contents SET "
+		snprintf(statement, sizeof statement,
+		    "UPDATE contents SET "
 		    "written_at = written_at - %d, "
 		    "verdict_at = verdict_at - %d, "
 		    "first_try_at = first_try_at - %d, "
-		    "last_try_at = last_try_at - %d", cases[i].passed,
-		    cases[i].passed, cases[i].passed, cases[i].passed);
+		    "last_try_at = last_try_at - %d",
+		    cases[i].passed, cases[i].passed, cases[i].passed,
+		    cases[i].passed);
 		kept_sql(statement);
 		assert_int_equal(kept_count(), 1);
 		assert_age(kept_seen()->last.last_age, cases[i].growth);
@@ -270,7 +272,8 @@ test_store_writes_many_rows_from_several_threads(void **state)
 	(void)state;
 	for (size_t i = 0; i < LENGTH(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL,
-		    put_five_hundred, store), 0);
+				     put_five_hundred, store),
+		    0);
 	for (size_t i = 0; i < LENGTH(threads); i++)
 		pthread_join(threads[i], NULL);
 	kept_close(&store);
@@ -281,35 +284,61 @@ static void
 test_store_leaves_out_rows_that_make_no_sense(void **state)
 {
 	static const char *const nonsense[] = {
-		"key = '00'", "key = x'00'",
-		"key = replace(key, '00', 'zz')", "key = upper('ff') || key",
-		"verdict = 'splendid'", "verdict = 3", "verdict = 'late'",
-		"verdict = 'error'", "name = 'a b'", "name = NULL",
-		"name = hex(zeroblob(65))", "generation = '0123456789abcdef0'",
-		"generation = x'3031'", "scan_seconds = -1",
-		"scan_seconds = 'long'", "scan_seconds = 9e999",
-		"verdict_at = written_at + 1", "verdict_at = -9e999",
-		"verdict_at = NULL", "failures = -1",
-		"failures = 4294967296", "failures = 'two'",
-		"failed_in = char(10)", "tries = 1.5", "tries = x'00'",
-		"first_try_at = written_at + 1", "first_try_at = -2e9",
-		"last_try_at = 9e999", "written_at = 9e999",
-		"written_at = -1e300", "written_at = 'now'",
-		"reason = hex(zeroblob(32))", "sender = hex(zeroblob(128))",
-		"sender = 'a' || char(0) || 'b'", "recipients = 7.5",
-		"recipients = x'41'", "message_id = hex(zeroblob(1000000))",
+		"key = '00'",
+		"key = x'00'",
+		"key = replace(key, '00', 'zz')",
+		"key = upper('ff') || key",
+		"verdict = 'splendid'",
+		"verdict = 3",
+		"verdict = 'late'",
+		"verdict = 'error'",
+		"name = 'a b'",
+		"name = NULL",
+		"name = hex(zeroblob(65))",
+		"generation = '0123456789abcdef0'",
+		"generation = x'3031'",
+		"scan_seconds = -1",
+		"scan_seconds = 'long'",
+		"scan_seconds = 9e999",
+		"verdict_at = written_at + 1",
+		"verdict_at = -9e999",
+		"verdict_at = NULL",
+		"failures = -1",
+		"failures = 4294967296",
+		"failures = 'two'",
+		"failed_in = char(10)",
+		"tries = 1.5",
+		"tries = x'00'",
+		"first_try_at = written_at + 1",
+		"first_try_at = -2e9",
+		"last_try_at = 9e999",
+		"written_at = 9e999",
+		"written_at = -1e300",
+		"written_at = 'now'",
+		"reason = hex(zeroblob(32))",
+		"sender = hex(zeroblob(128))",
+		"sender = 'a' || char(0) || 'b'",
+		"recipients = 7.5",
+		"recipients = x'41'",
+		"message_id = hex(zeroblob(1000000))",
 		"queue_id = hex(zeroblob(32))",
-		"envelopes = 'text'", "envelopes = zeroblob(31)",
-		"envelopes = zeroblob(33 * 32)", "envelopes = 1",
-		"fetched = 2", "fetched = -1", "fetched = 'yes'",
+		"envelopes = 'text'",
+		"envelopes = zeroblob(31)",
+		"envelopes = zeroblob(33 * 32)",
+		"envelopes = 1",
+		"fetched = 2",
+		"fetched = -1",
+		"fetched = 'yes'",
 	};
 	char statement[256];
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(nonsense); i++) {
 		kept_write(2);
-		snprintf(statement, sizeof statement, "UPDATE contents SET %s "
-		    "WHERE key LIKE '01%%'", nonsense[i]);
+		snprintf(statement, sizeof statement,
+		    "UPDATE contents SET %s "
+		    "WHERE key LIKE '01%%'",
+		    nonsense[i]);
 		kept_sql(statement);
 		/* A number in a column for text kept_becomes text. */
 		if (strcmp(nonsense[i], "recipients = 7.5") == 0)

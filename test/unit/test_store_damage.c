@@ -80,7 +80,7 @@ static void
 make_foreign(void)
 {
 	kept_sql("DROP TABLE contents; CREATE TABLE other (a); "
-	    "PRAGMA user_version = 0");
+		 "PRAGMA user_version = 0");
 }
 
 static void
@@ -93,7 +93,8 @@ rename_column(void)
 static void
 put_view(void)
 {
-	kept_sql("DROP TABLE contents; CREATE VIEW contents AS "
+	kept_sql(
+	    "DROP TABLE contents; CREATE VIEW contents AS "
 	    "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) "
 	    "SELECT n AS key, n AS verdict, n AS name, n AS generation, "
 	    "n AS scan_seconds, n AS verdict_at, n AS failures, "
@@ -107,7 +108,7 @@ static void
 add_trigger(void)
 {
 	kept_sql("CREATE TRIGGER more AFTER INSERT ON contents BEGIN "
-	    "UPDATE contents SET tries = tries + 1; END");
+		 "UPDATE contents SET tries = tries + 1; END");
 }
 
 static void
@@ -125,9 +126,18 @@ put_fifo(void)
 }
 
 static void (*const damages[])(void) = {
-	damage_start, damage_schema, damage_middle, cut_in_half,
-	cut_to_ten_bytes, make_newer, make_foreign, rename_column, put_view,
-	add_trigger, put_directory, put_fifo
+	damage_start,
+	damage_schema,
+	damage_middle,
+	cut_in_half,
+	cut_to_ten_bytes,
+	make_newer,
+	make_foreign,
+	rename_column,
+	put_view,
+	add_trigger,
+	put_directory,
+	put_fifo,
 };
 
 static void

@@ -78,8 +78,8 @@ test_store_waits_for_a_program_that_locks_the_file(void **state)
 
 	(void)state;
 	assert_int_equal(sqlite3_open(kept_path(), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL,
-	    NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
+	    SQLITE_OK);
 	kept_put(store, 1);
 	kept_sleep(2500 * MONOTIME_MS);
 	began = monotime_now();

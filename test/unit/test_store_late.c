@@ -68,7 +68,7 @@ book_open(void)
 	struct store_reader reader = {
 		.each = take_row,
 		.context = &book,
-		.max_step = KEPT_MAX_STEP
+		.max_step = KEPT_MAX_STEP,
 	};
 
 	book.ledger = ledger_create(book.config);
@@ -115,7 +115,7 @@ defer(unsigned n, unsigned envelope)
 	struct key key = number(n);
 	struct ledger_try try = {
 		.envelope = number(envelope),
-		.sender = "<a@example.org>"
+		.sender = "<a@example.org>",
 	};
 
 	pthread_mutex_lock(&book.lock);
@@ -354,7 +354,7 @@ expect_many(void)
 	assert_false(kept_exists(".bad-1"));
 	assert_int_equal(kept_count(), MANY);
 	kept_sql("DELETE FROM contents WHERE failures = 1 AND tries = 3 AND "
-	    "failed_in = '" OLD "'");
+		 "failed_in = '" OLD "'");
 	assert_int_equal(kept_count(), 0);
 }
 
@@ -389,8 +389,8 @@ test_store_that_is_locked_at_the_start_is_read_later(void **state)
 	(void)state;
 	write_first_process();
 	assert_int_equal(sqlite3_open(kept_path(), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL,
-	    NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
+	    SQLITE_OK);
 	book_open();
 	defer(1, 51);
 	fail_once(1);
@@ -403,8 +403,7 @@ test_store_that_is_locked_at_the_start_is_read_later(void **state)
 	expect_merged();
 }
 
-#define LATE_TEST(name) \
-	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LATE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
@@ -419,8 +418,7 @@ main(void)
 		LATE_TEST(test_store_that_failed_to_be_read_is_read_anew),
 		LATE_TEST(
 		    test_store_closed_after_a_part_was_read_merges_the_rest),
-		LATE_TEST(
-		    test_store_that_is_locked_at_the_start_is_read_later),
+		LATE_TEST(test_store_that_is_locked_at_the_start_is_read_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

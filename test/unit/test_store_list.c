@@ -160,8 +160,8 @@ test_store_list_waits_for_a_writer(void **state)
 	(void)state;
 	write_four();
 	assert_int_equal(sqlite3_open(kept_path(), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL,
-	    NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
+	    SQLITE_OK);
 	assert_int_equal(pthread_create(&thread, NULL, unlock_soon, db), 0);
 	assert_int_equal(list(&err), ERROR_NONE);
 	assert_int_equal(listed.count, 3);
@@ -176,7 +176,7 @@ test_store_list_leaves_out_rows_that_make_no_sense(void **state)
 	(void)state;
 	write_four();
 	kept_sql("UPDATE contents SET verdict = 'splendid' WHERE key LIKE "
-	    "'02%'");
+		 "'02%'");
 	assert_int_equal(list(&err), ERROR_NONE);
 	assert_int_equal(listed.count, 2);
 }
@@ -212,10 +212,11 @@ die_while_writing(void *context)
 
 	(void)context;
 	return sqlite3_open(kept_path(), &db) == SQLITE_OK &&
-	    sqlite3_exec(db, "PRAGMA journal_mode = TRUNCATE;"
-	    "PRAGMA cache_size = 1; BEGIN;"
-	    "UPDATE contents SET tries = tries + 1", NULL, NULL, NULL) ==
-	    SQLITE_OK;
+	    sqlite3_exec(db,
+		"PRAGMA journal_mode = TRUNCATE;"
+		"PRAGMA cache_size = 1; BEGIN;"
+		"UPDATE contents SET tries = tries + 1",
+		NULL, NULL, NULL) == SQLITE_OK;
 }
 
 static void
@@ -237,8 +238,10 @@ list_as_another(void)
 	    setresuid(65534, 65534, 65534) != 0)
 		return SUPPORT_SKIPPED;
 	return support_check(list(&err) == ERROR_SYSTEM &&
-	    strstr(err.text, "Permission denied") != NULL,
-	    "it may not be read") ? 0 : 1;
+		       strstr(err.text, "Permission denied") != NULL,
+		   "it may not be read")
+	    ? 0
+	    : 1;
 }
 
 static void

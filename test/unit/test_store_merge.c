@@ -55,8 +55,7 @@ with_failures(unsigned failures, const char *generation)
 
 /* From and for whom is who, with this many tries. */
 static struct store_row
-with_tries(unsigned tries, int64_t first_age, int64_t last_age,
-    const char *who)
+with_tries(unsigned tries, int64_t first_age, int64_t last_age, const char *who)
 {
 	struct store_row row = bare();
 
@@ -182,8 +181,7 @@ expect_who(const struct store_row *row, const char *who)
 static void
 test_store_merge_adds_tries_and_keeps_first_and_last(void **state)
 {
-	struct store_row row = with_tries(2, 9 * MONOTIME_S, MONOTIME_S,
-	    "new");
+	struct store_row row = with_tries(2, 9 * MONOTIME_S, MONOTIME_S, "new");
 	struct store_row older = with_tries(3, 600 * MONOTIME_S,
 	    60 * MONOTIME_S, "old");
 
@@ -249,8 +247,7 @@ test_store_merge_knows_what_was_fetched(void **state)
 static void
 test_store_merge_takes_the_longer_of_two_first_ages(void **state)
 {
-	struct store_row row = with_tries(1, 9 * MONOTIME_S, MONOTIME_S,
-	    "new");
+	struct store_row row = with_tries(1, 9 * MONOTIME_S, MONOTIME_S, "new");
 	struct store_row older = with_tries(1, 0, 0, "old");
 
 	(void)state;
@@ -296,8 +293,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-		    test_store_merge_with_nothing_changes_nothing),
+		cmocka_unit_test(test_store_merge_with_nothing_changes_nothing),
 		cmocka_unit_test(test_store_merge_of_nothing_takes_all),
 		cmocka_unit_test(
 		    test_store_merge_takes_an_older_verdict_for_none),
@@ -307,8 +303,7 @@ main(void)
 		    test_store_merge_adds_failures_of_one_generation),
 		cmocka_unit_test(
 		    test_store_merge_adds_tries_and_keeps_first_and_last),
-		cmocka_unit_test(
-		    test_store_merge_takes_the_older_try_for_none),
+		cmocka_unit_test(test_store_merge_takes_the_older_try_for_none),
 		cmocka_unit_test(test_store_merge_knows_what_was_fetched),
 		cmocka_unit_test(
 		    test_store_merge_takes_the_longer_of_two_first_ages),

@@ -32,8 +32,8 @@ test_verdict_kinds_are_spelled_as_in_the_settings(void **state)
 
 	(void)state;
 	for (int kind = 0; kind < VERDICT_KINDS; kind++)
-		assert_string_equal(
-		    verdict_kind_name((enum verdict_kind)kind), names[kind]);
+		assert_string_equal(verdict_kind_name((enum verdict_kind)kind),
+		    names[kind]);
 }
 
 static void

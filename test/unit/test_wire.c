@@ -54,8 +54,9 @@ pass(const struct wire_message *message, bool with_descriptor,
 {
 	struct error err;
 
-	assert_int_equal(wire_send(pair[0], message,
-	    with_descriptor ? 0 : -1, &err), ERROR_NONE);
+	assert_int_equal(wire_send(pair[0], message, with_descriptor ? 0 : -1,
+			     &err),
+	    ERROR_NONE);
 	return wire_recv(pair[1], accepted, in, fd_r, 0, &err);
 }
 
@@ -92,7 +93,8 @@ test_wire_every_type_arrives_as_it_was_sent(void **state)
 		out.value = UINT64_C(1) << 40;
 		wire_set_text(&out, "some text");
 		assert_int_equal(pass(&out, brings_descriptor[type],
-		    WIRE_ACCEPT(type), &in, &fd), ERROR_NONE);
+				     WIRE_ACCEPT(type), &in, &fd),
+		    ERROR_NONE);
 		assert_memory_equal(&in, &out, sizeof in);
 		assert_int_equal(fd >= 0, brings_descriptor[type]);
 		fd_close(&fd);
@@ -129,8 +131,15 @@ static void
 test_wire_unknown_type_is_refused(void **state)
 {
 	static const uint32_t types[] = {
-		0, WIRE_TYPES, WIRE_TYPES + 1, 31, 32, 33, 64, 0x80000001u,
-		UINT32_MAX
+		0,
+		WIRE_TYPES,
+		WIRE_TYPES + 1,
+		31,
+		32,
+		33,
+		64,
+		0x80000001u,
+		UINT32_MAX,
 	};
 
 	(void)state;
@@ -158,8 +167,14 @@ static void
 test_wire_text_that_is_unsafe_is_refused(void **state)
 {
 	static const char *const texts[] = {
-		"a\nb", "\r", "\x1b[31m", "tab\there", "\x7f", "\x80",
-		"caf\xc3\xa9", "\x01"
+		"a\nb",
+		"\r",
+		"\x1b[31m",
+		"tab\there",
+		"\x7f",
+		"\x80",
+		"caf\xc3\xa9",
+		"\x01",
 	};
 	struct wire_message out;
 
@@ -218,7 +233,9 @@ test_wire_short_or_long_message_is_refused(void **state)
 {
 	static const char bytes[sizeof(struct wire_message) + 1];
 	static const size_t lengths[] = {
-		1, sizeof(struct wire_message) - 1, sizeof bytes
+		1,
+		sizeof(struct wire_message) - 1,
+		sizeof bytes,
 	};
 	unsigned before = support_open_fds();
 	struct wire_message in;
@@ -228,9 +245,11 @@ test_wire_short_or_long_message_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < LENGTH(lengths); i++) {
 		assert_int_equal(seqpacket_send(pair[0], bytes, lengths[i], 0,
-		    &err), ERROR_NONE);
+				     &err),
+		    ERROR_NONE);
 		assert_int_equal(wire_recv(pair[1], ALL_TYPES, &in, &fd, 0,
-		    &err), ERROR_PEER);
+				     &err),
+		    ERROR_PEER);
 		assert_int_equal(fd, -1);
 		assert_int_equal(support_open_fds(), before);
 	}
@@ -258,38 +277,35 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_wire_every_type_arrives_as_it_was_sent,
+		    test_wire_every_type_arrives_as_it_was_sent, open_pair,
+		    close_pair),
+		cmocka_unit_test_setup_teardown(test_wire_made_message_is_empty,
 		    open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
-		    test_wire_made_message_is_empty,
-		    open_pair, close_pair),
+		    test_wire_type_that_is_not_due_is_refused, open_pair,
+		    close_pair),
 		cmocka_unit_test_setup_teardown(
-		    test_wire_type_that_is_not_due_is_refused,
-		    open_pair, close_pair),
-		cmocka_unit_test_setup_teardown(
-		    test_wire_unknown_type_is_refused,
-		    open_pair, close_pair),
+		    test_wire_unknown_type_is_refused, open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
 		    test_wire_missing_or_surplus_descriptor_is_refused,
 		    open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
-		    test_wire_text_that_is_unsafe_is_refused,
+		    test_wire_text_that_is_unsafe_is_refused, open_pair,
+		    close_pair),
+		cmocka_unit_test_setup_teardown(test_wire_longest_text_arrives,
 		    open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
-		    test_wire_longest_text_arrives,
-		    open_pair, close_pair),
+		    test_wire_reserved_field_must_be_zero, open_pair,
+		    close_pair),
 		cmocka_unit_test_setup_teardown(
-		    test_wire_reserved_field_must_be_zero,
-		    open_pair, close_pair),
+		    test_wire_set_text_makes_safe_and_cuts, open_pair,
+		    close_pair),
 		cmocka_unit_test_setup_teardown(
-		    test_wire_set_text_makes_safe_and_cuts,
-		    open_pair, close_pair),
+		    test_wire_short_or_long_message_is_refused, open_pair,
+		    close_pair),
 		cmocka_unit_test_setup_teardown(
-		    test_wire_short_or_long_message_is_refused,
-		    open_pair, close_pair),
-		cmocka_unit_test_setup_teardown(
-		    test_wire_silence_and_end_are_told_apart,
-		    open_pair, close_pair),
+		    test_wire_silence_and_end_are_told_apart, open_pair,
+		    close_pair),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
