@@ -20,7 +20,7 @@
 #include <clamav.h>
 #include <stdbool.h>
 
-#include "scan/verdict.h"
+#include "wire/verdict.h"
 
 struct config;
 

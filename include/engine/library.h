@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "engine/parts.h"
+#include "coverage/attachments.h"
 #include "engine/sigset.h"
 
 struct canary;
@@ -33,7 +33,7 @@ struct library {
 	uint64_t max_html;      /* larger HTML and scripts are not parsed */
 	uint64_t max_script;
 	unsigned signatures; /* without the canary */
-	struct parts_plan parts;
+	struct attachments_plan parts;
 	struct sigset sigset;
 	char fingerprint[17]; /* 16 hex digits: set, version, options */
 };

@@ -16,7 +16,7 @@
 #include "filter/header.h"
 #include "filter/msgbuf.h"
 #include "scan/cost.h"
-#include "scan/key.h"
+#include "wire/key.h"
 
 /* More recipients than any MTA gives one message; and an address is cut at
  * twice what RFC 5321 4.5.3.1.3 allows, so that a message's envelope is

@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "config/config.h"
-#include "scan/verdict.h"
+#include "wire/verdict.h"
 
 struct policy_message {
 	enum verdict_kind verdict;

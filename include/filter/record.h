@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "scan/key.h"
+#include "wire/key.h"
 #include "scan/scanner.h"
 
 struct session;

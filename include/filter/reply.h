@@ -10,7 +10,7 @@
 #define FILTER_REPLY_H
 
 #include "config/config.h"
-#include "scan/verdict.h"
+#include "wire/verdict.h"
 
 struct reply {
 	char code[4];   /* RFC 5321 */

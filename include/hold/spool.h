@@ -18,10 +18,10 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "hold/release.h"
+#include "wire/release.h"
 #include "scan/cost.h"
-#include "scan/key.h"
-#include "scan/verdict.h"
+#include "wire/key.h"
+#include "wire/verdict.h"
 
 struct spool;
 

@@ -5,7 +5,7 @@
 #ifndef RELEASE_ANSWER_H
 #define RELEASE_ANSWER_H
 
-#include "hold/release.h"
+#include "wire/release.h"
 
 /* The text is made printable, and cut to its room. */
 void answer(struct release_reply *reply, enum release_result result,

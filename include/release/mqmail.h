@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "hold/release.h"
+#include "wire/release.h"
 
 struct mqueue;
 struct mqueue_directory;

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "hold/release.h"
+#include "wire/release.h"
 
 struct config;
 

@@ -11,7 +11,7 @@
 #ifndef RELEASE_POSTFIX_H
 #define RELEASE_POSTFIX_H
 
-#include "hold/release.h"
+#include "wire/release.h"
 
 /* directory is the instance's configuration directory.  mail is valid. */
 void postfix_act(const char *directory, enum release_verb verb,

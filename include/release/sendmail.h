@@ -11,7 +11,7 @@
 #ifndef RELEASE_SENDMAIL_H
 #define RELEASE_SENDMAIL_H
 
-#include "hold/release.h"
+#include "wire/release.h"
 
 /* program is Sendmail's, cf its sendmail.cf.  mail is valid.  If Sendmail has
  * made several mails of it, all of those that are held are meant. */

@@ -21,7 +21,7 @@
 
 #include <uthash.h>
 
-#include "scan/key.h"
+#include "wire/key.h"
 #include "scan/queue.h"
 #include "scan/scanner.h"
 

@@ -17,11 +17,11 @@
 
 #include "base/error.h"
 #include "scan/engines.h"
-#include "scan/verdict.h"
+#include "wire/verdict.h"
 
 struct config;
 struct lane;
-struct partset;
+struct attachment_table;
 
 /* How one scan ended. */
 struct lane_result {
@@ -59,7 +59,7 @@ CHECK_RESULT enum error_code lane_open(struct engines *engines,
 
 /* Has the lane's workers ask set, which must outlive it, about parts of mails;
  * before the first lane_warm(). */
-void lane_share_parts(struct lane *lane, struct partset *set);
+void lane_share_attachments(struct lane *lane, struct attachment_table *set);
 
 /* Kills the worker if there is one; sets *lane to NULL. */
 void lane_close(struct lane **lane);

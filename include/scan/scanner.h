@@ -33,8 +33,8 @@
 #include "base/error.h"
 #include "scan/cost.h"
 #include "scan/engines.h"
-#include "scan/key.h"
-#include "scan/verdict.h"
+#include "wire/key.h"
+#include "wire/verdict.h"
 
 struct config;
 struct ledger_try;

@@ -22,7 +22,7 @@
 #include "engine/selftest.h"
 #include "engine/server.h"
 #include "engine/worker.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 
 struct engine {
 	const struct config *config;

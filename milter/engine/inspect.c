@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/layers.h"
+#include "coverage/layers.h"
 #include "engine/library.h"
 #include "engine/messages.h"
-#include "engine/opaque.h"
-#include "engine/parts.h"
+#include "coverage/opaque.h"
+#include "coverage/attachments.h"
 #include "engine/scratch.h"
-#include "engine/sealed.h"
+#include "coverage/sealed.h"
 
 /* What the callbacks see of one scan.  None of them ever passes a layer over,
  * which libclamav takes for clean, but one that is known to be clean, and any
@@ -23,7 +23,7 @@ struct watch {
 	const struct scratch *scratch;
 	struct finding *finding;
 	struct layers layers;
-	struct parts parts;
+	struct attachments parts;
 };
 
 static bool
@@ -50,7 +50,7 @@ find_limit(const struct library *library, const char *type, size_t size)
 
 /* What is encrypted in a layer, and what libclamav makes too little of. */
 static const char *
-find_sealed(const struct parts_layer *layer, const char **unread_r)
+find_sealed(const struct attachments_layer *layer, const char **unread_r)
 {
 	*unread_r = NULL;
 	/* The message itself is looked at where it is complete. */
@@ -78,7 +78,7 @@ note_unread(struct finding *finding, const char *what)
 /* What a layer's own bytes show.  Nothing of this can be amiss in one that is
  * passed over: then no scan would have vouched for it. */
 static void
-note_contents(struct watch *watch, const struct parts_layer *layer)
+note_contents(struct watch *watch, const struct attachments_layer *layer)
 {
 	struct finding *finding = watch->finding;
 	const char *sealed, *unread;
@@ -102,7 +102,7 @@ watch_contents(int fd, const char *type, const char **ancestors,
 {
 	struct watch *watch = context;
 	struct finding *finding = watch->finding;
-	const struct parts_layer layer = {
+	const struct attachments_layer layer = {
 		.fd = fd,
 		.type = type != NULL ? type : "",
 		.data = data != NULL ? data : "",
@@ -119,7 +119,7 @@ watch_contents(int fd, const char *type, const char **ancestors,
 	note_contents(watch, &layer);
 	if (finding->names[VERDICT_INFECTED] != NULL)
 		return CL_BREAK; /* the rest can change nothing */
-	if (!parts_begin(&watch->parts, &layer))
+	if (!attachments_begin(&watch->parts, &layer))
 		return CL_CLEAN;
 	layers_pass(&watch->layers);
 	return CL_BREAK;
@@ -147,7 +147,7 @@ watch_end(int fd, int result, const char *name, void *context)
 	(void)fd;
 	(void)name;
 	layers_leave(&watch->layers);
-	parts_end(&watch->parts, result);
+	attachments_end(&watch->parts, result);
 	return CL_CLEAN;
 }
 
@@ -159,7 +159,7 @@ watch_member(const char *container, unsigned long packed, const char *name,
 
 	(void)name;
 	(void)position;
-	parts_member(&watch->parts, container, size);
+	attachments_member(&watch->parts, container, size);
 	layers_announce(&watch->layers, container, packed, size,
 	    encrypted != 0);
 	return CL_CLEAN;
@@ -227,7 +227,7 @@ inspect(const struct library *library, const struct scratch *scratch,
 		finding_r->limit = "MaxFileSize";
 	finding_r->sealed = opaque_find(data, size, &unread);
 	note_unread(finding_r, unread);
-	parts_init(&watch.parts, &library->parts);
+	attachments_init(&watch.parts, &library->parts);
 	messages_reset(0);
 	map = cl_fmap_open_memory(data, size);
 	if (map == NULL) {
@@ -236,7 +236,7 @@ inspect(const struct library *library, const struct scratch *scratch,
 		scan_map(library, map, &watch);
 		cl_fmap_close(map);
 	}
-	finding_r->whole = parts_whole(&watch.parts);
+	finding_r->whole = attachments_whole(&watch.parts);
 	finding_r->complaints += said->warnings + said->errors;
 	if (!scratch_has_room(scratch))
 		finding_r->scratch_low = true;

@@ -114,7 +114,7 @@ create_engine(struct library *library, const struct config *config,
 	if (library->engine == NULL)
 		return refused(CL_EMEM, "cl_engine_new", err);
 	choose_options(library, config);
-	parts_plan_make(&library->parts, config, library_version());
+	attachments_plan_make(&library->parts, config, library_version());
 	return set_limits(library, config, err);
 }
 

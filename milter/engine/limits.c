@@ -14,7 +14,7 @@
 
 #include "base/monotime.h"
 #include "config/config.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 
 /* A scan needs a few dozen; each layer may hold a file open. */
 #define OPEN_FILES 256

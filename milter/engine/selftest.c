@@ -15,8 +15,8 @@
 #include "base/monotime.h"
 #include "engine/canary.h"
 #include "engine/worker.h"
-#include "scan/verdict.h"
-#include "scan/wire.h"
+#include "wire/verdict.h"
+#include "wire/wire.h"
 
 #define PATIENCE (20 * MONOTIME_S)
 

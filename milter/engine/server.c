@@ -19,7 +19,7 @@
 #include "base/process.h"
 #include "config/config.h"
 #include "engine/slot.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 
 /* The poll set: these, then one for each slot. */
 enum { SUPERVISOR, LINK, CHILDREN, FIRST_SLOT };

@@ -10,7 +10,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 
 /* How much a worker that takes long is niced down. */
 #define NICE 10

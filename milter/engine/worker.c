@@ -27,7 +27,7 @@
 #include "engine/library.h"
 #include "engine/limits.h"
 #include "engine/sandbox.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 
 #define SOCKET 3
 
@@ -169,7 +169,7 @@ left_over(const struct worker *worker)
 static bool
 ask_filter(void *context, const struct key *key, uint64_t size)
 {
-	struct wire_message question = wire_make(WIRE_PART), answer;
+	struct wire_message question = wire_make(WIRE_ATTACHMENT), answer;
 	const struct worker *worker = context;
 	enum error_code code;
 	struct error err;
@@ -180,8 +180,9 @@ ask_filter(void *context, const struct key *key, uint64_t size)
 	code = wire_send(SOCKET, &question, -1, &err);
 	if (code == ERROR_NONE)
 		do
-			code = wire_recv(SOCKET, WIRE_ACCEPT(WIRE_PART_ANSWER),
-			    &answer, NULL, MONOTIME_NEVER, &err);
+			code = wire_recv(SOCKET,
+			    WIRE_ACCEPT(WIRE_ATTACHMENT_ANSWER), &answer, NULL,
+			    MONOTIME_NEVER, &err);
 		while (code == ERROR_TIMEOUT);
 	if (code == ERROR_GONE)
 		_exit(0);
@@ -279,7 +280,7 @@ send_result(const struct wire_message *job, const struct verdict *verdict,
 static struct verdict
 do_job(struct worker *worker, const struct wire_message *job, int fd)
 {
-	struct parts_plan *parts = &worker->plan->library->parts;
+	struct attachments_plan *parts = &worker->plan->library->parts;
 	struct verdict verdict;
 
 	worker->job = job->id;

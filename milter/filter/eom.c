@@ -15,7 +15,7 @@
 #include "filter/filter.h"
 #include "filter/reply.h"
 #include "hold/hold.h"
-#include "scan/ledger.h"
+#include "ledger/ledger.h"
 
 static int64_t
 deadline_of(const struct config *config, enum session_kind kind)

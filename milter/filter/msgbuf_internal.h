@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #include "filter/msgbuf.h"
-#include "scan/key.h"
+#include "wire/key.h"
 
 /* Where a message's bytes are moved to disk. */
 struct msgpool {

@@ -16,7 +16,7 @@
 #include "filter/hangup.h"
 #include "scan/engines.h"
 #include "scan/scanner.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 
 /* For sessions, which have nothing to wait for any more.  With SAVE_TIME and
  * the log's it is less than the supervisor bears beyond drain_timeout. */

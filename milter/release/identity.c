@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "hold/release.h"
+#include "wire/release.h"
 
 #define BLANKS " \t"
 

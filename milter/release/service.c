@@ -25,7 +25,7 @@
 #include "base/text.h"
 #include "base/unixsock.h"
 #include "config/config.h"
-#include "hold/release.h"
+#include "wire/release.h"
 #include "release/answer.h"
 #include "release/mtas.h"
 

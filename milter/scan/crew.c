@@ -115,7 +115,7 @@ open_lane(struct scanner *scanner, struct lane **lane_r, struct error *err)
 	code = lane_open(scanner->engines, engine, scanner->config, lane_r,
 	    err);
 	if (code == ERROR_NONE)
-		lane_share_parts(*lane_r, scanner->parts);
+		lane_share_attachments(*lane_r, scanner->parts);
 	return code;
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/fd.h"
 #include "base/seqpacket.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 
 struct engine {
 	char name[ENGINE_NAME_SIZE];

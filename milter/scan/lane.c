@@ -17,8 +17,8 @@
 #include "base/seqpacket.h"
 #include "base/text.h"
 #include "config/config.h"
-#include "lane_parts.h"
-#include "scan/wire.h"
+#include "lane_attachments.h"
+#include "wire/wire.h"
 
 /* A fork and the canary's scan; more than this is a sick machine. */
 #define WARM_TIME (10 * MONOTIME_S)
@@ -35,7 +35,7 @@ struct lane {
 	uint64_t job;         /* number of the last one sent */
 	unsigned worker_jobs; /* of the worker that is there now */
 	int64_t worker_born;
-	struct lane_parts parts;
+	struct lane_attachments parts;
 };
 
 /* One scan under way. */
@@ -63,7 +63,7 @@ lane_open(struct engines *engines, struct engine *engine,
 	lane->engine = engine;
 	lane->config = config;
 	lane->worker = -1;
-	lane_parts_init(&lane->parts, config);
+	lane_attachments_init(&lane->parts, config);
 	code = engine_open_slot(engine, &lane->slot, err);
 	if (code == ERROR_GONE)
 		engines_lost(engines, engine);
@@ -74,9 +74,9 @@ lane_open(struct engines *engines, struct engine *engine,
 }
 
 void
-lane_share_parts(struct lane *lane, struct partset *set)
+lane_share_attachments(struct lane *lane, struct attachment_table *set)
 {
-	lane_parts_share(&lane->parts, set);
+	lane_attachments_share(&lane->parts, set);
 }
 
 void
@@ -168,7 +168,7 @@ spawn(struct lane *lane, struct error *err)
 	lane->alive = true;
 	lane->worker_jobs = 0;
 	lane->worker_born = monotime_now();
-	lane_parts_spawned(&lane->parts);
+	lane_attachments_spawned(&lane->parts);
 	return ERROR_NONE;
 }
 
@@ -182,7 +182,7 @@ bury(struct lane *lane)
 	if (!reap(lane, REAP_TIME, &ended))
 		return false;
 	if (ended.status != 0)
-		lane_parts_revoke(&lane->parts);
+		lane_attachments_revoke(&lane->parts);
 	return true;
 }
 
@@ -299,7 +299,7 @@ settle_death(struct run *run)
 {
 	struct wire_message ended;
 
-	lane_parts_revoke(&run->lane->parts);
+	lane_attachments_revoke(&run->lane->parts);
 	if (reap(run->lane, REAP_TIME, &ended))
 		judge_end(run, &ended);
 	else
@@ -347,7 +347,7 @@ has_served(struct lane *lane)
 static void
 end_nonsense(struct run *run)
 {
-	lane_parts_revoke(&run->lane->parts);
+	lane_attachments_revoke(&run->lane->parts);
 	end_scan(run, "worker-talked-nonsense");
 }
 
@@ -359,7 +359,7 @@ accept_result(struct run *run, const struct wire_message *message)
 	run->result->verdict = verdict_make((enum verdict_kind)message->status,
 	    message->text);
 	run->result->cpu_time = (int64_t)message->value;
-	lane_parts_end(&lane->parts,
+	lane_attachments_end(&lane->parts,
 	    message->status == VERDICT_CLEAN &&
 		(message->flags & WIRE_WHOLE) != 0);
 	/* One that should retire and stays is killed by reap(). */
@@ -378,15 +378,15 @@ hear_worker(struct run *run)
 	struct error err;
 
 	code = wire_recv(lane->worker,
-	    WIRE_ACCEPT(WIRE_RESULT) | WIRE_ACCEPT(WIRE_PART), &message, NULL,
-	    0, &err);
+	    WIRE_ACCEPT(WIRE_RESULT) | WIRE_ACCEPT(WIRE_ATTACHMENT), &message,
+	    NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return false;
 	if (code == ERROR_GONE)
 		settle_death(run);
-	else if (code == ERROR_NONE && message.type == WIRE_PART &&
+	else if (code == ERROR_NONE && message.type == WIRE_ATTACHMENT &&
 	    message.id == lane->job &&
-	    lane_parts_take(&lane->parts, &message, lane->worker))
+	    lane_attachments_take(&lane->parts, &message, lane->worker))
 		return false;
 	else if (code == ERROR_NONE && message.type == WIRE_RESULT &&
 	    result_is_sound(lane, &message))
@@ -474,7 +474,7 @@ wait_round(struct run *run)
 		return true;
 	}
 	if (monotime_now() >= lane->parts.again_at)
-		lane_parts_again(&lane->parts, lane->job, lane->worker);
+		lane_attachments_again(&lane->parts, lane->job, lane->worker);
 	return monotime_now() >= run->slow_at && ask_slow(run);
 }
 
@@ -513,13 +513,13 @@ lane_scan(struct lane *lane, int fd, uint64_t size, int cancel,
 	}
 	message.id = ++lane->job;
 	message.value = size;
-	message.flags = lane_parts_begin(&lane->parts);
+	message.flags = lane_attachments_begin(&lane->parts);
 	if (wire_send(lane->worker, &message, fd, &err) != ERROR_NONE)
 		settle_death(&run);
 	else
 		while (!wait_round(&run))
 			continue;
-	lane_parts_end(&lane->parts, false);
+	lane_attachments_end(&lane->parts, false);
 	result_r->known = lane->parts.known;
 	result_r->scan_time = monotime_now() - run.started;
 	result_r->cpu_time = bounded(result_r->cpu_time, result_r->scan_time);

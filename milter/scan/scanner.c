@@ -96,7 +96,7 @@ scanner_create(const struct config *config, struct engines *engines,
 	cond_init(&scanner->work);
 	cond_init(&scanner->idle);
 	scanner->cache = cache_create(config);
-	scanner->parts = partset_create(config);
+	scanner->parts = attachment_table_create(config);
 	scanner->ledger = ledger_create(config);
 	scanner->warm = calloc(config->engine_workers, sizeof *scanner->warm);
 	scanner->background = calloc(config->engine_background + 1,
@@ -124,7 +124,7 @@ scanner_destroy(struct scanner **scanner_p)
 	crew_stop(scanner);
 	scanner_save(scanner, monotime_after(MONOTIME_S));
 	cache_destroy(&scanner->cache);
-	partset_destroy(&scanner->parts);
+	attachment_table_destroy(&scanner->parts);
 	ledger_destroy(&scanner->ledger);
 	fd_close(&scanner->cancel);
 	pthread_cond_destroy(&scanner->idle);

@@ -7,19 +7,19 @@
 
 #include <pthread.h>
 
-#include "scan/cache.h"
+#include "ledger/cache.h"
 #include "scan/cost.h"
 #include "scan/job.h"
 #include "scan/lane.h"
-#include "scan/ledger.h"
-#include "scan/partset.h"
+#include "ledger/ledger.h"
+#include "scan/attachment_table.h"
 #include "scan/scanner.h"
-#include "scan/store.h"
+#include "ledger/store.h"
 
 struct scanner {
 	const struct config *config;
 	struct engines *engines;
-	struct partset *parts;
+	struct attachment_table *parts;
 	struct store *store;
 	pthread_mutex_t lock; /* all below */
 	pthread_cond_t work;  /* for the scan threads */

@@ -16,7 +16,7 @@
 #include "base/seqpacket.h"
 #include "config/config.h"
 #include "engine/sigset.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 #include "supervisor/child.h"
 
 /* Files that change are left to settle for this long. */

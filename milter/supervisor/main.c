@@ -16,10 +16,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "supervisor/check_mta.h"
 #include "supervisor/child.h"
 #include "supervisor/confine.h"
-#include "supervisor/deferred.h"
 #include "supervisor/instance.h"
 #include "supervisor/supervisor.h"
 
@@ -32,41 +30,15 @@ struct options {
 	bool test;
 	bool version;
 	bool print;
-	bool check_mta;
-	bool deferred;
-	bool json;    /* for deferred */
-	char **where; /* for check_mta */
-	size_t where_count;
 };
 
 static const char usage[] =
     "usage: vscan-milter [-c FILE] [-f] [-t] [-V] [--print-config]\n"
-    "       vscan-milter [-c FILE] --check-mta [WHERE...]\n"
-    "       vscan-milter [-c FILE] --deferred [--json]\n"
     "  -c, --config FILE   configuration (" CONFIG_DEFAULT_PATH ")\n"
     "  -f, --foreground    stay in the foreground\n"
     "  -t, --test          check the configuration and exit\n"
     "  -V, --version       print the versions and exit\n"
-    "  --print-config      print the effective configuration and exit\n"
-    "  --check-mta         compare the MTA's settings with ours and exit;\n"
-    "                      WHERE is Postfix's directory or a sendmail.cf\n"
-    "  --deferred          list the mail that was deferred and exit; with\n"
-    "                      --json one JSON object a line\n";
-
-/* What doesn't go together. */
-static int
-check_options(const struct options *options)
-{
-	if (options->where_count > 0 && !options->check_mta)
-		fprintf(stderr, "vscan-milter: unexpected argument \"%s\"\n%s",
-		    options->where[0], usage);
-	else if (options->json && !options->deferred)
-		fprintf(stderr, "vscan-milter: --json is for --deferred\n%s",
-		    usage);
-	else
-		return 0;
-	return EX_USAGE;
-}
+    "  --print-config      print the effective configuration and exit\n";
 
 /* Returns 0, or the exit status for a wrong command line. */
 static int
@@ -78,9 +50,6 @@ parse_options(int argc, char **argv, struct options *options)
 		{ "test", no_argument, NULL, 't' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "print-config", no_argument, NULL, 'P' },
-		{ "check-mta", no_argument, NULL, 'M' },
-		{ "deferred", no_argument, NULL, 'D' },
-		{ "json", no_argument, NULL, 'J' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -98,20 +67,16 @@ parse_options(int argc, char **argv, struct options *options)
 			options->version = true;
 		else if (option == 'P')
 			options->print = true;
-		else if (option == 'M')
-			options->check_mta = true;
-		else if (option == 'D')
-			options->deferred = true;
-		else if (option == 'J')
-			options->json = true;
 		else {
 			fputs(usage, option == 'h' ? stdout : stderr);
 			return option == 'h' ? -1 : EX_USAGE;
 		}
 	}
-	options->where = argv + optind;
-	options->where_count = (size_t)(argc - optind);
-	return check_options(options);
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "vscan-milter: unexpected argument \"%s\"\n%s",
+	    argv[optind], usage);
+	return EX_USAGE;
 }
 
 static int
@@ -232,11 +197,6 @@ run(struct config *config, const struct options *options)
 		config_print(config, stdout, 1);
 		return EX_OK;
 	}
-	if (options->check_mta)
-		return check_mta_run(config, options->where,
-		    options->where_count);
-	if (options->deferred)
-		return deferred_run(config, options->json);
 	if (options->test) {
 		printf("%s: no mistakes found\n", options->path);
 		return EX_OK;

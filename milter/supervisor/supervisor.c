@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 #include "supervisor/child.h"
 #include "supervisor/generations.h"
 

@@ -17,8 +17,8 @@
 
 #include "base/callfilter.h"
 #include "base/monotime.h"
-#include "scan/verdict.h"
-#include "scan/wire.h"
+#include "wire/verdict.h"
+#include "wire/wire.h"
 
 #define HARNESS_PATIENCE (20 * MONOTIME_S)
 

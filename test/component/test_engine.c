@@ -23,7 +23,7 @@
 
 #include "base/fd.h"
 #include "engine_harness.h"
-#include "scan/verdict.h"
+#include "wire/verdict.h"
 
 /* --- start ------------------------------------------------------------- */
 

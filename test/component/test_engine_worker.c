@@ -24,7 +24,7 @@
 
 #include "base/fd.h"
 #include "engine_harness.h"
-#include "scan/verdict.h"
+#include "wire/verdict.h"
 
 /* One member, flagged as encrypted. */
 static const char encrypted_zip[] =

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/cms.h"
-#include "engine/container.h"
-#include "engine/members.h"
-#include "engine/sealed.h"
+#include "coverage/cms.h"
+#include "coverage/container.h"
+#include "coverage/members.h"
+#include "coverage/sealed.h"
 #include "fuzz.h"
 
 #define MEMBERS_MEMORY (16u << 20)

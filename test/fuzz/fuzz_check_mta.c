@@ -181,7 +181,7 @@ try_cf(char *cf)
 	assert(*cf == '\0');
 }
 
-/* All of it, as --check-mta does it.  Not with a path for our socket. */
+/* All of it, as vscanctl check-mta does it.  Not with a path for our socket. */
 static void
 try_whole_cf(const char *cf)
 {

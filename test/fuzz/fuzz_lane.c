@@ -23,7 +23,7 @@
 #include "fuzz.h"
 #include "fuzz_time.h"
 #include "scan/lane.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 
 #define ROUNDS 4
 #define CLAIMS 64

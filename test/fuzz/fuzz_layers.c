@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/layers.h"
+#include "coverage/layers.h"
 #include "fuzz.h"
 
 #define MAX_FILE_SIZE 100000

@@ -12,7 +12,7 @@
 #include <strings.h>
 
 #include "fuzz.h"
-#include "hold/release.h"
+#include "wire/release.h"
 #include "release/answer.h"
 #include "release/identity.h"
 #include "release/lines.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/opaque.h"
+#include "coverage/opaque.h"
 #include "fuzz.h"
 
 void

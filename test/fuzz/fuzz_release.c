@@ -15,7 +15,7 @@
 #include "base/seqpacket.h"
 #include "fuzz.h"
 #include "fuzz_time.h"
-#include "hold/release.h"
+#include "wire/release.h"
 
 #define PATIENCE (60 * MONOTIME_S)
 #define HEXADECIMAL "0123456789abcdef"

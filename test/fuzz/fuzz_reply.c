@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "filter/reply.h"
 #include "fuzz.h"
-#include "scan/verdict.h"
+#include "wire/verdict.h"
 
 void
 fuzz_begin(void)
@@ -81,7 +81,7 @@ check_text(const char *s, size_t size)
 	free(out);
 }
 
-/* --- scan/verdict.h --- */
+/* --- wire/verdict.h --- */
 
 static struct verdict
 make_verdict(struct fuzz_input *in)

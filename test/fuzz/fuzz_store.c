@@ -19,7 +19,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "fuzz.h"
-#include "scan/ledger.h"
+#include "ledger/ledger.h"
 #include "store_internal.h"
 
 #define COLUMNS 19

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/seqpacket.h"
 #include "fuzz.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 
 #define MESSAGES 6
 #define DESCRIPTORS 3

@@ -18,12 +18,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = {
     "base": [],
     "config": ["base"],
-    "scan": ["base", "config"],
-    "hold": ["base", "config", "scan"],
-    "filter": ["base", "config", "scan", "hold"],
-    "engine": ["base", "config", "scan"],
-    "release": ["base", "config", "hold"],
-    "supervisor": ["base", "config", "scan", "engine"],
+    "wire": ["base", "config"],
+    "ledger": ["base", "config", "wire"],
+    "scan": ["base", "config", "wire", "ledger"],
+    "hold": ["base", "config", "wire", "ledger", "scan"],
+    "coverage": ["base", "config", "wire"],
+    "engine": ["base", "config", "wire", "coverage"],
+    "filter": ["base", "config", "wire", "ledger", "scan", "hold"],
+    "release": ["base", "config", "wire"],
+    "supervisor": ["base", "config", "wire", "engine"],
+    "ctl": ["base", "config", "wire", "ledger"],
 }
 
 OWNED = {"clamav.h": "engine", "libmilter/mfapi.h": "filter"}
@@ -76,7 +80,7 @@ def width(line):
 
 
 class Layout(unittest.TestCase):
-    def test_parts_include_only_what_stands_above_them(self):
+    def test_attachments_include_only_what_stands_above_them(self):
         for path in sources():
             part = part_of(path)
             self.assertIn(part, PARTS, path)

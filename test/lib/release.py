@@ -15,7 +15,7 @@ from daemon import USER, config_text, merged
 from running import Running
 from waiting import wait_until
 
-# hold/release.h: struct release_request and struct release_reply.
+# wire/release.h: struct release_request and struct release_reply.
 _REQUEST = struct.Struct("=II64s33s7xQq")
 _REPLY = struct.Struct("=II256s")
 assert (_REQUEST.size, _REPLY.size) == (128, 264)

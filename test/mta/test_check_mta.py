@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
-"""--check-mta with real configurations: planted mistakes are found, each with
+"""vscanctl check-mta with real configurations: planted mistakes are found, each with
 the line that mends it, and nothing else is."""
 
 import os
@@ -40,8 +40,8 @@ class CheckMtaCase(unittest.TestCase):
         """One run; settings are the milter's own."""
         config = self.directory / "vscan-milter.conf"
         config.write_text(config_text({"socket": self.socket} | settings))
-        return procs.run([needs.build() / "sbin/vscan-milter", "-c", config,
-                          "--check-mta", *where], check=False)
+        return procs.run([needs.build() / "sbin/vscanctl", "-c", config,
+                          "check-mta", *where], check=False)
 
     def problems(self, *where, **settings):
         """The problems of a run that went well otherwise."""

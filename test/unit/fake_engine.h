@@ -14,8 +14,8 @@
 #include <stdbool.h>
 
 #include "scan/engines.h"
-#include "scan/verdict.h"
-#include "scan/wire.h"
+#include "wire/verdict.h"
+#include "wire/wire.h"
 
 #define FAKE_SLOTS 8
 

@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 #include "base/monotime.h"
-#include "scan/ledger.h"
-#include "scan/store.h"
+#include "ledger/ledger.h"
+#include "ledger/store.h"
 
 /* What book_setup() configures. */
 #define LATE_TTL (100 * MONOTIME_S)

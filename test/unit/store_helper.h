@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/monotime.h"
-#include "scan/store.h"
+#include "ledger/store.h"
 
 #define KEPT_MAX_STEP (3600 * MONOTIME_S) /* the store's max_step */
 #define KEPT_SOON (20 * MONOTIME_S)       /* a bound for slow machines */

@@ -13,7 +13,7 @@
 
 #include "base/monotime.h"
 #include "config/config.h"
-#include "scan/cache.h"
+#include "ledger/cache.h"
 #include "support.h"
 
 #define TTL (10 * MONOTIME_S)

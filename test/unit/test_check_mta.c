@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
-#include "supervisor/check_mta.h"
+#include "ctl/check_mta.h"
 #include "support.h"
 
 #define POSTFIX CHECK_MTA_POSTFIX

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "config/cf.h"
-#include "supervisor/check_mta.h"
+#include "ctl/check_mta.h"
 #include "support.h"
 
 #define QUEUE "/var/spool/test"

@@ -319,10 +319,10 @@ test_config_wrong_template_is_refused(void **state)
 	c = helper_load(text);
 	config_destroy(&c);
 	strcpy(end + 400, "x\" }");
-	expect_wrong(
-	    &(struct wrong){ text,
-		"1: reply.late is \"xxxxxxxxxxxxxx"
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...\", " TEMPLATE_MUST },
+	expect_wrong(&(struct wrong){ text,
+			 "1: reply.late is \"xxxxxxxxxxxxxx"
+			 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...\""
+			 ", " TEMPLATE_MUST },
 	    1);
 }
 

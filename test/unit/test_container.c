@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "engine/container.h"
+#include "coverage/container.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 

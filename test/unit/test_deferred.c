@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "base/monotime.h"
-#include "scan/store.h"
-#include "supervisor/deferred.h"
+#include "ledger/store.h"
+#include "ctl/deferred.h"
 #include "support.h"
 
 /* 2026-02-01 12:00:00 UTC */

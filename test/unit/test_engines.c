@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "base/seqpacket.h"
 #include "scan/engines.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 #include "support.h"
 
 #define OLD "0123456789abcdef"

@@ -19,7 +19,7 @@
 #include "base/fd.h"
 #include "base/seqpacket.h"
 #include "config/config.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 #include "supervisor/generations.h"
 #include "support.h"
 

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
-#include "scan/key.h"
+#include "wire/key.h"
 #include "support.h"
 
 static bool

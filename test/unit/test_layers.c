@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "engine/layers.h"
+#include "coverage/layers.h"
 
 #define MAX_FILE_SIZE 100000
 

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/monotime.h"
-#include "scan/ledger.h"
-#include "scan/store.h"
+#include "ledger/ledger.h"
+#include "ledger/store.h"
 #include "ledger_helper.h"
 #include "support.h"
 

@@ -13,8 +13,8 @@
 
 #include "base/monotime.h"
 #include "config/config.h"
-#include "scan/ledger.h"
-#include "scan/store.h"
+#include "ledger/ledger.h"
+#include "ledger/store.h"
 #include "ledger_helper.h"
 #include "support.h"
 
@@ -364,7 +364,7 @@ test_ledger_reports_once_an_hour_what_none_has_fetched(void **state)
 		{ HOUR - 1, false, "" },
 		{ HOUR, false,
 		    "verdicts that are ready, but whose senders "
-		    "have not come back: 2 (vscan-milter --deferred lists "
+		    "have not come back: 2 (vscanctl deferred lists "
 		    "them)\n" },
 		{ HOUR + 1, false, "" },
 		{ 2 * HOUR, false, "not come back: 2 (" },

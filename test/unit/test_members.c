@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "engine/members.h"
+#include "coverage/members.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 

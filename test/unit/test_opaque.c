@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "engine/opaque.h"
+#include "coverage/opaque.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 

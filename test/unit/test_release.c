@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#include "hold/release.h"
+#include "wire/release.h"
 
 #include <pthread.h>
 #include <setjmp.h>

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "hold/release.h"
+#include "wire/release.h"
 #include "release/lines.h"
 #include "release/mqueue.h"
 #include "release/postcat.h"

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "engine/cms.h"
-#include "engine/sealed.h"
+#include "coverage/cms.h"
+#include "coverage/sealed.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 #define BYTES(s) s, sizeof s - 1

@@ -18,7 +18,7 @@
 
 #include "base/fd.h"
 #include "base/monotime.h"
-#include "scan/store.h"
+#include "ledger/store.h"
 #include "store_helper.h"
 #include "support.h"
 

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
-#include "scan/store.h"
+#include "ledger/store.h"
 #include "store_helper.h"
 #include "support.h"
 

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/monotime.h"
-#include "scan/store.h"
+#include "ledger/store.h"
 #include "store_helper.h"
 #include "support.h"
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
-#include "scan/verdict.h"
+#include "wire/verdict.h"
 #include "support.h"
 
 static void

@@ -13,7 +13,7 @@
 
 #include "base/fd.h"
 #include "base/seqpacket.h"
-#include "scan/wire.h"
+#include "wire/wire.h"
 #include "support.h"
 
 #define ALL_TYPES (~0u)

@@ -1,0 +1,164 @@
+/* check_mta - is the MTA more patient than our deadlines?
+ *
+ * We answer by our deadlines; that helps only if the MTA waits that long and
+ * does the right thing when we are not there.  vscanctl check-mta reads what
+ * Postfix and Sendmail are set to, and says what breaks the promise and which
+ * line mends it.  It changes nothing.
+ *
+ * check_mta_run() is the whole command.  The rest are its pure parts, which
+ * hold no state, allocate nothing and take any text: settings are the
+ * administrator's, so nothing in them is asserted on.  Parsers cut the text
+ * that they are given in place; what they return points into it.
+ *
+ * For the command line, before anything is started; one thread.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef CTL_CHECK_MTA_H
+#define CTL_CHECK_MTA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/monotime.h"
+
+struct config;
+
+/* Beyond progress, the one silence of ours: how long the reception of a
+ * message may wait for room (filter/msgbuf.h, MSGBUF_PATIENCE). */
+#define CHECK_MTA_RECEPTION (5 * MONOTIME_S)
+
+/* What an MTA has to wait longer than we may be silent.  No more than this,
+ * so that the longest deadline.progress (9s) fits Sendmail's R:10s. */
+#define CHECK_MTA_MARGIN_SILENCE (1 * MONOTIME_S)
+
+/* The same for the whole end of a message (Sendmail's E). */
+#define CHECK_MTA_MARGIN_REPLY (10 * MONOTIME_S)
+
+/* The same for Postfix's ipc_timeout, which also spans the way of the whole
+ * message from the queue file to us, and other milters. */
+#define CHECK_MTA_MARGIN_IPC (30 * MONOTIME_S)
+
+/* Checks where[0] to where[count - 1]: directories with a main.cf, or
+ * sendmail.cf files; none means where the two usually are.  Writes one line
+ * for each finding to standard output, complaints to standard error, and
+ * returns the exit status: 0 no problem, 1 problems, EX_NOINPUT something
+ * couldn't be read, EX_UNAVAILABLE there is nothing to check. */
+int check_mta_run(const struct config *config, char *const *where,
+    size_t count);
+
+/* --- the comparison --- */
+
+enum check_mta_kind {
+	CHECK_MTA_POSTFIX,
+	CHECK_MTA_SENDMAIL,
+};
+
+struct check_mta_deadlines {
+	int64_t silence; /* the longest without a sign of life */
+	int64_t reply;   /* the longest of the three replies */
+};
+
+struct check_mta_finding {
+	bool good;
+	char why[256];
+	char better[32]; /* the value that mends it; "" if good */
+};
+
+void check_mta_deadlines(const struct config *config,
+    struct check_mta_deadlines *deadlines_r);
+
+/* What a setting has where nobody sets it; NULL for one that isn't judged.
+ * Names are Postfix's parameters, and Sendmail's C, S, R, E (of T=) and F. */
+const char *check_mta_standard(enum check_mta_kind kind, const char *name);
+
+/* Judges one setting.  False if it isn't one that matters to us; *finding_r
+ * is then untouched. */
+bool check_mta_judge(const struct check_mta_deadlines *deadlines,
+    enum check_mta_kind kind, const char *name, const char *value,
+    struct check_mta_finding *finding_r);
+
+/* --- times, in nanoseconds --- */
+
+/* As each MTA reads it: Postfix one number and unit, Sendmail several.  False
+ * if text is no time or too long a one; *time_r is then untouched. */
+bool check_mta_parse_time(enum check_mta_kind kind, const char *text,
+    int64_t *time_r);
+
+/* In seconds, or milliseconds where it has to be.  Returns out. */
+const char *check_mta_format_time(char *out, size_t size, int64_t time);
+
+/* --- what postconf prints --- */
+
+/* A line of "postconf NAME": service NULL; or of "postconf -P": "smtp/inet".
+ */
+struct check_mta_parameter {
+	const char *service;
+	const char *name;
+	const char *value; /* may be "" */
+};
+
+/* False if the line is neither. */
+bool check_mta_parse_parameter(char *line, bool of_service,
+    struct check_mta_parameter *parameter_r);
+
+/* A line of "postconf -M". */
+struct check_mta_service {
+	const char *name;    /* "smtp" */
+	const char *type;    /* "inet" */
+	char chroot;         /* 'y', 'n'; '-' for the default */
+	const char *command; /* "smtpd" */
+};
+
+bool check_mta_parse_service(char *line, struct check_mta_service *service_r);
+
+/* One of smtpd_milters; what isn't set for it alone is NULL. */
+struct check_mta_milter {
+	const char *endpoint;
+	const char *connect_timeout;
+	const char *command_timeout;
+	const char *content_timeout;
+	const char *default_action;
+};
+
+/* Takes the first milter off *list.  False at its end. */
+bool check_mta_next_milter(char **list, struct check_mta_milter *milter_r);
+
+/* --- sendmail.cf --- */
+
+/* An X line; what isn't set is NULL. */
+struct check_mta_filter {
+	const char *name;
+	const char *socket;
+	const char *flags;
+	const char *connect;
+	const char *send;
+	const char *receive;
+	const char *end;
+};
+
+/* What stands behind the X.  False if it has no name. */
+bool check_mta_parse_filter(char *line, struct check_mta_filter *filter_r);
+
+/* True if name is in a list of filters. */
+bool check_mta_in_list(const char *list, const char *name);
+
+/* --- sockets --- */
+
+enum check_mta_match {
+	CHECK_MTA_OTHER, /* another milter */
+	CHECK_MTA_OURS,
+	CHECK_MTA_ASTRAY, /* meant for us, but for the chroot */
+};
+
+/* ours as config->socket has it, theirs as in smtpd_milters of a service with
+ * this chroot column.  Looks at directories to see through symbolic links;
+ * what is not there is compared as text. */
+enum check_mta_match check_mta_match_postfix(const char *ours,
+    const char *theirs, const char *queue_directory, char chroot);
+
+/* The same for S= of an X line. */
+bool check_mta_match_sendmail(const char *ours, const char *theirs);
+
+#endif

@@ -1,0 +1,124 @@
+/* wire - the messages between supervisor, filter, engine and workers
+ *
+ * Every message is one struct wire_message over a SOCK_SEQPACKET pair
+ * (base/seqpacket.h), at most one descriptor with it.  All processes are of
+ * one build on one machine, so there is no byte order and no version; but a
+ * worker may have been taken over by a message, so whatever is received is
+ * checked here: length, type, that text is NUL-terminated printable ASCII,
+ * that a descriptor is there if and only if the type has one.
+ *
+ *   supervisor -> engine   ADOPT (fd: link), RETIRE
+ *   engine -> supervisor   READY (text: fingerprint; value: signatures;
+ *                          id: sigset fingerprint), FAILED (text: why)
+ *   filter -> engine, link SLOT (fd: slot socket)
+ *   filter -> engine, slot SPAWN, KILL, NICE
+ *   engine -> filter, slot SPAWNED (fd: worker socket), FAILED (text),
+ *                          ENDED (status: as wait(2); value: CPU time, ns)
+ *   worker -> filter       HELLO, or FAILED (text: why) and the worker ends;
+ *                          RESULT (id: of the job; status: enum
+ *                          verdict_kind, ERROR for a scratch without room;
+ *                          text: name; value: CPU time, ns;
+ *                          flags: WIRE_RETIRING, WIRE_WHOLE),
+ *                          PART (id: of the job; text: key, hexadecimal;
+ *                          value: size in bytes)
+ *   filter -> worker       JOB (id; value: size in bytes; flags: WIRE_ASK;
+ *                          fd: the message), PART_ANSWER (id: of the job;
+ *                          status: 1 if the part is known, else 0)
+ *   supervisor -> filter   ENGINE (fd: link; text: fingerprint), DRAIN
+ *   filter -> supervisor   LISTENING, LOST (text: fingerprint),
+ *                          RELEASED (text: fingerprint)
+ *
+ * A link belongs to one filter process and one engine: when it closes, all
+ * its slots are ended.  A slot is one worker at a time; when its socket
+ * closes, its worker is killed.  An engine that was told to RETIRE exits when
+ * its link has closed; one whose supervisor has gone exits at once.  One that
+ * the filter reports as LOST (it no longer answers, or not sensibly) is killed
+ * by the supervisor, and another started; one that it reports as RELEASED (it
+ * has closed the link) is killed if it does not exit.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#ifndef WIRE_WIRE_H
+#define WIRE_WIRE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum wire_type {
+	WIRE_ADOPT = 1,
+	WIRE_RETIRE,
+	WIRE_READY,
+	WIRE_FAILED,
+	WIRE_SLOT,
+	WIRE_SPAWN,
+	WIRE_KILL,
+	WIRE_NICE,
+	WIRE_SPAWNED,
+	WIRE_ENDED,
+	WIRE_HELLO,
+	WIRE_RESULT,
+	WIRE_JOB,
+	WIRE_ENGINE,
+	WIRE_DRAIN,
+	WIRE_LISTENING,
+	WIRE_LOST,
+	WIRE_RELEASED,
+	WIRE_ATTACHMENT,
+	WIRE_ATTACHMENT_ANSWER,
+	WIRE_TYPES,
+};
+
+#define WIRE_RETIRING 1u /* the worker exits after this result */
+#define WIRE_WHOLE 2u    /* all PARTs of the job were scanned whole */
+#define WIRE_ASK 4u      /* the worker may ask about parts */
+
+/* So many PARTs may a worker send in one job, each after the answer to the
+ * one before. */
+#define WIRE_ATTACHMENTS_MAX 64
+
+/* A worker retires after so many messages, or at the first one after so long
+ * (ns): what a message may have planted in it ends with it.  The worker does
+ * so by itself, and the filter sees to it. */
+#define WIRE_WORKER_JOBS 100
+#define WIRE_WORKER_AGE ((int64_t)300 * 1000000000)
+
+struct wire_message {
+	uint32_t type; /* enum wire_type */
+	uint32_t flags;
+	int32_t status;
+	uint32_t reserved; /* 0 */
+	uint64_t id;
+	uint64_t value;
+	char text[256];
+};
+
+/* What one end accepts: a set of 1u << type. */
+#define WIRE_ACCEPT(type) (1u << (type))
+
+/* A worker that catches a deadly signal ends with exit status
+ * WIRE_EXIT_SIGNAL + signal: process 1 of a PID namespace is never killed by
+ * a signal that it sends itself, and setrlimit(2)'s signals count as such
+ * (pid_namespaces(7)). */
+#define WIRE_EXIT_SIGNAL 64
+#define WIRE_EXIT_CANARY 60   /* the canary was missed: the worker is blind */
+#define WIRE_EXIT_SETUP 61    /* it could not get scratch, limits, … */
+#define WIRE_EXIT_PROTOCOL 62 /* the filter broke the protocol */
+
+/* An empty message of that type. */
+struct wire_message wire_make(enum wire_type type);
+
+/* Copies s into message->text, printable and cut. */
+void wire_set_text(struct wire_message *message, const char *s);
+
+/* Sends it, with a copy of fd unless that is -1.  As seqpacket_send(). */
+CHECK_RESULT enum error_code wire_send(int sock,
+    const struct wire_message *message, int fd, struct error *err);
+
+/* Receives and checks one message.  A type outside accepted is ERROR_PEER.
+ * *fd_r is set to the descriptor if the type has one, else to -1; NULL is
+ * allowed where no accepted type has one.  Otherwise as seqpacket_recv(). */
+CHECK_RESULT enum error_code wire_recv(int sock, unsigned accepted,
+    struct wire_message *message, int *fd_r, int64_t until, struct error *err);
+
+#endif

@@ -1,0 +1,129 @@
+/* main - vscanctl's command line
+ *
+ * vscanctl is what an administrator asks with.  It is started by hand, ends
+ * when it has answered, and is no part of the service: nothing that handles
+ * mail depends on it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "config/config.h"
+#include "ctl/check_mta.h"
+#include "ctl/deferred.h"
+
+struct command {
+	const char *name;
+	/* arguments are those after the command's name; returns the exit
+	 * status. */
+	int (*run)(const struct config *config, char **arguments, int count);
+};
+
+static const char usage[] =
+    "usage: vscanctl [-c FILE] COMMAND [ARGUMENT...]\n"
+    "       vscanctl -h | -V\n"
+    "  -c, --config FILE   configuration (" CONFIG_DEFAULT_PATH ")\n"
+    "  -h, --help          print this and exit\n"
+    "  -V, --version       print the version and exit\n"
+    "commands:\n"
+    "  check-mta [WHERE...]  compare the MTA's settings with ours; WHERE is\n"
+    "                        Postfix's directory or a sendmail.cf\n"
+    "  deferred [--json]     list the mail that was deferred; with --json\n"
+    "                        one JSON object a line\n";
+
+static int
+check_mta(const struct config *config, char **arguments, int count)
+{
+	return check_mta_run(config, arguments, (size_t)count);
+}
+
+static int
+deferred(const struct config *config, char **arguments, int count)
+{
+	if (count > 1 || (count == 1 && strcmp(arguments[0], "--json") != 0)) {
+		fprintf(stderr,
+		    "vscanctl: deferred: unexpected argument "
+		    "\"%s\"\n%s",
+		    arguments[count > 1 ? 1 : 0], usage);
+		return EX_USAGE;
+	}
+	return deferred_run(config, count == 1);
+}
+
+static const struct command commands[] = {
+	{ "check-mta", check_mta },
+	{ "deferred", deferred },
+	{ NULL, NULL },
+};
+
+static const struct command *
+find_command(const char *name)
+{
+	const struct command *command;
+
+	for (command = commands; command->name != NULL; command++)
+		if (strcmp(command->name, name) == 0)
+			return command;
+	return NULL;
+}
+
+/* Returns a negative number where a command follows, else the exit status. */
+static int
+parse_options(int argc, char **argv, const char **path_r)
+{
+	static const struct option names[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	/* "+": what follows the command is the command's. */
+	while ((option = getopt_long(argc, argv, "+c:hV", names, NULL)) != -1) {
+		if (option == 'c') {
+			*path_r = optarg;
+		} else if (option == 'V') {
+			printf("vscanctl %s\n", VSCAN_VERSION);
+			return EX_OK;
+		} else {
+			fputs(usage, option == 'h' ? stdout : stderr);
+			return option == 'h' ? EX_OK : EX_USAGE;
+		}
+	}
+	if (optind < argc)
+		return -1;
+	fprintf(stderr, "vscanctl: a command is missing\n%s", usage);
+	return EX_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *path = CONFIG_DEFAULT_PATH;
+	const struct command *command;
+	struct config *config;
+	struct error err;
+	int status;
+
+	status = parse_options(argc, argv, &path);
+	if (status >= 0)
+		return status;
+	command = find_command(argv[optind]);
+	if (command == NULL) {
+		fprintf(stderr, "vscanctl: unknown command \"%s\"\n%s",
+		    argv[optind], usage);
+		return EX_USAGE;
+	}
+	if (config_load(path, &config, &err) != ERROR_NONE) {
+		fprintf(stderr, "vscanctl: %s\n", err.text);
+		return EX_CONFIG;
+	}
+	status = command->run(config, argv + optind + 1, argc - optind - 1);
+	config_destroy(&config);
+	return status;
+}
