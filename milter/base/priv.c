@@ -4,15 +4,15 @@
  */
 #include "base/priv.h"
 
-#include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* More than there are. */
@@ -50,15 +50,127 @@ priv_find(const char *user, struct priv_account *account_r, struct error *err)
 	return ERROR_NONE;
 }
 
-enum error_code
-priv_drop_capabilities(struct error *err)
+/* What capget(2) and capset(2) speak: a set goes by 32 bits to a word. */
+struct capabilities {
+	struct __user_cap_data_struct word[_LINUX_CAPABILITY_U32S_3];
+};
+
+/* These calls are of the calling thread. */
+static struct __user_cap_header_struct
+header(void)
 {
-	capng_clear(CAPNG_SELECT_ALL);
-	if (capng_apply(CAPNG_SELECT_ALL) < 0)
+	return (struct __user_cap_header_struct){
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+}
+
+static enum error_code
+get_capabilities(struct capabilities *capabilities_r, struct error *err)
+{
+	struct __user_cap_header_struct head = header();
+
+	if (syscall(SYS_capget, &head, capabilities_r->word) < 0)
+		return error_sys(err, errno, "reading capabilities");
+	return ERROR_NONE;
+}
+
+/* Leaves those of kept that are there, in force and permitted; nothing can be
+ * inherited, and the ambient set is empty. */
+static enum error_code
+limit_capabilities(uint64_t kept, struct error *err)
+{
+	struct __user_cap_header_struct head = header();
+	struct capabilities left;
+	enum error_code code;
+
+	code = get_capabilities(&left, err);
+	if (code != ERROR_NONE)
+		return code;
+	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		left.word[i].effective &= (uint32_t)(kept >> 32 * i);
+		left.word[i].permitted &= (uint32_t)(kept >> 32 * i);
+		left.word[i].inheritable = 0;
+	}
+	if (syscall(SYS_capset, &head, left.word) < 0)
 		return error_sys(err, errno, "giving up capabilities");
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return error_sys(err, errno, "emptying the ambient set");
+	return ERROR_NONE;
+}
+
+/* The bounding set is what programs that this process starts can have at most.
+ * The kernel lets nobody change it who hasn't CAP_SETPCAP. */
+static enum error_code
+limit_bounding_set(uint64_t kept, struct error *err)
+{
+	for (unsigned i = 0; i < CAPABILITIES; i++)
+		if ((kept & (uint64_t)1 << i) == 0 &&
+		    prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 &&
+		    prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
+			return error_sys(err, errno,
+			    "taking capability %u out of the bounding set", i);
+	return ERROR_NONE;
+}
+
+/* Empties the bounding set where the kernel allows it.  Where it doesn't,
+ * no_new_privs keeps programs from gaining anything all the same. */
+static enum error_code
+empty_bounding_set(struct error *err)
+{
+	struct capabilities now;
+	enum error_code code;
+
+	code = get_capabilities(&now, err);
+	if (code != ERROR_NONE)
+		return code;
+	if ((now.word[0].effective & (uint32_t)1 << CAP_SETPCAP) == 0)
+		return ERROR_NONE;
+	return limit_bounding_set(0, err);
+}
+
+static enum error_code
+forbid_new_privileges(struct error *err)
+{
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_sys(err, errno, "no_new_privs");
 	return ERROR_NONE;
+}
+
+/* The calls above have said so, but this is what all else rests on. */
+static enum error_code
+check_no_capabilities(struct error *err)
+{
+	struct capabilities now;
+	enum error_code code;
+
+	code = get_capabilities(&now, err);
+	if (code != ERROR_NONE)
+		return code;
+	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		if ((now.word[i].effective | now.word[i].permitted |
+			now.word[i].inheritable) != 0)
+			return error_set(err, ERROR_SYSTEM,
+			    "capabilities are left");
+	for (unsigned i = 0; i < CAPABILITIES; i++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0) == 1)
+			return error_set(err, ERROR_SYSTEM,
+			    "the ambient set is not empty");
+	return ERROR_NONE;
+}
+
+enum error_code
+priv_drop_capabilities(struct error *err)
+{
+	enum error_code code;
+
+	code = empty_bounding_set(err);
+	if (code == ERROR_NONE)
+		code = limit_capabilities(0, err);
+	if (code == ERROR_NONE)
+		code = forbid_new_privileges(err);
+	if (code == ERROR_NONE)
+		code = check_no_capabilities(err);
+	return code;
 }
 
 static uint64_t
@@ -71,41 +183,19 @@ set_of(const unsigned *capabilities, size_t count)
 	return set;
 }
 
-/* libcap-ng is content where the bounding set can't be changed. */
-static bool
-is_bounded_by(uint64_t kept)
-{
-	for (unsigned i = 0; i < CAPABILITIES; i++)
-		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 &&
-		    (kept & (uint64_t)1 << i) == 0)
-			return false;
-	return true;
-}
-
-/* Taken from what there is, for to ask for one that is gone would fail. */
 enum error_code
 priv_keep_only(const unsigned *capabilities, size_t count, struct error *err)
 {
-	const capng_type_t everywhere = CAPNG_EFFECTIVE | CAPNG_PERMITTED |
-	    CAPNG_INHERITABLE | CAPNG_BOUNDING_SET;
 	const uint64_t kept = set_of(capabilities, count);
+	enum error_code bounding, code;
 
-	if (capng_get_caps_process() < 0)
-		return error_sys(err, errno, "reading capabilities");
-	for (unsigned i = 0; i < CAPABILITIES; i++)
-		if (capng_update(CAPNG_DROP,
-			(kept & (uint64_t)1 << i) != 0 ? CAPNG_INHERITABLE
-						       : everywhere,
-			i) < 0)
-			break; /* the kernel knows no more */
-	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
-		return error_sys(err, errno, "giving up capabilities");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return error_sys(err, errno, "no_new_privs");
-	if (!is_bounded_by(kept))
-		return error_set(err, ERROR_SYSTEM,
-		    "the bounding set keeps other capabilities");
-	return ERROR_NONE;
+	/* The bounding set comes first, since it takes CAP_SETPCAP; where it
+	 * can't be changed, the rest is given up nonetheless. */
+	bounding = limit_bounding_set(kept, err);
+	code = limit_capabilities(kept, err);
+	if (code == ERROR_NONE)
+		code = forbid_new_privileges(err);
+	return code == ERROR_NONE ? bounding : code;
 }
 
 /* setresuid(2) must fail now for every way back to root. */
@@ -140,9 +230,10 @@ priv_drop(const struct priv_account *account, struct error *err)
 		return check_gone(account, err);
 	if (account->uid == 0)
 		return error_set(err, ERROR_INPUT, "user must not be root");
-	capng_clear(CAPNG_SELECT_BOUNDS);
-	if (capng_apply(CAPNG_SELECT_BOUNDS) < 0)
-		return error_sys(err, errno, "emptying the bounding set");
+	/* Now, since CAP_SETPCAP goes with the account. */
+	code = empty_bounding_set(err);
+	if (code != ERROR_NONE)
+		return code;
 	if (initgroups(account->name, account->gid) < 0)
 		return error_sys(err, errno, "initgroups");
 	if (setresgid(account->gid, account->gid, account->gid) < 0)

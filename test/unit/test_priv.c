@@ -38,14 +38,20 @@ status_has(const char *wanted)
 }
 
 static bool
-has_no_capabilities(void)
+has_no_capabilities_but_bounds(void)
 {
 	return status_has("CapInh:\t0000000000000000\n") &&
 	    status_has("CapPrm:\t0000000000000000\n") &&
 	    status_has("CapEff:\t0000000000000000\n") &&
-	    status_has("CapBnd:\t0000000000000000\n") &&
 	    status_has("CapAmb:\t0000000000000000\n") &&
 	    status_has("NoNewPrivs:\t1\n");
+}
+
+static bool
+has_no_capabilities(void)
+{
+	return has_no_capabilities_but_bounds() &&
+	    status_has("CapBnd:\t0000000000000000\n");
 }
 
 static bool
@@ -109,6 +115,21 @@ keep_setuid(void)
 	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SETUID, 0, 0) ==
 	    0 &&
 	    prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0;
+}
+
+/* All but these are out of force; the bounding set stays as it was. */
+static bool
+give_up_all_but(const unsigned *kept, size_t count)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2] = { { 0 }, { 0 } };
+
+	for (size_t i = 0; i < count; i++)
+		data[0].permitted |= 1u << kept[i];
+	data[0].effective = data[0].permitted;
+	return syscall(SYS_capset, &header, data) == 0;
 }
 
 static bool
@@ -224,6 +245,27 @@ test_priv_keep_only_gives_up_the_others(void **state)
 	support_in_child(keep_only_two, NULL);
 }
 
+/* As root of a container may be: the bounding set can't be changed. */
+static bool
+drop_without_setpcap(void *context)
+{
+	static const unsigned kept[] = { CAP_SETGID, CAP_SETUID };
+	struct error err = { .text = "" };
+
+	(void)context;
+	return support_check(give_up_all_but(kept, LENGTH(kept)),
+		   "CAP_SETPCAP is gone") &&
+	    support_check(priv_drop(&nobody, &err) == ERROR_NONE, err.text) &&
+	    root_is_gone() && has_no_capabilities_but_bounds();
+}
+
+static void
+test_priv_drop_without_cap_setpcap_drops_the_rest(void **state)
+{
+	(void)state;
+	support_in_child(drop_without_setpcap, NULL);
+}
+
 /* Not by setgroups(3): it wants the same of all threads, also of one that a
  * sanitizer has, and capabilities are a thread's own. */
 static bool
@@ -274,6 +316,8 @@ main(void)
 		cmocka_unit_test(
 		    test_priv_drop_is_not_content_with_an_effective_account),
 		cmocka_unit_test(test_priv_drop_refuses_root),
+		cmocka_unit_test(
+		    test_priv_drop_without_cap_setpcap_drops_the_rest),
 		cmocka_unit_test(test_priv_keep_only_gives_up_the_others),
 		cmocka_unit_test(test_priv_drop_capabilities_empties_every_set),
 		cmocka_unit_test(
