@@ -4,7 +4,8 @@
  * is to see and nothing else, and MARK, what has to be known beside them.  The
  * latter is written last, and appears whole or not at all (written under
  * another name, fsync, rename, fsync of the directory), so it is what says
- * that a mail is held, and no table beside it is needed.
+ * that a mail is held, and no table beside it is needed.  Files that an older
+ * version wrote are read (spool_record.h).
  *
  * Every function but spool_close() waits for the disk, for as long as that
  * takes.  Any thread.
@@ -15,6 +16,7 @@
 #define HOLD_SPOOL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -41,22 +43,33 @@ struct spool_mail {
 	char reason[129]; /* why it was held, as a verdict's name */
 };
 
-/* Called by spool_open() for each mail that is there. */
+/* Called for each mail that is there. */
 typedef void spool_mail_function(void *context, const struct spool_mail *mail);
 
 /* Makes the directory if it isn't there, and reads all of it.  What was not
  * written to its end is removed; a file that is damaged is renamed to
- * NAME.bad, with an error in the log. */
+ * NAME.bad, with an error in the log.  A file that can't be read now (an error
+ * of the disk, no descriptors) is named in the log and stays for
+ * spool_read_again().  ERROR_SYSTEM: the directory can't be read, or not to its
+ * end; each has not been called then. */
 CHECK_RESULT enum error_code spool_open(const char *directory,
     spool_mail_function *each, void *context, struct spool **spool_r,
     struct error *err);
+
+/* How many files could not be read so far. */
+size_t spool_unread(const struct spool *spool);
+
+/* Tries to read those files again.  For the thread that called
+ * spool_open(). */
+void spool_read_again(struct spool *spool, spool_mail_function *each,
+    void *context);
 
 /* Sets *spool to NULL; NULL is allowed. */
 void spool_close(struct spool **spool);
 
 /* Writes a mail, whose bytes are the first mail->size of fd, and fills in its
  * digest.  After ERROR_NONE it is on disk; after anything else nothing of it is
- * there. */
+ * there.  ERROR_INPUT: the mail makes no sense, or fd has fewer bytes. */
 CHECK_RESULT enum error_code spool_put(struct spool *spool,
     struct spool_mail *mail, int fd, struct error *err);
 

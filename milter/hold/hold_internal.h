@@ -84,6 +84,8 @@ struct hold {
 	int64_t ask_at;    /* vscan-release is not asked before */
 	bool service_down; /* as the log was told */
 	int64_t probe_at;  /* vscan-release is looked for, once */
+	int64_t unread_at; /* files that can't be read are not tried before */
+	bool spool_complained; /* the log was told that it can't be read */
 
 	pthread_t writers[HOLD_WRITERS];
 	pthread_t keeper;

@@ -39,6 +39,9 @@
 #define AGE_MAX ((int64_t)30 * 24 * 3600)
 /* A disk that can't be read. */
 #define OPEN_PAUSE (5 * MONOTIME_S)
+/* Of a disk on which some files can't be read.  The keeper comes by at least
+ * every PAUSE_MAX. */
+#define UNREAD_PAUSE PAUSE_MAX
 
 static void
 become(struct held *held, enum held_state state)
@@ -469,6 +472,19 @@ found(void *context, const struct spool_mail *mail)
 	pthread_mutex_unlock(&hold->lock);
 }
 
+/* Said once, not at each attempt. */
+static void
+say_closed(struct hold *hold, const struct error *err)
+{
+	if (!hold->spool_complained)
+		log_msg(LOG_LEVEL_ERROR,
+		    "held mail can't be read from the disk: %s; this is tried "
+		    "again every %d s, and until then what the MTA holds stays "
+		    "in its quarantine, and no more mail is held",
+		    err->text, (int)(OPEN_PAUSE / MONOTIME_S));
+	hold->spool_complained = true;
+}
+
 /* False if it can't be read now. */
 static bool
 open_spool(struct hold *hold)
@@ -479,9 +495,13 @@ open_spool(struct hold *hold)
 
 	snprintf(path, sizeof path, "%s/held", hold->config->state_directory);
 	if (spool_open(path, found, hold, &spool, &err) != ERROR_NONE) {
-		log_error(LOG_LEVEL_ERROR, "held mail", &err);
+		say_closed(hold, &err);
 		return false;
 	}
+	if (hold->spool_complained)
+		log_msg(LOG_LEVEL_NOTICE,
+		    "held mail can be read from the disk again");
+	hold->unread_at = monotime_after(UNREAD_PAUSE);
 	pthread_mutex_lock(&hold->lock);
 	hold->spool = spool;
 	if (hold->mails > 0)
@@ -489,6 +509,16 @@ open_spool(struct hold *hold)
 		    hold->mails);
 	pthread_mutex_unlock(&hold->lock);
 	return true;
+}
+
+/* Tries the files again that could not be read, now and then. */
+static void
+read_again(struct hold *hold)
+{
+	if (spool_unread(hold->spool) == 0 || monotime_now() < hold->unread_at)
+		return;
+	spool_read_again(hold->spool, found, hold);
+	hold->unread_at = monotime_after(UNREAD_PAUSE);
 }
 
 /* All steps that can be done now; returns when the next is due.  A step may
@@ -500,6 +530,7 @@ go_through(struct hold *hold, bool stirred)
 	struct held *held, *after;
 
 	probe_service(hold);
+	read_again(hold);
 	DL_FOREACH_SAFE(hold->held, held, after)
 	{
 		raise_alarm(hold, held);

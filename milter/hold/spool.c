@@ -17,78 +17,21 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "config/config.h"
+#include "spool_record.h"
 
 #define SUFFIX_EML ".eml" /* the mail's bytes */
 #define SUFFIX_NEW ".new" /* not yet written to its end */
 #define SUFFIX_BAD ".bad" /* damaged, set aside */
 #define NAME_SIZE (RELEASE_MARK_SIZE + 4)
-#define MAGIC "VSHELD1\n"
 #define DIGEST_SIZE SPOOL_DIGEST_SIZE
 #define STEP 65536
 
 struct spool {
 	char *path;
 	int directory;
+	char **unread; /* names of files that are yet to be read */
+	size_t unread_count;
 };
-
-/* The file MARK. */
-struct record {
-	char magic[sizeof MAGIC - 1];
-	struct spool_mail mail;
-	unsigned char digest[DIGEST_SIZE]; /* of mail */
-};
-
-static void
-digest_of(const struct spool_mail *mail, unsigned char out[DIGEST_SIZE])
-{
-	crypto_generichash(out, DIGEST_SIZE, (const unsigned char *)mail,
-	    sizeof *mail, NULL, 0);
-}
-
-static bool
-is_action_for_held(uint8_t action)
-{
-	return action <= ACTION_REJECT;
-}
-
-/* Read from a file, it may be any byte. */
-static bool
-is_truth(const bool *value)
-{
-	unsigned char byte;
-
-	memcpy(&byte, value, sizeof byte);
-	return byte <= 1;
-}
-
-/* "" or as a verdict's name: it stands in the log. */
-static bool
-is_reason(const char *reason, size_t size)
-{
-	return memchr(reason, '\0', size) != NULL &&
-	    (reason[0] == '\0' || text_is_signature_name(reason));
-}
-
-/* What was read may be anything. */
-static bool
-makes_sense(const struct record *record, const char *name)
-{
-	const struct spool_mail *mail = &record->mail;
-	unsigned char digest[DIGEST_SIZE];
-
-	digest_of(mail, digest);
-	if (memcmp(record->magic, MAGIC, sizeof record->magic) != 0 ||
-	    memcmp(record->digest, digest, sizeof digest) != 0 ||
-	    !release_mail_is_valid(&mail->at_mta) ||
-	    strcmp(mail->at_mta.mark, name) != 0 ||
-	    mail->structure >= COST_STRUCTURES || !is_truth(&mail->cut))
-		return false;
-	for (int kind = 0; kind < VERDICT_KINDS; kind++)
-		if (!is_action_for_held(mail->actions[kind]))
-			return false;
-	return is_reason(mail->reason, sizeof mail->reason);
-}
 
 static void
 name_of(const struct spool_mail *mail, const char *suffix, char out[NAME_SIZE])
@@ -96,38 +39,76 @@ name_of(const struct spool_mail *mail, const char *suffix, char out[NAME_SIZE])
 	snprintf(out, NAME_SIZE, "%s%s", mail->at_mta.mark, suffix);
 }
 
-/* All of its bytes are there, and no more. */
-static bool
-is_whole(const struct spool *spool, const struct spool_mail *mail)
+/* What an error of the operating system says of a file: that it is damaged
+ * (ERROR_INPUT), is gone (ERROR_GONE), or can't be read now. */
+static enum error_code
+cause(int sys_errno, struct error *err)
+{
+	error_sys(err, sys_errno, "reading");
+	if (sys_errno == ENOENT)
+		return ERROR_GONE;
+	/* It is something else than a file. */
+	if (sys_errno == ELOOP || sys_errno == ENXIO)
+		return ERROR_INPUT;
+	return ERROR_SYSTEM;
+}
+
+/* ERROR_NONE if all bytes of the mail are there, and no more. */
+static enum error_code
+check_bytes(const struct spool *spool, const struct spool_mail *mail,
+    struct error *err)
 {
 	char eml[NAME_SIZE];
 	struct stat st;
 
 	name_of(mail, SUFFIX_EML, eml);
-	return fstatat(spool->directory, eml, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(st.st_mode) && (uint64_t)st.st_size == mail->size;
+	if (fstatat(spool->directory, eml, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? ERROR_INPUT : cause(errno, err);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != mail->size)
+		return ERROR_INPUT;
+	return ERROR_NONE;
 }
 
-static bool
+static enum error_code
+read_record(int fd, const char *name, struct spool_mail *mail_r,
+    struct error *err)
+{
+	char data[SPOOL_RECORD_MAX + 1];
+	enum error_code code;
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return cause(errno, err);
+	if (!S_ISREG(st.st_mode))
+		return ERROR_INPUT;
+	n = pread(fd, data, sizeof data, 0);
+	if (n < 0)
+		return cause(errno, err);
+	code = spool_record_read(data, (size_t)n, mail_r);
+	if (code == ERROR_NONE && strcmp(mail_r->at_mta.mark, name) != 0)
+		code = ERROR_INPUT;
+	return code;
+}
+
+/* ERROR_INPUT: it is damaged; ERROR_GONE: it isn't there any more;
+ * ERROR_UNSUPPORTED: a later version wrote it; ERROR_SYSTEM: it can't be read
+ * now. */
+static enum error_code
 read_mail(const struct spool *spool, const char *name,
-    struct spool_mail *mail_r)
+    struct spool_mail *mail_r, struct error *err)
 {
 	int fd = openat(spool->directory, name,
 	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct record record;
-	struct stat st;
-	bool good;
+	enum error_code code;
 
 	if (fd < 0)
-		return false;
-	good = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size == (off_t)sizeof record &&
-	    pread(fd, &record, sizeof record, 0) == sizeof record &&
-	    makes_sense(&record, name) && is_whole(spool, &record.mail);
+		return cause(errno, err);
+	code = read_record(fd, name, mail_r, err);
 	close(fd);
-	if (good)
-		*mail_r = record.mail;
-	return good;
+	if (code == ERROR_NONE)
+		code = check_bytes(spool, mail_r, err);
+	return code;
 }
 
 static bool
@@ -176,30 +157,79 @@ is_orphan(const struct spool *spool, const char *eml)
 }
 
 static void
-read_entry(const struct spool *spool, const char *name,
+say_unread(const struct spool *spool, const char *name, enum error_code code,
+    const struct error *err)
+{
+	char safe[NAME_MAX + 1];
+
+	text_line(safe, sizeof safe, name);
+	if (code == ERROR_UNSUPPORTED)
+		log_msg(LOG_LEVEL_ERROR,
+		    "held mail %s/%s: a later version wrote this file, and "
+		    "this version can't read it; the MTA still holds the mail",
+		    spool->path, safe);
+	else
+		log_msg(LOG_LEVEL_ERROR,
+		    "held mail %s/%s: %s; the file is tried again every "
+		    "minute, and until then the MTA still holds the mail",
+		    spool->path, safe, err->text);
+}
+
+/* False if it has to be read again later. */
+static bool
+read_entry(const struct spool *spool, const char *name, bool again,
     spool_mail_function *each, void *context)
 {
 	struct spool_mail mail;
+	struct error err;
+	enum error_code code = read_mail(spool, name, &mail, &err);
 
+	if (code == ERROR_NONE)
+		each(context, &mail);
+	else if (code == ERROR_INPUT)
+		set_aside(spool, name);
+	else if (code != ERROR_GONE && !again)
+		say_unread(spool, name, code, &err);
+	return code != ERROR_SYSTEM;
+}
+
+/* Removes what is left of a mail that was not written to its end; true for a
+ * name that may be a held mail's. */
+static bool
+is_to_be_read(const struct spool *spool, const char *name)
+{
 	if (name[0] == '.' || ends_with(name, SUFFIX_BAD))
-		return;
+		return false;
 	if (ends_with(name, SUFFIX_EML)) {
 		if (is_orphan(spool, name))
 			unlinkat(spool->directory, name, 0);
-	} else if (ends_with(name, SUFFIX_NEW)) {
-		unlinkat(spool->directory, name, 0);
-	} else if (read_mail(spool, name, &mail)) {
-		each(context, &mail);
-	} else {
-		set_aside(spool, name);
+		return false;
 	}
+	if (ends_with(name, SUFFIX_NEW)) {
+		unlinkat(spool->directory, name, 0);
+		return false;
+	}
+	return true;
 }
 
-static enum error_code
-read_all(const struct spool *spool, spool_mail_function *each, void *context,
-    struct error *err)
+static void
+add_unread(struct spool *spool, const char *name)
 {
-	int fd = dup(spool->directory);
+	char *copy = strdup(name);
+
+	spool->unread = reallocarray(spool->unread, spool->unread_count + 1,
+	    sizeof *spool->unread);
+	if (spool->unread == NULL || copy == NULL)
+		abort();
+	spool->unread[spool->unread_count++] = copy;
+}
+
+/* Lists what is to be read.  A directory that can be read only in part would
+ * leave mail in quarantine without anybody knowing of it. */
+static enum error_code
+list_all(struct spool *spool, struct error *err)
+{
+	int fd = dup(spool->directory), failed;
 	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 
@@ -208,10 +238,44 @@ read_all(const struct spool *spool, spool_mail_function *each, void *context,
 		fd_close(&fd);
 		return ERROR_SYSTEM;
 	}
-	while ((entry = readdir(directory)) != NULL)
-		read_entry(spool, entry->d_name, each, context);
+	while ((errno = 0, entry = readdir(directory)) != NULL)
+		if (is_to_be_read(spool, entry->d_name))
+			add_unread(spool, entry->d_name);
+	failed = errno;
 	closedir(directory);
+	if (failed)
+		return error_sys(err, failed, "reading %s", spool->path);
 	return ERROR_NONE;
+}
+
+/* again: what can't be read has been said. */
+static void
+read_all(struct spool *spool, bool again, spool_mail_function *each,
+    void *context)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < spool->unread_count; i++) {
+		char *name = spool->unread[i];
+
+		if (!read_entry(spool, name, again, each, context))
+			spool->unread[kept++] = name;
+		else
+			free(name);
+	}
+	spool->unread_count = kept;
+}
+
+size_t
+spool_unread(const struct spool *spool)
+{
+	return spool->unread_count;
+}
+
+void
+spool_read_again(struct spool *spool, spool_mail_function *each, void *context)
+{
+	read_all(spool, true, each, context);
 }
 
 enum error_code
@@ -233,8 +297,10 @@ spool_open(const char *directory, spool_mail_function *each, void *context,
 	if (code == ERROR_NONE && spool->directory < 0)
 		code = error_sys(err, errno, "%s", directory);
 	if (code == ERROR_NONE)
-		code = read_all(spool, each, context, err);
-	if (code != ERROR_NONE)
+		code = list_all(spool, err);
+	if (code == ERROR_NONE)
+		read_all(spool, false, each, context);
+	else
 		spool_close(&spool);
 	*spool_r = spool;
 	return code;
@@ -245,6 +311,9 @@ spool_close(struct spool **spool)
 {
 	if (*spool == NULL)
 		return;
+	for (size_t i = 0; i < (*spool)->unread_count; i++)
+		free((*spool)->unread[i]);
+	free((*spool)->unread);
 	fd_close(&(*spool)->directory);
 	free((*spool)->path);
 	free(*spool);
@@ -331,20 +400,16 @@ static enum error_code
 write_record(const struct spool *spool, const struct spool_mail *mail,
     struct error *err)
 {
-	char new[NAME_SIZE];
-	struct record record;
+	char new[NAME_SIZE], record[SPOOL_RECORD_MAX];
+	size_t len = spool_record_write(mail, record);
 	enum error_code code;
 	int fd;
 
-	memset(&record, 0, sizeof record);
-	memcpy(record.magic, MAGIC, sizeof record.magic);
-	memcpy(&record.mail, mail, sizeof record.mail);
-	digest_of(&record.mail, record.digest);
 	name_of(mail, SUFFIX_NEW, new);
 	code = begin_file(spool, new, &fd, err);
 	if (code != ERROR_NONE)
 		return code;
-	code = fd_write_at(fd, &record, sizeof record, 0, err);
+	code = fd_write_at(fd, record, len, 0, err);
 	if (code != ERROR_NONE)
 		fd_close(&fd);
 	else
@@ -382,8 +447,12 @@ enum error_code
 spool_put(struct spool *spool, struct spool_mail *mail, int fd,
     struct error *err)
 {
-	enum error_code code = write_bytes(spool, mail, fd, err);
+	enum error_code code;
 
+	if (!spool_record_makes_sense(mail))
+		return error_set(err, ERROR_INPUT,
+		    "what is known of the mail makes no sense");
+	code = write_bytes(spool, mail, fd, err);
 	if (code == ERROR_NONE)
 		code = write_record(spool, mail, err);
 	if (code == ERROR_NONE)

@@ -20,6 +20,7 @@
 #include "config/config.h"
 #include "fuzz.h"
 #include "hold/spool.h"
+#include "spool_record.h"
 
 /* A mail's, for which its digest is right. */
 #define BYTES "hello"
@@ -28,13 +29,6 @@
 #define NAME_ROOM 256
 #define MARK "0123456789abcdef0123456789abcdef"
 #define OTHER "ffffffffffffffffffffffffffffffff"
-
-/* spool.c's. */
-struct record {
-	char magic[8];
-	struct spool_mail mail;
-	unsigned char digest[32];
-};
 
 struct found {
 	size_t count;
@@ -78,19 +72,57 @@ make_mail(struct fuzz_input *in, const char *name, struct spool_mail *mail)
 	free(reason);
 }
 
+/* The structure that version 1 wrote, of any bytes. */
+static size_t
+make_version_1(struct fuzz_input *in, char *out)
+{
+	char *mail = out + 8;
+
+	memcpy(out, "VSHELD1\n", 8);
+	fuzz_bytes(in, mail, 376);
+	strcpy(mail, "4F2C1A0B");
+	strcpy(mail + 64, MARK);
+	crypto_generichash((unsigned char *)mail + 376, 32,
+	    (const unsigned char *)mail, 376, NULL, 0);
+	return 8 + 376 + 32;
+}
+
+/* A file of the version that is written, with any lines before its sum. */
+static size_t
+make_version_2(struct fuzz_input *in, const char *name, char *out)
+{
+	struct spool_mail mail;
+	unsigned char sum[32];
+	char *more, hex[65];
+	size_t len;
+
+	make_mail(in, name, &mail);
+	if (!spool_record_makes_sense(&mail))
+		return 0;
+	len = spool_record_write(&mail, out);
+	more = fuzz_string(in);
+	if (len + strlen(more) < SPOOL_RECORD_MAX && more[0] != '\0') {
+		len -= 69;
+		memcpy(out + len, more, strlen(more));
+		len += strlen(more);
+		crypto_generichash(sum, sizeof sum, (unsigned char *)out, len,
+		    NULL, 0);
+		len += (size_t)sprintf(out + len, "sum %s\n",
+		    text_hex(hex, sum, sizeof sum));
+	}
+	free(more);
+	return len;
+}
+
 static void
 write_record(struct fuzz_input *in, int fd, const char *name)
 {
-	struct record record;
-	ssize_t n;
+	char record[SPOOL_RECORD_MAX + 100];
+	size_t len = fuzz_yes(in) ? make_version_2(in, name, record)
+				  : make_version_1(in, record);
+	ssize_t n = write(fd, record, len);
 
-	memset(&record, 0, sizeof record);
-	memcpy(record.magic, "VSHELD1\n", sizeof record.magic);
-	make_mail(in, name, &record.mail);
-	crypto_generichash(record.digest, sizeof record.digest,
-	    (const unsigned char *)&record.mail, sizeof record.mail, NULL, 0);
-	n = write(fd, &record, sizeof record);
-	assert(n == sizeof record);
+	assert(n >= 0 && (size_t)n == len);
 }
 
 static void
