@@ -34,6 +34,9 @@ enum log_level {
 void log_open(const char *ident, enum log_target target, int facility,
     enum log_level level);
 
+/* What is less important than this is not logged from now on.  Any thread. */
+void log_set_level(enum log_level level);
+
 void log_msg(enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

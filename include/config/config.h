@@ -3,8 +3,13 @@
  * The supervisor reads the file once (config_load), checks it whole, and
  * hands its children the effective settings as text (config_print), which
  * they read back (config_load_fd): every process serves what was checked,
- * even if the file has changed since.  A snapshot is built whole and never
- * changed; any thread may read it.
+ * even if the file has changed since.
+ *
+ * A struct config is a snapshot: it is built whole, and nobody changes it
+ * after that, so any thread may read it.  A reload makes another snapshot.
+ * Whoever works with a snapshot for a while (a session, a message, a scan)
+ * takes a reference to it (config_ref) and gives it back (config_unref); the
+ * last one that does so frees it.
  *
  * Durations are int64_t nanoseconds (written "90", "90s", "500ms", "15m",
  * "2h", "5d"), sizes uint64_t bytes (written "1048576", "1024K", "1M",
@@ -15,6 +20,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +57,8 @@ struct config_strings {
 };
 
 struct config {
+	atomic_uint references; /* beside the owner's: config_ref() */
+
 	char *socket; /* unix:PATH, inet:PORT@HOST, inet6:…, fd:N */
 	unsigned socket_mode;
 	char *socket_group; /* "" leaves the group alone */
@@ -75,7 +83,8 @@ struct config {
 	unsigned deadline_failures;
 
 	struct config_strings engine_database;
-	unsigned engine_workers; /* never 0 here: resolved to the CPUs */
+	unsigned engine_workers_given; /* 0: one for each CPU */
+	unsigned engine_workers;       /* resolved: never 0 */
 	unsigned engine_background;
 	uint64_t engine_scratch;
 	uint64_t engine_worker_memory;
@@ -148,12 +157,23 @@ CHECK_RESULT enum error_code config_load(const char *path,
 CHECK_RESULT enum error_code config_load_fd(int fd, const char *name,
     struct config **config_r, struct error *err);
 
-/* Frees it and sets the pointer to NULL.  NULL is allowed. */
+/* Gives the owner's reference back and sets the pointer to NULL.  NULL is
+ * allowed. */
 void config_destroy(struct config **config);
 
+/* Takes one more reference; returns config.  Any thread that has one. */
+const struct config *config_ref(const struct config *config);
+
+/* Gives a reference back and sets the pointer to NULL.  NULL is allowed. */
+void config_unref(const struct config **config);
+
+/* Has *place refer to config instead of what it refers to now (or NULL). */
+void config_replace(const struct config **place, const struct config *config);
+
 /* Writes every setting as a configuration file that config_load() reads back
- * to the same values; with_comments adds each setting's description, unit,
- * bounds and default. */
+ * to the same values.  with_comments adds what each setting means, what is
+ * allowed and its default; settings that have their default are then comments
+ * themselves. */
 void config_print(const struct config *config, FILE *out, int with_comments);
 
 /* The name of an action as the file spells it. */

@@ -20,19 +20,20 @@ struct hold;
 struct msgpool;
 struct netlist;
 struct scanner;
+struct sockaddr;
 
 struct filter {
-	const struct config *config;
 	struct scanner *scanner;
 	struct hold *hold;
 	struct msgpool *pool;
-	struct netlist *keep_from;
 	struct wakeup wakeup;
 	int descriptors; /* hangup_open()'s */
 	char host[256];  /* where the MTA names none */
 
-	pthread_mutex_t lock;
-	pthread_cond_t quiet; /* messages has become 0 */
+	pthread_mutex_t lock; /* all below */
+	const struct config *config;
+	struct netlist *keep_from; /* what config has */
+	pthread_cond_t quiet;      /* messages has become 0 */
 	unsigned sessions;
 	unsigned messages;     /* between MAIL and its reply */
 	unsigned waiting;      /* callbacks that block */
@@ -42,9 +43,24 @@ struct filter {
 	bool draining;
 };
 
-/* The counters begin at 0; the rest is the caller's. */
+/* The counters begin at 0; the rest is the caller's.  It takes a reference to
+ * config. */
 void filter_init(struct filter *filter, const struct config *config);
 void filter_fini(struct filter *filter);
+
+/* What begins now goes by this snapshot, in all parts of the filter that are
+ * there; a session's message keeps the one that it began with.  keep_from is
+ * what config has of it, and becomes the filter's. */
+void filter_configure(struct filter *filter, const struct config *config,
+    struct netlist *keep_from);
+
+/* The snapshot that is in force now, with a reference that the caller gives
+ * back (config_unref). */
+const struct config *filter_config(struct filter *filter);
+
+/* True if a client at this address is in headers.keep_from. */
+bool filter_keeps_headers_of(struct filter *filter,
+    const struct sockaddr *address);
 
 /* Counts the session.  Over limits.sessions it is to be told so at MAIL; the
  * few over that which an MTA keeps open nevertheless end at FULL, which is

@@ -55,13 +55,17 @@ struct msgpool_usage {
 /* Starts the spill thread, which looks whether files can be made in
  * buffer.directory.  ERROR_SYSTEM if that can't be, as configured.  A disk
  * that is full, or that hangs (for which it waits 3 s), is logged and no
- * failure: it may be well later.  config must outlive it. */
+ * failure: it may be well later.  It takes a reference to config. */
 CHECK_RESULT enum error_code msgpool_create(const struct config *config,
     struct msgpool **pool_r, struct error *err);
 
 /* Before the first message; waiting is copied. */
 void msgpool_set_waiting(struct msgpool *pool,
     const struct msgpool_waiting *waiting);
+
+/* Messages that are created from now on go by this snapshot; those that are
+ * there keep theirs. */
+void msgpool_configure(struct msgpool *pool, const struct config *config);
 
 /* Joins the spill thread; every msgbuf must be gone. */
 void msgpool_destroy(struct msgpool **pool);

@@ -14,6 +14,7 @@
 
 #include "filter/message.h"
 
+struct config;
 struct filter;
 struct sockaddr;
 
@@ -28,6 +29,7 @@ struct session {
 	uint64_t network;    /* of the client: its /24 or /48; 0: none */
 	bool no_address;     /* the MTA's own process, not a connection */
 	bool keep_own;       /* from a network in headers.keep_from */
+	const struct config *config; /* the message's snapshot, or NULL */
 	struct message *message;
 };
 

@@ -1,6 +1,7 @@
 /* upstream - the filter's end of its talk with the supervisor
  *
- * A thread that takes over engine generations, and drains the filter when it
+ * A thread that takes over engine generations and new configurations, and
+ * drains the filter when it
  * is told to, or when the supervisor has gone.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
@@ -10,11 +11,14 @@
 
 #include "base/error.h"
 
+struct config;
 struct engines;
 struct filter;
 
 struct upstream {
 	int sock; /* to the supervisor; the caller's */
+	/* Told of a new configuration, before any message goes by it. */
+	void (*reconfigured)(const struct config *config);
 	struct filter *filter;
 	struct engines *engines;
 };

@@ -62,9 +62,13 @@ struct hold_counts {
 	uint64_t disk; /* of hold.disk */
 };
 
-/* config and scanner must outlive it.  ERROR_SYSTEM: no thread. */
+/* scanner must outlive it; it takes a reference to config.  ERROR_SYSTEM: no
+ * thread could be started. */
 CHECK_RESULT enum error_code hold_create(const struct config *config,
     struct scanner *scanner, struct hold **hold_r, struct error *err);
+
+/* Goes by this snapshot from now on. */
+void hold_configure(struct hold *hold, const struct config *config);
 
 /* Ends the threads, which waits for what hangs; mails stay on disk.  Every
  * struct held must be confirmed or cancelled.  For the tests: the process

@@ -29,9 +29,12 @@ struct cache_answer {
 	int64_t scan_time; /* ns that the scan took */
 };
 
-/* Aborts if memory is short.  config must outlive it. */
+/* Aborts if memory is short.  It takes a reference to config. */
 struct cache *cache_create(const struct config *config);
 void cache_destroy(struct cache **cache);
+
+/* Goes by this snapshot from now on. */
+void cache_configure(struct cache *cache, const struct config *config);
 
 /* True and *answer_r filled in if there is a verdict that holds while
  * generation is in service.  now: monotime.h. */

@@ -56,9 +56,12 @@ struct ledger_counts {
 	size_t ready; /* have a verdict that no retry has fetched */
 };
 
-/* Aborts if memory is short.  config must outlive it. */
+/* Aborts if memory is short.  It takes a reference to config. */
 struct ledger *ledger_create(const struct config *config);
 void ledger_destroy(struct ledger **ledger);
+
+/* Goes by this snapshot from now on. */
+void ledger_configure(struct ledger *ledger, const struct config *config);
 
 /* From now on changes go to this store, which must outlive the ledger, or to
  * none (NULL). */

@@ -57,9 +57,13 @@ struct attachment_list {
 	unsigned count;
 };
 
-/* config must outlive it. */
+/* It takes a reference to config. */
 struct attachment_table *attachment_table_create(const struct config *config);
 void attachment_table_destroy(struct attachment_table **set);
+
+/* Goes by this snapshot from now on. */
+void attachment_table_configure(struct attachment_table *set,
+    const struct config *config);
 
 /* A number for a new worker. */
 uint64_t attachment_table_worker(struct attachment_table *set);

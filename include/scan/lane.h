@@ -51,11 +51,14 @@ enum lane_slow {
 #define LANE_ASK 10
 typedef enum lane_slow lane_slow_function(void *context);
 
-/* Takes over one count of engine, given back by lane_close().  No worker
- * yet. */
+/* Takes over one count of engine, given back by lane_close(), and takes a
+ * reference to config.  No worker yet. */
 CHECK_RESULT enum error_code lane_open(struct engines *engines,
     struct engine *engine, const struct config *config, struct lane **lane_r,
     struct error *err);
+
+/* The next scan goes by this snapshot; not while one runs. */
+void lane_configure(struct lane *lane, const struct config *config);
 
 /* Has the lane's workers ask set, which must outlive it, about parts of mails;
  * before the first lane_warm(). */

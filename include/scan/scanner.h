@@ -82,9 +82,14 @@ struct scan_outcome {
 /* Has what the last process knew read from the file STORE_NAME (store.h) in
  * state_directory, and starts the scan threads.  It waits 3 s at most for the
  * former: where the disk hangs the rows come later, and mail is served
- * without them.  config and engines must outlive it. */
+ * without them.  engines must outlive it; it takes a reference to config. */
 CHECK_RESULT enum error_code scanner_create(const struct config *config,
     struct engines *engines, struct scanner **scanner_r, struct error *err);
+
+/* Goes by this snapshot from now on; a scan that runs keeps the one that it
+ * began with.  Threads and room for more workers are added as needed: where
+ * none can be started it is logged, and fewer scans run than are allowed. */
+void scanner_configure(struct scanner *scanner, const struct config *config);
 
 /* Gives up what runs, joins the threads; all tickets must be closed. */
 void scanner_destroy(struct scanner **scanner);

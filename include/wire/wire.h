@@ -24,7 +24,9 @@
  *   filter -> worker       JOB (id; value: size in bytes; flags: WIRE_ASK;
  *                          fd: the message), PART_ANSWER (id: of the job;
  *                          status: 1 if the part is known, else 0)
- *   supervisor -> filter   ENGINE (fd: link; text: fingerprint), DRAIN
+ *   supervisor -> filter   ENGINE (fd: link; text: fingerprint), DRAIN,
+ *                          CONFIG (fd: a sealed file with the configuration
+ *                          that is in force from now on)
  *   filter -> supervisor   LISTENING, LOST (text: fingerprint),
  *                          RELEASED (text: fingerprint)
  *
@@ -66,6 +68,7 @@ enum wire_type {
 	WIRE_RELEASED,
 	WIRE_ATTACHMENT,
 	WIRE_ATTACHMENT_ANSWER,
+	WIRE_CONFIG,
 	WIRE_TYPES,
 };
 

@@ -21,11 +21,12 @@
 
 #define QUEUE_LINES 4096
 
-/* Written before the first thread starts, read by all afterwards. */
+/* Written before the first thread starts, read by all afterwards; but the level
+ * may change. */
 static struct {
 	const char *ident;
 	enum log_target target;
-	enum log_level level;
+	_Atomic(enum log_level) level;
 } log_state = { "vscan-milter", LOG_TARGET_STDERR, LOG_LEVEL_INFO };
 
 /* One line on its way to the writing thread. */
@@ -55,6 +56,12 @@ log_open(const char *ident, enum log_target target, int facility,
 	log_state.level = level;
 	if (target == LOG_TARGET_SYSLOG)
 		openlog(ident, LOG_PID | LOG_NDELAY, facility);
+}
+
+void
+log_set_level(enum log_level level)
+{
+	log_state.level = level;
 }
 
 static int

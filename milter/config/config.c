@@ -34,7 +34,8 @@ resolve(struct config *config)
 {
 	const struct setting *workers;
 
-	workers = setting_at(offsetof(struct config, engine_workers));
+	workers = setting_at(offsetof(struct config, engine_workers_given));
+	config->engine_workers = config->engine_workers_given;
 	if (config->engine_workers == 0)
 		config->engine_workers = cpus();
 	if (config->engine_workers > (unsigned)workers->max)
@@ -103,15 +104,51 @@ config_load(const char *path, struct config **config_r, struct error *err)
 	return code;
 }
 
+static void
+give_back(struct config *config)
+{
+	if (config == NULL || atomic_fetch_sub(&config->references, 1) > 0)
+		return;
+	for (size_t i = 0; i < settings_count; i++)
+		value_clear(&settings[i], config);
+	free(config);
+}
+
 void
 config_destroy(struct config **config)
 {
-	if (*config == NULL)
-		return;
-	for (size_t i = 0; i < settings_count; i++)
-		value_clear(&settings[i], *config);
-	free(*config);
+	give_back(*config);
 	*config = NULL;
+}
+
+/* To who only reads it a snapshot is constant; its references are not. */
+static struct config *
+unlocked(const struct config *config)
+{
+	return (struct config *)(uintptr_t)config;
+}
+
+const struct config *
+config_ref(const struct config *config)
+{
+	atomic_fetch_add(&unlocked(config)->references, 1);
+	return config;
+}
+
+void
+config_unref(const struct config **config)
+{
+	give_back(unlocked(*config));
+	*config = NULL;
+}
+
+void
+config_replace(const struct config **place, const struct config *config)
+{
+	const struct config *before = *place;
+
+	*place = config_ref(config);
+	config_unref(&before);
 }
 
 const char *

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -46,11 +47,11 @@ print_scalar(const struct setting *setting, const char *text, FILE *out)
 
 static void
 print_setting(const struct setting *setting, const struct config *config,
-    const char *indent, FILE *out)
+    const char *prefix, FILE *out)
 {
 	char buf[64];
 
-	fprintf(out, "%s%s = ", indent, setting->name);
+	fprintf(out, "%s%s = ", prefix, setting->name);
 	if (value_is_list(setting))
 		print_list(value_list(setting, config), out);
 	else
@@ -122,6 +123,33 @@ print_section(const char *before, const char *next, FILE *out)
 		fprintf(out, "\n%s {\n", next);
 }
 
+/* A default that stands in the file as a comment: a later version may have a
+ * better one. */
+static bool
+is_default(const struct setting *setting, const struct config *config)
+{
+	struct config defaults;
+	bool equal;
+
+	memset(&defaults, 0, sizeof(defaults));
+	equal = value_default(setting, &defaults) == VALUE_OK &&
+	    value_is_equal(setting, config, &defaults);
+	value_clear(setting, &defaults);
+	return equal;
+}
+
+static void
+print_explained(const struct setting *setting, const struct config *config,
+    const char *indent, FILE *out)
+{
+	char prefix[8];
+
+	print_comment(setting, indent, out);
+	snprintf(prefix, sizeof(prefix), "%s%s", indent,
+	    is_default(setting, config) ? "#" : "");
+	print_setting(setting, config, prefix, out);
+}
+
 void
 config_print(const struct config *config, FILE *out, int with_comments)
 {
@@ -138,8 +166,9 @@ config_print(const struct config *config, FILE *out, int with_comments)
 			fputc('\n', out);
 		}
 		if (with_comments)
-			print_comment(setting, indent, out);
-		print_setting(setting, config, indent, out);
+			print_explained(setting, config, indent, out);
+		else
+			print_setting(setting, config, indent, out);
 	}
 	print_section(section, "", out);
 }

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/change.h"
+
 /* What a setting's text is, and in brackets its field in struct config. */
 enum setting_type {
 	SETTING_SOCKET,   /* unix:PATH, inet:PORT@HOST, ... (char *) */
@@ -47,6 +49,7 @@ struct setting {
 	const struct choice *choices;
 	const char *fallback; /* default, as text; for a list one item */
 	const char *description;
+	enum config_effect effect; /* how a changed value comes into force */
 };
 
 #define SETTINGS_MAX 96

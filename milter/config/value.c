@@ -402,6 +402,24 @@ value_default(const struct setting *setting, struct config *config)
 	return value_parse(setting, config, setting->fallback);
 }
 
+enum value_result
+value_copy(const struct setting *setting, struct config *config,
+    const struct config *from)
+{
+	enum value_result result = VALUE_OK;
+	const struct config_strings *list;
+	char text[NUMBER_SIZE];
+
+	if (!kinds[setting->type].list)
+		return value_parse(setting, config,
+		    value_text(setting, from, text, sizeof(text)));
+	list = value_list(setting, from);
+	value_clear(setting, config);
+	for (size_t i = 0; i < list->count && result == VALUE_OK; i++)
+		result = append(field(setting, config), list->items[i]);
+	return result;
+}
+
 void
 value_clear(const struct setting *setting, struct config *config)
 {
@@ -444,6 +462,30 @@ value_text(const struct setting *setting, const struct config *config,
 		return kind->format(setting, buf, size,
 		    load_number(setting, config));
 	return *(char *const *)const_field(setting, config);
+}
+
+static bool
+lists_are_equal(const struct config_strings *a, const struct config_strings *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return true;
+}
+
+bool
+value_is_equal(const struct setting *setting, const struct config *a,
+    const struct config *b)
+{
+	char text[64], other[64];
+
+	if (value_is_list(setting))
+		return lists_are_equal(value_list(setting, a),
+		    value_list(setting, b));
+	return strcmp(value_text(setting, a, text, sizeof text),
+		   value_text(setting, b, other, sizeof other)) == 0;
 }
 
 static const char *

@@ -25,6 +25,10 @@ enum value_result value_parse(const struct setting *setting,
 enum value_result value_default(const struct setting *setting,
     struct config *config);
 
+/* Sets the field to what it is in from; VALUE_OK or VALUE_NO_MEMORY. */
+enum value_result value_copy(const struct setting *setting,
+    struct config *config, const struct config *from);
+
 /* Frees what the field owns and leaves it empty. */
 void value_clear(const struct setting *setting, struct config *config);
 
@@ -38,6 +42,10 @@ const struct config_strings *value_list(const struct setting *setting,
  * back: in buf, or the field's own. */
 const char *value_text(const struct setting *setting,
     const struct config *config, char *buf, size_t size);
+
+/* True if the setting is the same in both. */
+bool value_is_equal(const struct setting *setting, const struct config *a,
+    const struct config *b);
 
 /* Writes what the setting (of a list: one item) may be, as in "a duration
  * from 1s to 10m"; returns out. */

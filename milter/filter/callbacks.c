@@ -117,6 +117,17 @@ turn_away(SMFICTX *ctx, const char *why)
 	return put_off(ctx, "421", why);
 }
 
+/* True if a mail of this sender need not be sent at all. */
+static bool
+is_overloaded(struct filter *filter, const char *sender)
+{
+	const struct config *config = filter_config(filter);
+	int64_t patience = config->deadline_reply;
+
+	config_unref(&config);
+	return scanner_is_overloaded(filter->scanner, sender, patience);
+}
+
 static sfsistat
 on_mail(SMFICTX *ctx, char **arguments)
 {
@@ -133,8 +144,7 @@ on_mail(SMFICTX *ctx, char **arguments)
 	}
 	if (filter_is_draining(session->filter))
 		return turn_away(ctx, "is shutting down");
-	if (scanner_is_overloaded(the_filter->scanner, arguments[0],
-		the_filter->config->deadline_reply)) {
+	if (is_overloaded(the_filter, arguments[0])) {
 		log_msg(LOG_LEVEL_NOTICE,
 		    "NOQUEUE: client=%s, "
 		    "action=tempfail, reason=overloaded",

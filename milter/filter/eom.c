@@ -41,7 +41,7 @@ begin(struct eom *eom, SMFICTX *ctx, struct session *session)
 	eom->ctx = ctx;
 	eom->session = session;
 	eom->filter = session->filter;
-	eom->config = session->filter->config;
+	eom->config = session->config;
 	eom->kind = session_kind(session,
 	    smfi_getsymval(ctx, auth_type) != NULL);
 	eom->reply_at = eom->started +

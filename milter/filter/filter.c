@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
+#include "filter/msgbuf.h"
+#include "filter/netlist.h"
+#include "hold/hold.h"
 #include "scan/scanner.h"
 
 #define DEADLINE_FLOOR (500 * MONOTIME_MS)
@@ -25,7 +28,7 @@ void
 filter_init(struct filter *filter, const struct config *config)
 {
 	memset(filter, 0, sizeof *filter);
-	filter->config = config;
+	filter->config = config_ref(config);
 	pthread_mutex_init(&filter->lock, NULL);
 	cond_init(&filter->quiet);
 	if (gethostname(filter->host, sizeof filter->host - 1) < 0)
@@ -37,15 +40,57 @@ filter_fini(struct filter *filter)
 {
 	pthread_cond_destroy(&filter->quiet);
 	pthread_mutex_destroy(&filter->lock);
+	config_unref(&filter->config);
+}
+
+/* The parts first: what a message has of the new snapshot, its parts have. */
+void
+filter_configure(struct filter *filter, const struct config *config,
+    struct netlist *keep_from)
+{
+	struct netlist *before;
+
+	scanner_configure(filter->scanner, config);
+	msgpool_configure(filter->pool, config);
+	hold_configure(filter->hold, config);
+	pthread_mutex_lock(&filter->lock);
+	config_replace(&filter->config, config);
+	before = filter->keep_from;
+	filter->keep_from = keep_from;
+	pthread_mutex_unlock(&filter->lock);
+	netlist_destroy(&before);
+}
+
+const struct config *
+filter_config(struct filter *filter)
+{
+	const struct config *config;
+
+	pthread_mutex_lock(&filter->lock);
+	config = config_ref(filter->config);
+	pthread_mutex_unlock(&filter->lock);
+	return config;
+}
+
+bool
+filter_keeps_headers_of(struct filter *filter, const struct sockaddr *address)
+{
+	bool keeps;
+
+	pthread_mutex_lock(&filter->lock);
+	keeps = netlist_contains(filter->keep_from, address);
+	pthread_mutex_unlock(&filter->lock);
+	return keeps;
 }
 
 enum filter_room
 filter_session_begin(struct filter *filter)
 {
-	unsigned limit = filter->config->limits_sessions;
 	enum filter_room room = FILTER_ROOM;
+	unsigned limit;
 
 	pthread_mutex_lock(&filter->lock);
+	limit = filter->config->limits_sessions;
 	if (filter->sessions >= limit + limit / SPARE_SHARE + SPARE)
 		room = FILTER_FULL;
 	else if (filter->sessions++ >= limit)

@@ -145,6 +145,7 @@ start_parts(struct filter *filter, struct upstream *upstream, struct error *err)
 
 	upstream->sock = SUPERVISOR_FD;
 	upstream->filter = filter;
+	upstream->reconfigured = raise_limits;
 	upstream->engines = upstream_create_engines(upstream);
 	code = log_start_thread(err);
 	if (code == ERROR_NONE)

@@ -81,12 +81,13 @@ msgpool_create(const struct config *config, struct msgpool **pool_r,
 	*pool_r = NULL;
 	if (pool == NULL)
 		abort();
-	pool->config = config;
+	pool->config = config_ref(config);
 	pthread_mutex_init(&pool->lock, NULL);
 	cond_init(&pool->work);
 	cond_init(&pool->moved);
 	failed = pthread_create(&pool->thread, NULL, spill_thread, pool);
 	if (failed) {
+		config_unref(&pool->config);
 		free(pool);
 		return error_sys(err, failed, "starting the spill thread");
 	}
@@ -107,6 +108,14 @@ msgpool_set_waiting(struct msgpool *pool, const struct msgpool_waiting *waiting)
 }
 
 void
+msgpool_configure(struct msgpool *pool, const struct config *config)
+{
+	pthread_mutex_lock(&pool->lock);
+	config_replace(&pool->config, config);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+void
 msgpool_destroy(struct msgpool **pool_p)
 {
 	struct msgpool *pool = *pool_p;
@@ -120,6 +129,7 @@ msgpool_destroy(struct msgpool **pool_p)
 	pthread_cond_destroy(&pool->moved);
 	pthread_cond_destroy(&pool->work);
 	pthread_mutex_destroy(&pool->lock);
+	config_unref(&pool->config);
 	free(pool);
 	*pool_p = NULL;
 }
@@ -147,12 +157,15 @@ msgbuf_create(struct msgpool *pool)
 		abort();
 	memset(buf, 0, sizeof *buf);
 	buf->pool = pool;
+	pthread_mutex_lock(&pool->lock);
+	buf->config = config_ref(pool->config);
+	pthread_mutex_unlock(&pool->lock);
 	atomic_init(&buf->references, 1);
 	buf->patience = MSGBUF_PATIENCE;
 	buf->memory_fd = -1;
 	buf->read_fd = -1;
 	buf->spill_fd = -1;
-	key_digest_init(&buf->digest, pool->config);
+	key_digest_init(&buf->digest, buf->config);
 	return buf;
 }
 
@@ -183,6 +196,7 @@ msgbuf_free(struct msgbuf *buf)
 	pthread_mutex_lock(&pool->lock);
 	pool->disk -= buf->spilled;
 	pthread_mutex_unlock(&pool->lock);
+	config_unref(&buf->config);
 	free(buf);
 }
 
@@ -225,7 +239,7 @@ static bool
 should_spill(const struct msgbuf *buf, size_t len)
 {
 	const struct msgpool *pool = buf->pool;
-	const struct config *config = pool->config;
+	const struct config *config = buf->config;
 
 	return config->buffer_disk > 0 &&
 	    (buf->written + len > config->buffer_message_memory ||
@@ -352,7 +366,7 @@ flush_stage(struct msgbuf *buf, int64_t until)
 void
 msgbuf_append(struct msgbuf *buf, const void *data, size_t len)
 {
-	uint64_t room = buf->pool->config->buffer_message_max - buf->size;
+	uint64_t room = buf->config->buffer_message_max - buf->size;
 
 	assert(!buf->sealed);
 	if (len > room) {

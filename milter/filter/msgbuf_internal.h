@@ -13,11 +13,11 @@
 
 /* Where a message's bytes are moved to disk. */
 struct msgpool {
-	const struct config *config;
 	struct msgpool_waiting waiting; /* begin may be NULL */
 	pthread_mutex_t lock;
-	pthread_cond_t work;  /* for the spill thread */
-	pthread_cond_t moved; /* bytes have left memory, or failed to */
+	const struct config *config; /* under the lock */
+	pthread_cond_t work;         /* for the spill thread */
+	pthread_cond_t moved;        /* bytes have left memory, or failed to */
 	uint64_t memory;
 	uint64_t disk;
 	struct msgbuf *queue; /* with bytes to move, or to be freed */
@@ -30,6 +30,7 @@ struct msgpool {
 
 struct msgbuf {
 	struct msgpool *pool;
+	const struct config *config; /* a reference of its own */
 	atomic_uint references;
 	struct key_digest digest;
 	struct key key;

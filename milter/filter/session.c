@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "config/config.h"
 #include "filter/filter.h"
-#include "filter/netlist.h"
 
 struct session *
 session_create(struct filter *filter, unsigned long steps)
@@ -90,8 +90,7 @@ session_connected(struct session *session, const char *name,
 
 	session->no_address = address == NULL;
 	session->network = network_of(address);
-	session->keep_own = netlist_contains(session->filter->keep_from,
-	    address);
+	session->keep_own = filter_keeps_headers_of(session->filter, address);
 	snprintf(session->client, sizeof session->client, "%s[%s]",
 	    text_field(safe, sizeof safe, named ? name : "unknown"),
 	    address_text(address, text, sizeof text));
@@ -102,6 +101,7 @@ session_begin_message(struct session *session, const char *sender)
 {
 	session_end_message(session);
 	filter_message_begin(session->filter);
+	session->config = filter_config(session->filter);
 	session->message = message_create(session->filter->pool, sender);
 }
 
@@ -111,6 +111,7 @@ session_end_message(struct session *session)
 	if (session->message == NULL)
 		return;
 	message_end(&session->message);
+	config_unref(&session->config);
 	filter_message_end(session->filter);
 }
 

@@ -45,8 +45,8 @@ copy_step(struct msgbuf *buf, uint64_t offset, size_t len)
 	ssize_t n;
 
 	if (buf->spill_fd < 0 &&
-	    fd_spill(buf->pool->config->buffer_directory, &buf->spill_fd,
-		&err) != ERROR_NONE) {
+	    fd_spill(buf->config->buffer_directory, &buf->spill_fd, &err) !=
+		ERROR_NONE) {
 		errno = err.sys_errno;
 		return -1;
 	}
@@ -98,7 +98,7 @@ move_step(struct msgpool *pool, struct msgbuf *buf)
 		log_msg(LOG_LEVEL_ERROR,
 		    "spilling a message into %s: error "
 		    "%d",
-		    pool->config->buffer_directory, n < 0 ? why : 0);
+		    buf->config->buffer_directory, n < 0 ? why : 0);
 	pthread_mutex_lock(&pool->lock);
 	buf->moving = false;
 	pool->disk -= len - done;

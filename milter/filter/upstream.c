@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
 #include "filter/filter.h"
 #include "filter/hangup.h"
+#include "filter/netlist.h"
 #include "scan/engines.h"
 #include "scan/scanner.h"
 #include "wire/wire.h"
@@ -32,6 +34,33 @@ take_engine(struct upstream *upstream, const struct wire_message *message,
 	engines_publish(upstream->engines, link, message->text);
 	scanner_engine_changed(upstream->filter->scanner);
 	log_msg(LOG_LEVEL_NOTICE, "engine %s in service", message->text);
+}
+
+/* The supervisor has checked it; what can't be read now isn't its text, but
+ * memory that is short.  The old snapshot then stays. */
+static void
+take_config(struct upstream *upstream, int fd)
+{
+	struct netlist *keep_from = NULL;
+	struct config *config;
+	enum error_code code;
+	struct error err;
+
+	code = config_load_fd(fd, "configuration", &config, &err);
+	close(fd);
+	if (code == ERROR_NONE)
+		code = netlist_create(&config->headers_keep_from, &keep_from,
+		    &err);
+	if (code != ERROR_NONE) {
+		log_error(LOG_LEVEL_ERROR,
+		    "the filter keeps the old configuration", &err);
+		config_destroy(&config);
+		return;
+	}
+	log_set_level((enum log_level)config->log_level);
+	upstream->reconfigured(config);
+	filter_configure(upstream->filter, config, keep_from);
+	config_destroy(&config);
 }
 
 /* Nobody can send a command any more without its being refused. */
@@ -113,10 +142,15 @@ upstream_thread(void *context)
 
 	for (;;) {
 		code = wire_recv(upstream->sock,
-		    WIRE_ACCEPT(WIRE_ENGINE) | WIRE_ACCEPT(WIRE_DRAIN),
+		    WIRE_ACCEPT(WIRE_ENGINE) | WIRE_ACCEPT(WIRE_CONFIG) |
+			WIRE_ACCEPT(WIRE_DRAIN),
 		    &message, &link, MONOTIME_NEVER, &err);
 		if (code == ERROR_NONE && message.type == WIRE_ENGINE) {
 			take_engine(upstream, &message, link);
+			continue;
+		}
+		if (code == ERROR_NONE && message.type == WIRE_CONFIG) {
+			take_config(upstream, link);
 			continue;
 		}
 		if (code != ERROR_NONE)

@@ -127,7 +127,7 @@ hold_create(const struct config *config, struct scanner *scanner,
 
 	if (hold == NULL)
 		abort();
-	hold->config = config;
+	hold->config = config_ref(config);
 	hold->scanner = scanner;
 	pthread_mutex_init(&hold->lock, NULL);
 	cond_init(&hold->write);
@@ -139,6 +139,16 @@ hold_create(const struct config *config, struct scanner *scanner,
 		hold_destroy(&hold);
 	*hold_r = hold;
 	return code;
+}
+
+void
+hold_configure(struct hold *hold, const struct config *config)
+{
+	pthread_mutex_lock(&hold->lock);
+	config_replace(&hold->next_config, config);
+	hold->stirred = true;
+	pthread_cond_signal(&hold->keep);
+	pthread_mutex_unlock(&hold->lock);
 }
 
 void
@@ -161,6 +171,8 @@ hold_destroy(struct hold **hold_p)
 	pthread_cond_destroy(&hold->written);
 	pthread_cond_destroy(&hold->write);
 	pthread_mutex_destroy(&hold->lock);
+	config_unref(&hold->next_config);
+	config_unref(&hold->config);
 	free(hold);
 	*hold_p = NULL;
 }

@@ -61,6 +61,8 @@ struct held {
 };
 
 struct hold {
+	/* The keeper's thread reads it freely, and others under the lock, under
+	 * which the keeper takes over what comes next. */
 	const struct config *config;
 	struct scanner *scanner;
 	pthread_mutex_t lock;
@@ -69,9 +71,10 @@ struct hold {
 	pthread_cond_t keep;    /* for the keeper */
 
 	/* Under the lock: */
-	struct spool *spool; /* NULL until it has been read */
-	struct held *queue;  /* to be written */
-	struct held *inbox;  /* for the keeper */
+	const struct config *next_config; /* or NULL */
+	struct spool *spool;              /* NULL until it has been read */
+	struct held *queue;               /* to be written */
+	struct held *inbox;               /* for the keeper */
 	uint64_t disk;
 	size_t mails;
 	bool stirred; /* a scan has ended */

@@ -544,6 +544,17 @@ go_through(struct hold *hold, bool stirred)
 	return hold->probe_at < next ? hold->probe_at : next;
 }
 
+/* Goes by the snapshot that hold_configure() has left.  Lock held. */
+static void
+take_config(struct hold *hold)
+{
+	if (hold->next_config == NULL)
+		return;
+	config_replace(&hold->config, hold->next_config);
+	config_unref(&hold->next_config);
+	hold->probe_at = 0;
+}
+
 /* Takes what has come in; returns whether a scan has ended meanwhile.  Waits
  * for either until then. */
 static bool
@@ -559,6 +570,7 @@ take_news(struct hold *hold, int64_t until)
 	hold->stirred = false;
 	DL_CONCAT(hold->held, hold->inbox);
 	hold->inbox = NULL;
+	take_config(hold);
 	pthread_mutex_unlock(&hold->lock);
 	return stirred;
 }

@@ -35,7 +35,7 @@ cache_create(const struct config *config)
 
 	if (cache == NULL)
 		abort();
-	cache->config = config;
+	cache->config = config_ref(config);
 	return cache;
 }
 
@@ -48,10 +48,17 @@ drop(struct cache *cache, struct entry *entry)
 }
 
 void
+cache_configure(struct cache *cache, const struct config *config)
+{
+	config_replace(&cache->config, config);
+}
+
+void
 cache_destroy(struct cache **cache)
 {
 	while ((*cache)->by_use != NULL)
 		drop(*cache, (*cache)->by_use);
+	config_unref(&(*cache)->config);
 	free(*cache);
 	*cache = NULL;
 }

@@ -43,7 +43,7 @@ ledger_create(const struct config *config)
 
 	if (ledger == NULL)
 		abort();
-	ledger->config = config;
+	ledger->config = config_ref(config);
 	return ledger;
 }
 
@@ -148,6 +148,12 @@ drop(struct ledger *ledger, struct ledger_row *row)
 }
 
 void
+ledger_configure(struct ledger *ledger, const struct config *config)
+{
+	config_replace(&ledger->config, config);
+}
+
+void
 ledger_destroy(struct ledger **ledger)
 {
 	struct ledger_row *row, *next;
@@ -156,6 +162,7 @@ ledger_destroy(struct ledger **ledger)
 		forget(*ledger, row);
 	ledger_heap_fini(&(*ledger)->lone);
 	ledger_heap_fini(&(*ledger)->returned);
+	config_unref(&(*ledger)->config);
 	free(*ledger);
 	*ledger = NULL;
 }

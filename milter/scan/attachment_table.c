@@ -23,8 +23,8 @@ struct entry {
 };
 
 struct attachment_table {
-	const struct config *config;
 	pthread_mutex_t lock; /* all below */
+	const struct config *config;
 	struct entry *by_key;
 	struct entry *by_use;
 	uint64_t workers; /* numbers given away */
@@ -37,7 +37,7 @@ attachment_table_create(const struct config *config)
 
 	if (set == NULL)
 		abort();
-	set->config = config;
+	set->config = config_ref(config);
 	pthread_mutex_init(&set->lock, NULL);
 	return set;
 }
@@ -51,10 +51,20 @@ drop(struct attachment_table *set, struct entry *entry)
 }
 
 void
+attachment_table_configure(struct attachment_table *set,
+    const struct config *config)
+{
+	pthread_mutex_lock(&set->lock);
+	config_replace(&set->config, config);
+	pthread_mutex_unlock(&set->lock);
+}
+
+void
 attachment_table_destroy(struct attachment_table **set)
 {
 	while ((*set)->by_use != NULL)
 		drop(*set, (*set)->by_use);
+	config_unref(&(*set)->config);
 	pthread_mutex_destroy(&(*set)->lock);
 	free(*set);
 	*set = NULL;

@@ -102,18 +102,32 @@ take_warm(struct scanner *scanner)
 	return scanner->warm[--scanner->warm_count];
 }
 
+/* The snapshot for the work that begins now, with a reference. */
+static const struct config *
+get_config(struct scanner *scanner)
+{
+	const struct config *config;
+
+	pthread_mutex_lock(&scanner->lock);
+	config = config_ref(scanner->config);
+	pthread_mutex_unlock(&scanner->lock);
+	return config;
+}
+
 /* Opens a lane on the current engine.  No lock held. */
 static enum error_code
 open_lane(struct scanner *scanner, struct lane **lane_r, struct error *err)
 {
+	const struct config *config;
 	struct engine *engine = engines_get(scanner->engines);
 	enum error_code code;
 
 	*lane_r = NULL;
 	if (engine == NULL)
 		return error_set(err, ERROR_ENGINE, "no engine in service");
-	code = lane_open(scanner->engines, engine, scanner->config, lane_r,
-	    err);
+	config = get_config(scanner);
+	code = lane_open(scanner->engines, engine, config, lane_r, err);
+	config_unref(&config);
 	if (code == ERROR_NONE)
 		lane_share_attachments(*lane_r, scanner->parts);
 	return code;
@@ -153,6 +167,7 @@ keep_lane(struct scanner *scanner, struct lane **lane)
 	if (scanner->stop || lane_is_stale(scanner, *lane) ||
 	    scanner->warm_count >= scanner->config->engine_workers)
 		return;
+	lane_configure(*lane, scanner->config);
 	scanner->warm[scanner->warm_count++] = *lane;
 	*lane = NULL;
 }
@@ -397,6 +412,8 @@ start_job(struct scanner *scanner, struct job *job)
 	struct lane *lane = take_warm(scanner);
 	bool fresh = is_last_try(scanner, job);
 
+	if (lane != NULL)
+		lane_configure(lane, scanner->config);
 	job_start(&scanner->jobs, job);
 	if (job->item.background)
 		enter_background(scanner, job);
@@ -446,16 +463,46 @@ scan_thread(void *context)
 	return NULL;
 }
 
+/* As reallocarray(3), which can't fail here. */
+static void *
+grow(void *array, size_t count, size_t size)
+{
+	array = reallocarray(array, count, size);
+	if (array == NULL)
+		abort();
+	return array;
+}
+
+/* One network more than runs in the background is counted for a moment. */
+static void
+make_room(struct scanner *scanner, unsigned workers, unsigned background)
+{
+	if (workers > scanner->warm_room) {
+		scanner->warm = grow(scanner->warm, workers,
+		    sizeof *scanner->warm);
+		scanner->warm_room = workers;
+	}
+	if (background + 1 > scanner->background_room) {
+		scanner->background = grow(scanner->background, background + 1,
+		    sizeof *scanner->background);
+		scanner->background_room = background + 1;
+	}
+}
+
 enum error_code
-crew_start(struct scanner *scanner, struct error *err)
+crew_fit(struct scanner *scanner, struct error *err)
 {
 	unsigned want = scanner->config->engine_workers +
 	    scanner->config->engine_background;
 	int failed;
 
-	scanner->threads = calloc(want, sizeof *scanner->threads);
-	if (scanner->threads == NULL)
-		abort();
+	make_room(scanner, scanner->config->engine_workers,
+	    scanner->config->engine_background);
+	while (scanner->warm_count > scanner->config->engine_workers)
+		lane_close(&scanner->warm[--scanner->warm_count]);
+	if (want > scanner->thread_count)
+		scanner->threads = grow(scanner->threads, want,
+		    sizeof *scanner->threads);
 	while (scanner->thread_count < want) {
 		failed =
 		    pthread_create(&scanner->threads[scanner->thread_count],
@@ -465,6 +512,17 @@ crew_start(struct scanner *scanner, struct error *err)
 		scanner->thread_count++;
 	}
 	return ERROR_NONE;
+}
+
+enum error_code
+crew_start(struct scanner *scanner, struct error *err)
+{
+	enum error_code code;
+
+	pthread_mutex_lock(&scanner->lock);
+	code = crew_fit(scanner, err);
+	pthread_mutex_unlock(&scanner->lock);
+	return code;
 }
 
 void

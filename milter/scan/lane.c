@@ -61,7 +61,7 @@ lane_open(struct engines *engines, struct engine *engine,
 		abort();
 	lane->engines = engines;
 	lane->engine = engine;
-	lane->config = config;
+	lane->config = config_ref(config);
 	lane->worker = -1;
 	lane_attachments_init(&lane->parts, config);
 	code = engine_open_slot(engine, &lane->slot, err);
@@ -71,6 +71,13 @@ lane_open(struct engines *engines, struct engine *engine,
 		lane_close(&lane);
 	*lane_r = lane;
 	return code;
+}
+
+void
+lane_configure(struct lane *lane, const struct config *config)
+{
+	config_replace(&lane->config, config);
+	lane->parts.config = config;
 }
 
 void
@@ -85,6 +92,7 @@ lane_close(struct lane **lane)
 	fd_close(&(*lane)->worker);
 	fd_close(&(*lane)->slot);
 	engines_put((*lane)->engines, &(*lane)->engine);
+	config_unref(&(*lane)->config);
 	free(*lane);
 	*lane = NULL;
 }

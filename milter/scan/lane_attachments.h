@@ -17,7 +17,7 @@
 struct config;
 
 struct lane_attachments {
-	const struct config *config;
+	const struct config *config;  /* the lane's reference */
 	struct attachment_table *set; /* NULL: the worker may not ask */
 	struct attachment_list list;
 	unsigned questions; /* in this job */

@@ -13,6 +13,7 @@
 
 #include "base/cond.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
 #include "scanner_internal.h"
@@ -90,7 +91,7 @@ scanner_create(const struct config *config, struct engines *engines,
 	*scanner_r = NULL;
 	if (scanner == NULL)
 		abort();
-	scanner->config = config;
+	scanner->config = config_ref(config);
 	scanner->engines = engines;
 	pthread_mutex_init(&scanner->lock, NULL);
 	cond_init(&scanner->work);
@@ -98,11 +99,6 @@ scanner_create(const struct config *config, struct engines *engines,
 	scanner->cache = cache_create(config);
 	scanner->parts = attachment_table_create(config);
 	scanner->ledger = ledger_create(config);
-	scanner->warm = calloc(config->engine_workers, sizeof *scanner->warm);
-	scanner->background = calloc(config->engine_background + 1,
-	    sizeof *scanner->background);
-	if (scanner->warm == NULL || scanner->background == NULL)
-		abort();
 	scanner->cancel = eventfd(0, EFD_CLOEXEC);
 	if (scanner->cancel < 0)
 		code = error_sys(err, errno, "eventfd");
@@ -130,10 +126,32 @@ scanner_destroy(struct scanner **scanner_p)
 	pthread_cond_destroy(&scanner->idle);
 	pthread_cond_destroy(&scanner->work);
 	pthread_mutex_destroy(&scanner->lock);
+	config_unref(&scanner->config);
 	free(scanner->background);
 	free(scanner->warm);
 	free(scanner);
 	*scanner_p = NULL;
+}
+
+void
+scanner_configure(struct scanner *scanner, const struct config *config)
+{
+	enum error_code code;
+	struct error err;
+
+	attachment_table_configure(scanner->parts, config);
+	pthread_mutex_lock(&scanner->lock);
+	config_replace(&scanner->config, config);
+	cache_configure(scanner->cache, config);
+	ledger_configure(scanner->ledger, config);
+	code = crew_fit(scanner, &err);
+	pthread_cond_broadcast(&scanner->work);
+	pthread_mutex_unlock(&scanner->lock);
+	if (code != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR,
+		    "fewer scans run at once than engine.workers and "
+		    "engine.background allow",
+		    &err);
 }
 
 /* Answers from the ledger: what was said late, or is final.  Lock held. */

@@ -17,13 +17,13 @@
 #include "ledger/store.h"
 
 struct scanner {
-	const struct config *config;
 	struct engines *engines;
 	struct attachment_table *parts;
 	struct store *store;
 	pthread_mutex_t lock; /* all below */
-	pthread_cond_t work;  /* for the scan threads */
-	pthread_cond_t idle;  /* no scan runs any more */
+	const struct config *config;
+	pthread_cond_t work; /* for the scan threads */
+	pthread_cond_t idle; /* no scan runs any more */
 	struct job_table jobs;
 	struct cache *cache;
 	struct ledger *ledger;
@@ -33,11 +33,13 @@ struct scanner {
 	uint64_t *background; /* networks of the scans in the background */
 	unsigned background_count;
 	unsigned warming;   /* threads that make a lane ready */
-	struct lane **warm; /* ready lanes; engine_workers fit */
+	struct lane **warm; /* ready lanes */
 	unsigned warm_count;
-	int64_t warm_after; /* no lane is made ready before */
-	bool awake;         /* tickets wait no more */
-	bool draining;      /* no scan is started any more */
+	unsigned warm_room;       /* so many fit into warm, */
+	unsigned background_room; /* and so many into background */
+	int64_t warm_after;       /* no lane is made ready before */
+	bool awake;               /* tickets wait no more */
+	bool draining;            /* no scan is started any more */
 	bool stop;
 	int cancel; /* eventfd: readable once stopping */
 	scanner_settled_function *settled;
@@ -48,6 +50,11 @@ struct scanner {
 
 /* True if an engine is in service now. */
 bool scanner_has_engine(struct scanner *scanner);
+
+/* Has as much room and as many threads as the configuration takes; neither
+ * ever becomes less.  Lock held. */
+CHECK_RESULT enum error_code crew_fit(struct scanner *scanner,
+    struct error *err);
 
 /* Starts the scan threads; crew_stop() joins those that were started. */
 CHECK_RESULT enum error_code crew_start(struct scanner *scanner,

@@ -119,9 +119,16 @@ class CommandLineCase(unittest.TestCase):
         text = self.run_daemon("--print-config", "-c", self.file).stdout
         before = ""
         for line in text.splitlines():
-            if re.match(r"\s*\w+ = ", line):
-                self.assertRegex(before, r"^\s*#", line)
+            if re.match(r"\s*#?\w+ = ", line):
+                self.assertRegex(before, r"^\s*# ", line)
             before = line
+
+    def test_printed_defaults_are_comments(self):
+        self.file.write_text('deadline { reply = "45s" }\n')
+        text = self.run_daemon("--print-config", "-c", self.file).stdout
+        self.assertEqual(
+            re.findall(r"(?m)^\s*\w+ = .*", text), ['\treply = "45s"'])
+        self.assertIn("\n\t#workers = 0\n", text)
 
 
 class StartCase(unittest.TestCase):

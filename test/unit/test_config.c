@@ -339,15 +339,40 @@ test_config_print_is_read_back_exactly(void **state)
 }
 
 static void
-test_config_print_has_workers_resolved(void **state)
+test_config_print_leaves_workers_0(void **state)
 {
 	struct config *c = helper_load("");
-	char *text = printed(c, 0), expected[32];
+	char *text = printed(c, 0);
 
 	(void)state;
-	snprintf(expected, sizeof(expected), "\tworkers = %u\n",
-	    c->engine_workers);
-	assert_non_null(strstr(text, expected));
+	assert_true(c->engine_workers > 0);
+	assert_non_null(strstr(text, "\tworkers = 0\n"));
+	free(text);
+	config_destroy(&c);
+}
+
+static void
+test_config_print_comments_defaults_out(void **state)
+{
+	struct config *c = helper_load("drain_timeout = 20\n"
+				       "hold { mta = {\"postfix:/x\"} }\n"
+				       "deadline { reply = 61 }\n");
+	char *text = printed(c, 1), *next = text, *line;
+	int set = 0;
+
+	(void)state;
+	assert_non_null(strstr(text, "\n#drain_timeout = \"20s\"\n"));
+	assert_non_null(strstr(text, "\n\t#workers = 0\n"));
+	assert_non_null(strstr(text, "\n\t#keep_from = {}\n"));
+	assert_non_null(strstr(text, "\n\treply = \"61s\"\n"));
+	assert_non_null(strstr(text, "\n\tmta = {\"postfix:/x\"}\n"));
+	/* Nothing else is set. */
+	while ((line = strsep(&next, "\n")) != NULL) {
+		line += strspn(line, "\t");
+		if (strstr(line, " = ") != NULL && line[0] != '#')
+			set++;
+	}
+	assert_int_equal(set, 2);
 	free(text);
 	config_destroy(&c);
 }
@@ -363,9 +388,9 @@ test_config_print_comments_fit_78_columns(void **state)
 	    "\t# How often the MTA is told that its reply is still to come; "
 	    "Sendmail\n\t# gives up after 10 s without progress.\n"
 	    "\t# Allowed: a duration from 100ms to 9s. Default: \"3s\"\n"
-	    "\tprogress = \"3s\"\n"));
+	    "\t#progress = \"3s\"\n"));
 	while ((line = strsep(&next, "\n")) != NULL)
-		if (strchr(line, '#') != NULL)
+		if (strncmp(line + (line[0] == '\t'), "# ", 2) == 0)
 			assert_true(strlen(line) + 7 * (line[0] == '\t') <= 78);
 	free(text);
 	config_destroy(&c);
@@ -500,7 +525,8 @@ main(void)
 		    test_config_load_fd_reads_from_the_beginning_twice),
 		cmocka_unit_test(test_config_load_fd_reads_a_pipe),
 		cmocka_unit_test(test_config_print_is_read_back_exactly),
-		cmocka_unit_test(test_config_print_has_workers_resolved),
+		cmocka_unit_test(test_config_print_leaves_workers_0),
+		cmocka_unit_test(test_config_print_comments_defaults_out),
 		cmocka_unit_test(test_config_print_comments_fit_78_columns),
 		cmocka_unit_test(
 		    test_config_garbage_is_refused_and_never_crashes),

@@ -25,6 +25,7 @@ static const bool brings_descriptor[WIRE_TYPES] = {
 	[WIRE_SPAWNED] = true,
 	[WIRE_JOB] = true,
 	[WIRE_ENGINE] = true,
+	[WIRE_CONFIG] = true,
 };
 
 static int pair[2];
