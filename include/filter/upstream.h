@@ -9,6 +9,8 @@
 #ifndef FILTER_UPSTREAM_H
 #define FILTER_UPSTREAM_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 struct config;
@@ -16,7 +18,8 @@ struct engines;
 struct filter;
 
 struct upstream {
-	int sock; /* to the supervisor; the caller's */
+	int sock;     /* to the supervisor; the caller's */
+	int listener; /* the milter socket, as libmilter knows it */
 	/* Told of a new configuration, before any message goes by it. */
 	void (*reconfigured)(const struct config *config);
 	struct filter *filter;
@@ -28,8 +31,10 @@ struct upstream {
 struct engines *upstream_create_engines(struct upstream *upstream);
 
 /* Answers what is under way, within drain_timeout, ends the sessions
- * (hangup.h) and then the process. */
-void upstream_drain(struct upstream *upstream) __attribute__((noreturn));
+ * (hangup.h) and then the process.  last: who connects from then on is refused,
+ * and doesn't wait for another filter. */
+void upstream_drain(struct upstream *upstream, bool last)
+    __attribute__((noreturn));
 
 /* Says LISTENING and starts the thread, which runs until the process ends.
  * upstream must live as long. */

@@ -2,9 +2,10 @@
  *
  * What a child inherits, written down: descriptors 0 (/dev/null), 1 and 2
  * (the supervisor's; in the background /dev/null), 3 (a SOCK_SEQPACKET pair's
- * other end) and 4 (the effective configuration, to be read from its
- * beginning); an empty signal mask; a session of its own, so that a
- * terminal's signals reach the supervisor alone.  Nothing else.
+ * other end), 4 (the effective configuration, to be read from its beginning)
+ * and, for the filter, 5 (the milter socket, listener.h); an empty signal mask;
+ * a session of its own, so that a terminal's signals reach the supervisor
+ * alone.  Nothing else.
  *
  * Single-threaded; the supervisor's only.
  *
@@ -20,12 +21,14 @@
 #include "base/priv.h"
 
 struct config;
+struct listener;
 
 /* The programs, and what they are given. */
 struct child_kit {
 	int filter_program; /* open for fexecve(3) */
 	int engine_program;
-	int config; /* a sealed memory file */
+	int config;                /* a sealed memory file */
+	struct listener *listener; /* the caller's */
 	struct priv_account account;
 	bool in_background; /* 1 and 2 are /dev/null, too */
 	bool plain;         /* the kernel gives no namespaces */
@@ -38,7 +41,7 @@ CHECK_RESULT enum error_code child_kit_open(struct child_kit *kit,
     const struct config *config, struct error *err);
 void child_kit_close(struct child_kit *kit);
 
-/* Starts the filter, as root where we are root: it opens its socket and then
+/* Starts the filter, as root where we are root: it raises its limits and then
  * drops to the account.  *sock_r is our end of its socket. */
 CHECK_RESULT enum error_code child_start_filter(struct child_kit *kit,
     pid_t *pid_r, int *sock_r, struct error *err);

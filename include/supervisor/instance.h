@@ -15,14 +15,12 @@ struct config;
 struct instance {
 	const struct config *config;
 	int lock;
-	bool has_socket; /* our filter has listened there */
 	bool has_pid_file;
 };
 
-/* As root makes what is missing: state_directory, for the account, and the
- * milter socket's directory, which stays root's.  Checks that state_directory
- * is the account's, and takes the lock in state_directory; ERROR_LIMIT if
- * another instance has it. */
+/* As root makes state_directory, for the account, if it is missing.  Checks
+ * that it is the account's, and takes the lock in it; ERROR_LIMIT if another
+ * instance has that. */
 CHECK_RESULT enum error_code instance_open(struct instance *instance,
     const struct config *config, const struct priv_account *account,
     struct error *err);
@@ -31,8 +29,7 @@ CHECK_RESULT enum error_code instance_open(struct instance *instance,
 CHECK_RESULT enum error_code instance_write_pid(struct instance *instance,
     struct error *err);
 
-/* Removes the PID file and the milter socket, if they are ours, and gives the
- * lock back. */
+/* Removes the PID file, if it is ours, and gives the lock back. */
 void instance_close(struct instance *instance);
 
 #endif

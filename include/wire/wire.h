@@ -24,9 +24,11 @@
  *   filter -> worker       JOB (id; value: size in bytes; flags: WIRE_ASK;
  *                          fd: the message), PART_ANSWER (id: of the job;
  *                          status: 1 if the part is known, else 0)
- *   supervisor -> filter   ENGINE (fd: link; text: fingerprint), DRAIN,
+ *   supervisor -> filter   ENGINE (fd: link; text: fingerprint),
  *                          CONFIG (fd: a sealed file with the configuration
- *                          that is in force from now on)
+ *                          that is in force from now on),
+ *                          SOCKET (fd: the milter socket, opened anew),
+ *                          DRAIN (flags: WIRE_LAST)
  *   filter -> supervisor   LISTENING, LOST (text: fingerprint),
  *                          RELEASED (text: fingerprint)
  *
@@ -69,12 +71,14 @@ enum wire_type {
 	WIRE_ATTACHMENT,
 	WIRE_ATTACHMENT_ANSWER,
 	WIRE_CONFIG,
+	WIRE_SOCKET,
 	WIRE_TYPES,
 };
 
 #define WIRE_RETIRING 1u /* the worker exits after this result */
 #define WIRE_WHOLE 2u    /* all PARTs of the job were scanned whole */
 #define WIRE_ASK 4u      /* the worker may ask about parts */
+#define WIRE_LAST 8u     /* nobody accepts on the milter socket afterwards */
 
 /* So many PARTs may a worker send in one job, each after the answer to the
  * one before. */

@@ -1,7 +1,8 @@
 /* main - the filter process: libmilter, sessions, scan threads
  *
- * Started by the supervisor alone, with descriptor 3 the socket to it and
- * descriptor 4 the effective configuration.  --version is for people.
+ * Started by the supervisor alone, with descriptor 3 the socket to it,
+ * descriptor 4 the effective configuration and descriptor 5 the milter socket.
+ * --version is for people.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -23,7 +24,6 @@
 #include "filter/confine.h"
 #include "filter/filter.h"
 #include "filter/hangup.h"
-#include "filter/listener.h"
 #include "filter/msgbuf.h"
 #include "filter/netlist.h"
 #include "filter/upstream.h"
@@ -33,6 +33,11 @@
 
 #define SUPERVISOR_FD 3
 #define CONFIG_FD 4
+#define LISTENER_FD 5
+#define LISTENER "fd:5" /* the same, as libmilter has it */
+
+/* Connections that may wait for accept(2), as the supervisor has it, too. */
+#define BACKLOG 1024
 
 /* A command longer than libmilter's 64 KB would close the session without a
  * word. */
@@ -86,7 +91,21 @@ raise_limits(const struct config *config)
 		    (unsigned long long)reached, (unsigned long long)want);
 }
 
-/* All that needs root: the socket and the limits.  Then root is given up. */
+/* libmilter accepts on the socket that the supervisor has opened. */
+static enum error_code
+open_listener(struct error *err)
+{
+	static char listener[] = LISTENER;
+
+	if (smfi_setconn(listener) != MI_SUCCESS ||
+	    smfi_setbacklog(BACKLOG) != MI_SUCCESS ||
+	    smfi_opensocket(false) != MI_SUCCESS)
+		return error_set(err, ERROR_UNSUPPORTED,
+		    "libmilter did not take the milter socket over");
+	return ERROR_NONE;
+}
+
+/* All that needs root: the limits.  Then root is given up. */
 static enum error_code
 open_as_root(struct filter *filter, struct error *err)
 {
@@ -98,7 +117,7 @@ open_as_root(struct filter *filter, struct error *err)
 	if (code == ERROR_NONE)
 		code = callbacks_register(filter, err);
 	if (code == ERROR_NONE)
-		code = listener_open(filter->config, &account, err);
+		code = open_listener(err);
 	if (code == ERROR_NONE)
 		code = wakeup_init(&filter->wakeup, err);
 	if (code == ERROR_NONE)
@@ -144,6 +163,7 @@ start_parts(struct filter *filter, struct upstream *upstream, struct error *err)
 	enum error_code code;
 
 	upstream->sock = SUPERVISOR_FD;
+	upstream->listener = LISTENER_FD;
 	upstream->filter = filter;
 	upstream->reconfigured = raise_limits;
 	upstream->engines = upstream_create_engines(upstream);
@@ -187,7 +207,7 @@ run(struct config *config, struct error *err)
 	/* A signal meant for the supervisor came here, too, and libmilter has
 	 * stopped listening: what is under way still gets its reply. */
 	if (code == ERROR_NONE)
-		upstream_drain(&upstream);
+		upstream_drain(&upstream, false);
 	return code;
 }
 

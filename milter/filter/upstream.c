@@ -4,12 +4,15 @@
  */
 #include "filter/upstream.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
@@ -65,10 +68,9 @@ take_config(struct upstream *upstream, int fd)
 
 /* Nobody can send a command any more without its being refused. */
 static void
-end_sessions(const struct filter *filter)
+end_sessions(const struct filter *filter, bool last)
 {
-	bool shared = strncmp(filter->config->socket, "fd:", 3) == 0;
-	unsigned left = hangup_all(filter->descriptors, &filter->wakeup, shared,
+	unsigned left = hangup_all(filter->descriptors, &filter->wakeup, !last,
 	    monotime_after(HANGUP_TIME));
 
 	if (left > 0)
@@ -78,7 +80,7 @@ end_sessions(const struct filter *filter)
 /* smfi_stop() would take up to 5 s, in which nobody serves the socket, and
  * would not wait for its threads either. */
 void
-upstream_drain(struct upstream *upstream)
+upstream_drain(struct upstream *upstream, bool last)
 {
 	struct filter *filter = upstream->filter;
 	int64_t until = monotime_after(filter->config->drain_timeout);
@@ -88,10 +90,22 @@ upstream_drain(struct upstream *upstream)
 	/* Their verdicts are for the retries, of what was deferred now.  In
 	 * the meantime who comes is told to come later. */
 	scanner_drain(filter->scanner, until);
-	end_sessions(filter);
+	end_sessions(filter, last);
 	scanner_save(filter->scanner, monotime_after(SAVE_TIME));
 	log_flush(monotime_after(MONOTIME_S));
 	exit(EX_OK);
+}
+
+/* libmilter goes on with the new socket under the old one's number.  MTAs reach
+ * it at the same address. */
+static void
+take_socket(const struct upstream *upstream, int sock)
+{
+	if (dup3(sock, upstream->listener, O_CLOEXEC) < 0)
+		log_msg(LOG_LEVEL_ERROR,
+		    "the filter can't take the new milter socket over: %s",
+		    strerror(errno));
+	fd_close(&sock);
 }
 
 static void
@@ -131,33 +145,46 @@ upstream_create_engines(struct upstream *upstream)
 	return engines_create(&reports);
 }
 
+#define ACCEPTED \
+	(WIRE_ACCEPT(WIRE_ENGINE) | WIRE_ACCEPT(WIRE_CONFIG) | \
+	    WIRE_ACCEPT(WIRE_SOCKET) | WIRE_ACCEPT(WIRE_DRAIN))
+
+/* Any message but DRAIN, with its descriptor. */
+static void
+obey(struct upstream *upstream, const struct wire_message *message, int fd)
+{
+	if (message->type == WIRE_ENGINE)
+		take_engine(upstream, message, fd);
+	else if (message->type == WIRE_CONFIG)
+		take_config(upstream, fd);
+	else
+		take_socket(upstream, fd);
+}
+
 static void *
 upstream_thread(void *context)
 {
 	struct upstream *upstream = context;
 	struct wire_message message;
 	enum error_code code;
+	bool last = false;
 	struct error err;
-	int link;
+	int fd;
 
 	for (;;) {
-		code = wire_recv(upstream->sock,
-		    WIRE_ACCEPT(WIRE_ENGINE) | WIRE_ACCEPT(WIRE_CONFIG) |
-			WIRE_ACCEPT(WIRE_DRAIN),
-		    &message, &link, MONOTIME_NEVER, &err);
-		if (code == ERROR_NONE && message.type == WIRE_ENGINE) {
-			take_engine(upstream, &message, link);
-			continue;
-		}
-		if (code == ERROR_NONE && message.type == WIRE_CONFIG) {
-			take_config(upstream, link);
+		code = wire_recv(upstream->sock, ACCEPTED, &message, &fd,
+		    MONOTIME_NEVER, &err);
+		if (code == ERROR_NONE && message.type != WIRE_DRAIN) {
+			obey(upstream, &message, fd);
 			continue;
 		}
 		if (code != ERROR_NONE)
 			log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
+		else
+			last = (message.flags & WIRE_LAST) != 0;
 		break;
 	}
-	upstream_drain(upstream);
+	upstream_drain(upstream, last);
 }
 
 enum error_code

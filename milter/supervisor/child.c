@@ -20,9 +20,14 @@
 #include "base/ns.h"
 #include "base/seqpacket.h"
 #include "config/config.h"
+#include "supervisor/listener.h"
 
 #define SOCKET_FD 3
 #define CONFIG_FD 4
+#define LISTENER_FD 5
+
+/* Where descriptors are out of the way of those that a child inherits. */
+#define OUT_OF_THE_WAY 10
 
 /* Opened now, so that the account needs no access to the path. */
 static enum error_code
@@ -96,28 +101,61 @@ child_kit_close(struct child_kit *kit)
 	fd_close(&kit->config);
 }
 
-/* In the child: descriptors as child.h says, out of each other's way first. */
-static enum error_code
-arrange_descriptors(const struct child_kit *kit, int program, int sock,
-    int *program_r, struct error *err)
-{
-	enum error_code code;
-	int config, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+/* What a child is to become. */
+struct birth {
+	const char *name;
+	const char *mode; /* its argument, or NULL */
+	int program;
+	int sock;
+	int config;
+	int listener; /* or -1 */
+};
 
-	*program_r = fcntl(program, F_DUPFD_CLOEXEC, 10);
-	sock = fcntl(sock, F_DUPFD_CLOEXEC, 10);
-	config = fcntl(kit->config, F_DUPFD_CLOEXEC, 10);
-	if (null < 0 || *program_r < 0 || sock < 0 || config < 0)
-		return error_sys(err, errno, "arranging descriptors");
-	code = fd_move_to(null, STDIN_FILENO, err);
-	if (code == ERROR_NONE && kit->in_background)
-		code = fd_move_to(null, STDOUT_FILENO, err);
-	if (code == ERROR_NONE && kit->in_background)
-		code = fd_move_to(null, STDERR_FILENO, err);
+/* Makes copies of all descriptors that are out of each other's way. */
+static enum error_code
+move_away(struct birth *birth, struct error *err)
+{
+	int *moved[] = { &birth->program, &birth->sock, &birth->config,
+		&birth->listener };
+
+	for (size_t i = 0; i < sizeof moved / sizeof moved[0]; i++) {
+		if (*moved[i] < 0)
+			continue;
+		*moved[i] = fcntl(*moved[i], F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+		if (*moved[i] < 0)
+			return error_sys(err, errno, "arranging descriptors");
+	}
+	return ERROR_NONE;
+}
+
+static enum error_code
+move_standard(bool in_background, struct error *err)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int last = in_background ? STDERR_FILENO : STDIN_FILENO;
+	enum error_code code = ERROR_NONE;
+
+	if (null < 0)
+		return error_sys(err, errno, "/dev/null");
+	for (int fd = STDIN_FILENO; code == ERROR_NONE && fd <= last; fd++)
+		code = fd_move_to(null, fd, err);
+	return code;
+}
+
+/* In the child: descriptors as child.h says. */
+static enum error_code
+arrange_descriptors(struct birth *birth, bool in_background, struct error *err)
+{
+	enum error_code code = move_away(birth, err);
+
 	if (code == ERROR_NONE)
-		code = fd_move_to(sock, SOCKET_FD, err);
+		code = move_standard(in_background, err);
 	if (code == ERROR_NONE)
-		code = fd_move_to(config, CONFIG_FD, err);
+		code = fd_move_to(birth->sock, SOCKET_FD, err);
+	if (code == ERROR_NONE)
+		code = fd_move_to(birth->config, CONFIG_FD, err);
+	if (code == ERROR_NONE && birth->listener >= 0)
+		code = fd_move_to(birth->listener, LISTENER_FD, err);
 	if (code == ERROR_NONE && lseek(CONFIG_FD, 0, SEEK_SET) < 0)
 		code = error_sys(err, errno, "rewinding the configuration");
 	return code;
@@ -125,26 +163,27 @@ arrange_descriptors(const struct child_kit *kit, int program, int sock,
 
 /* In the child: never returns. */
 static void
-become(const struct child_kit *kit, int program, int sock, const char *name,
-    const char *mode)
+become(const struct child_kit *kit, struct birth *birth)
 {
-	char *arguments[] = { (char *)(uintptr_t)name, (char *)(uintptr_t)mode,
-		NULL };
-	sigset_t none;
+	char *arguments[] = { (char *)(uintptr_t)birth->name,
+		(char *)(uintptr_t)birth->mode, NULL };
+	enum error_code code = ERROR_NONE;
 	struct error err;
-	int program_copy;
+	sigset_t none;
 
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (chdir("/") < 0 ||
-	    arrange_descriptors(kit, program, sock, &program_copy, &err) !=
-		ERROR_NONE) {
-		log_error(LOG_LEVEL_ERROR, name, &err);
-		_exit(EX_OSERR);
+	birth->config = kit->config;
+	if (chdir("/") < 0)
+		code = error_sys(&err, errno, "going to the directory /");
+	if (code == ERROR_NONE)
+		code = arrange_descriptors(birth, kit->in_background, &err);
+	if (code == ERROR_NONE) {
+		fexecve(birth->program, arguments, environ);
+		code = error_sys(&err, errno, "running the program");
 	}
-	fexecve(program_copy, arguments, environ);
-	log_msg(LOG_LEVEL_ERROR, "starting %s: error %d", name, errno);
+	log_error(LOG_LEVEL_ERROR, birth->name, &err);
 	_exit(EX_OSERR);
 }
 
@@ -152,15 +191,19 @@ enum error_code
 child_start_filter(struct child_kit *kit, pid_t *pid_r, int *sock_r,
     struct error *err)
 {
+	struct birth birth = { .name = "vscan-filter" };
 	enum error_code code;
 	int pair[2];
 
 	code = seqpacket_pair(pair, err);
 	if (code != ERROR_NONE)
 		return code;
+	birth.program = kit->filter_program;
+	birth.sock = pair[1];
+	birth.listener = kit->listener->fd;
 	*pid_r = fork();
 	if (*pid_r == 0)
-		become(kit, kit->filter_program, pair[1], "vscan-filter", NULL);
+		become(kit, &birth);
 	if (*pid_r < 0)
 		code = error_sys(err, errno, "forking the filter");
 	fd_close(&pair[1]);
@@ -240,6 +283,7 @@ enum error_code
 child_start_engine(struct child_kit *kit, pid_t *pid_r, int *sock_r,
     struct error *err)
 {
+	struct birth birth = { .name = "vscan-engine", .listener = -1 };
 	enum error_code code;
 	int pair[2];
 
@@ -247,9 +291,11 @@ child_start_engine(struct child_kit *kit, pid_t *pid_r, int *sock_r,
 	if (code != ERROR_NONE)
 		return code;
 	code = fork_engine(kit, pid_r, err);
+	birth.mode = kit->plain ? "plain" : "contained";
+	birth.program = kit->engine_program;
+	birth.sock = pair[1];
 	if (code == ERROR_NONE && *pid_r == 0)
-		become(kit, kit->engine_program, pair[1], "vscan-engine",
-		    kit->plain ? "plain" : "contained");
+		become(kit, &birth);
 	fd_close(&pair[1]);
 	*sock_r = pair[0];
 	if (code != ERROR_NONE)

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/unixsock.h"
 #include "config/config.h"
 
 /* Makes one directory and gives it to the owner, as root only; elsewhere it
@@ -75,25 +74,6 @@ take_lock(struct instance *instance, struct error *err)
 	return error_sys(err, errno, "locking %s", path);
 }
 
-/* The path of a Unix milter socket, or NULL. */
-static const char *
-socket_path(const struct config *config)
-{
-	if (strncmp(config->socket, "unix:", 5) == 0)
-		return config->socket + 5;
-	return NULL;
-}
-
-/* It stays root's: a worker that was taken over has the account's rights, and
- * must not put a socket of its own in the place of ours. */
-static enum error_code
-make_socket_directory(const struct config *config, struct error *err)
-{
-	const char *path = socket_path(config);
-
-	return path == NULL ? ERROR_NONE : unixsock_make_directory(path, err);
-}
-
 enum error_code
 instance_open(struct instance *instance, const struct config *config,
     const struct priv_account *account, struct error *err)
@@ -108,8 +88,6 @@ instance_open(struct instance *instance, const struct config *config,
 	if (code == ERROR_NONE)
 		code = check_state_directory(config->state_directory, account,
 		    err);
-	if (code == ERROR_NONE)
-		code = make_socket_directory(config, err);
 	if (code == ERROR_NONE)
 		code = take_lock(instance, err);
 	if (code != ERROR_NONE)
@@ -140,12 +118,6 @@ instance_write_pid(struct instance *instance, struct error *err)
 void
 instance_close(struct instance *instance)
 {
-	const char *path = socket_path(instance->config);
-	struct stat st;
-
-	if (path != NULL && instance->has_socket && lstat(path, &st) == 0 &&
-	    S_ISSOCK(st.st_mode))
-		unlink(path);
 	if (instance->has_pid_file)
 		unlink(instance->config->pid_file);
 	fd_close(&instance->lock);

@@ -2,13 +2,10 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -19,10 +16,8 @@
 #include "supervisor/child.h"
 #include "supervisor/confine.h"
 #include "supervisor/instance.h"
+#include "supervisor/listener.h"
 #include "supervisor/supervisor.h"
-
-/* Above what this process and its children use themselves. */
-#define SOCKET_FROM 20
 
 struct options {
 	const char *path;
@@ -121,6 +116,7 @@ block_signals(void)
 
 struct start {
 	struct instance instance;
+	struct listener listener;
 	int ready; /* see daemonize.h */
 };
 
@@ -130,27 +126,24 @@ on_ready(void *context)
 {
 	struct start *start = context;
 
-	start->instance.has_socket = true;
 	daemonize_ready(&start->ready);
 }
 
-/* A socket that was handed over as descriptor N (systemd begins with 3) goes
- * where it is out of the way of what children inherit (child.h). */
+/* All that lasts as long as the service. */
 static enum error_code
-move_socket(struct config *config, struct error *err)
+open_service(struct start *start, const struct config *config,
+    struct child_kit *kit, struct error *err)
 {
-	int fd, moved;
+	enum error_code code;
 
-	if (sscanf(config->socket, "fd:%d", &fd) != 1)
-		return ERROR_NONE;
-	moved = fcntl(fd, F_DUPFD, SOCKET_FROM);
-	if (moved < 0)
-		return error_sys(err, errno, "socket = \"%s\"", config->socket);
-	close(fd);
-	free(config->socket);
-	if (asprintf(&config->socket, "fd:%d", moved) < 0)
-		abort();
-	return ERROR_NONE;
+	code = instance_open(&start->instance, config, &kit->account, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = listener_open(&start->listener, config, &kit->account, err);
+	if (code != ERROR_NONE)
+		instance_close(&start->instance);
+	kit->listener = &start->listener;
+	return code;
 }
 
 static enum error_code
@@ -160,9 +153,7 @@ serve(struct config *config, bool foreground, struct error *err)
 	struct child_kit kit;
 	enum error_code code;
 
-	code = move_socket(config, err);
-	if (code == ERROR_NONE)
-		code = child_kit_open(&kit, config, err);
+	code = child_kit_open(&kit, config, err);
 	if (code != ERROR_NONE)
 		return code;
 	kit.in_background = !foreground;
@@ -170,8 +161,7 @@ serve(struct config *config, bool foreground, struct error *err)
 	if (!foreground)
 		code = daemonize(&start.ready, err);
 	if (code == ERROR_NONE)
-		code = instance_open(&start.instance, config, &kit.account,
-		    err);
+		code = open_service(&start, config, &kit, err);
 	if (code != ERROR_NONE)
 		goto out;
 	log_open("vscan-milter", (enum log_target)config->log_target,
@@ -181,6 +171,7 @@ serve(struct config *config, bool foreground, struct error *err)
 		code = instance_write_pid(&start.instance, err);
 	if (code == ERROR_NONE)
 		code = supervisor_run(config, &kit, on_ready, &start, err);
+	listener_close(&start.listener);
 	instance_close(&start.instance);
 out:
 	child_kit_close(&kit);

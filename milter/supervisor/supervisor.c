@@ -21,6 +21,7 @@
 #include "wire/wire.h"
 #include "supervisor/child.h"
 #include "supervisor/generations.h"
+#include "supervisor/listener.h"
 
 /* Beyond drain_timeout: libmilter takes up to 5 s to end. */
 #define DRAIN_GRACE (6 * MONOTIME_S)
@@ -28,6 +29,8 @@
 #define STOP_GRACE (2 * MONOTIME_S)
 /* Between the starts of a filter that dies young. */
 #define FILTER_PAUSE MONOTIME_S
+/* Between two looks whether the milter socket is still there. */
+#define SOCKET_INTERVAL (2 * MONOTIME_S)
 
 enum phase { PHASE_SERVE, PHASE_DRAIN, PHASE_STOP };
 
@@ -41,8 +44,10 @@ struct supervisor {
 	int filter_sock;
 	int64_t filter_started;
 	int64_t filter_start_at;
-	bool was_ready; /* a filter has listened at least once */
-	bool hopeless;  /* the first filter could not start */
+	int64_t socket_check_at;
+	bool socket_lost; /* and could not be opened again */
+	bool was_ready;   /* a filter has listened at least once */
+	bool hopeless;    /* the first filter could not start */
 	int signals;
 	supervisor_ready_function *ready;
 	void *context;
@@ -69,6 +74,7 @@ enter(struct supervisor *sup, enum phase phase)
 	struct wire_message message = wire_make(WIRE_DRAIN);
 	struct error err;
 
+	message.flags = sup->kit->listener->handed_over ? 0 : WIRE_LAST;
 	sup->phase = phase;
 	if (phase == PHASE_DRAIN) {
 		sup->phase_ends = monotime_after(
@@ -187,10 +193,56 @@ read_signals(struct supervisor *sup)
 		handle_signal(sup, (int)info.ssi_signo);
 }
 
+/* The filter that runs goes on with the new socket; one that is started later
+ * inherits it. */
+static void
+pass_socket(const struct supervisor *sup)
+{
+	struct wire_message message = wire_make(WIRE_SOCKET);
+	struct error err;
+
+	if (sup->filter_sock >= 0 &&
+	    wire_send(sup->filter_sock, &message, sup->kit->listener->fd,
+		&err) != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR,
+		    "handing the milter socket to the filter", &err);
+}
+
+/* Somebody may have removed the socket, or its directory, or mounted something
+ * over it. */
+static void
+look_at_socket(struct supervisor *sup)
+{
+	struct error err;
+
+	if (monotime_now() < sup->socket_check_at)
+		return;
+	sup->socket_check_at = monotime_after(SOCKET_INTERVAL);
+	if (listener_stands(sup->kit->listener))
+		return;
+	if (listener_renew(sup->kit->listener, &err) == ERROR_NONE) {
+		log_msg(LOG_LEVEL_WARNING,
+		    "the milter socket %s had been removed, and is opened "
+		    "again",
+		    sup->config->socket);
+		sup->socket_lost = false;
+		pass_socket(sup);
+		return;
+	}
+	if (!sup->socket_lost)
+		log_error(LOG_LEVEL_ERROR,
+		    "the milter socket has been removed, and can't be opened "
+		    "again yet",
+		    &err);
+	sup->socket_lost = true;
+}
+
 /* What is due by the clock; returns when to look again. */
 static int64_t
 run_due(struct supervisor *sup)
 {
+	int64_t until;
+
 	if (sup->phase != PHASE_SERVE) {
 		if (monotime_now() < sup->phase_ends)
 			return sup->phase_ends;
@@ -206,7 +258,9 @@ run_due(struct supervisor *sup)
 	}
 	if (sup->filter == 0 && monotime_now() >= sup->filter_start_at)
 		start_filter(sup);
-	return generations_run(&sup->generations);
+	look_at_socket(sup);
+	until = generations_run(&sup->generations);
+	return until < sup->socket_check_at ? until : sup->socket_check_at;
 }
 
 static void

@@ -26,6 +26,7 @@ static const bool brings_descriptor[WIRE_TYPES] = {
 	[WIRE_JOB] = true,
 	[WIRE_ENGINE] = true,
 	[WIRE_CONFIG] = true,
+	[WIRE_SOCKET] = true,
 };
 
 static int pair[2];
