@@ -32,14 +32,15 @@ struct library {
 	uint64_t max_file_size; /* bytes */
 	uint64_t max_html;      /* larger HTML and scripts are not parsed */
 	uint64_t max_script;
-	unsigned signatures; /* without the canary */
+	unsigned signatures; /* that find something; without the canary */
 	struct attachments_plan parts;
 	struct sigset sigset;
 	char fingerprint[17]; /* 16 hex digits: set, version, options */
 };
 
 /* Loads the files.  ERROR_INPUT: there is none, or one is broken, and
- * err->text names it as libclamav does; on failure library is empty. */
+ * err->text names it as libclamav does, or no signature in them finds
+ * anything; on failure library is empty. */
 CHECK_RESULT enum error_code library_load(struct library *library,
     const struct config *config, struct error *err);
 

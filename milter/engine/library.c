@@ -17,6 +17,31 @@
 /* A set with a thousand broken rules shall not write a thousand lines. */
 #define LOG_LINES 20
 
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The types of signatures that find something, in libclamav's words.  What is
+ * not here allows, ignores or sets something, or only helps others: "fp" and
+ * "sfp", "phishing" (which may be a list of what is allowed), "pwdb", "idb". */
+static const char *const detecting_types[] = {
+	"cbc",
+	"cdb",
+	"db",
+	"hdb",
+	"hdu",
+	"hsb",
+	"hsu",
+	"imp",
+	"ldb",
+	"ldu",
+	"mdb",
+	"mdu",
+	"msb",
+	"msu",
+	"ndb",
+	"ndu",
+	"yara",
+};
+
 static enum error_code
 refused(cl_error_t code, const char *what, struct error *err)
 {
@@ -118,12 +143,29 @@ create_engine(struct library *library, const struct config *config,
 	return set_limits(library, config, err);
 }
 
+/* libclamav is about to load one signature of this type. */
+static int
+count_signature(const char *type, const char *name, unsigned custom,
+    void *context)
+{
+	struct library *library = context;
+
+	(void)name;
+	(void)custom;
+	for (size_t i = 0; i < LENGTH(detecting_types); i++)
+		if (strcmp(detecting_types[i], type) == 0) {
+			library->signatures++;
+			break;
+		}
+	return 0;
+}
+
 /* A load that runs out of memory half way can still return success. */
 static enum error_code
-load_path(struct library *library, const char *path, unsigned *signatures,
-    struct error *err)
+load_path(struct library *library, const char *path, struct error *err)
 {
-	cl_error_t code = cl_load(path, library->engine, signatures,
+	unsigned loaded = 0;
+	cl_error_t code = cl_load(path, library->engine, &loaded,
 	    library->db_options);
 
 	if (code == CL_SUCCESS && messages_get()->allocation_failed)
@@ -146,13 +188,34 @@ read_sigset(struct library *library, const struct config_strings *database,
 	return code;
 }
 
+/* What libclamav loads without complaint may be nothing but exceptions and
+ * settings, and then every mail would be clean. */
+static enum error_code
+load_all(struct library *library, const struct config_strings *database,
+    struct error *err)
+{
+	enum error_code code = ERROR_NONE;
+
+	cl_engine_set_clcb_sigload(library->engine, count_signature, library);
+	for (size_t i = 0; i < database->count && code == ERROR_NONE; i++)
+		code = load_path(library, database->items[i], err);
+	/* The canary is not one of them. */
+	cl_engine_set_clcb_sigload(library->engine, NULL, NULL);
+	if (code == ERROR_NONE && library->signatures == 0)
+		code = error_set(err, ERROR_INPUT,
+		    "the signature files in %s%s find nothing: no signature "
+		    "is in them, but for exceptions and settings",
+		    database->items[0],
+		    database->count > 1 ? " and the other places" : "");
+	return code;
+}
+
 enum error_code
 library_load(struct library *library, const struct config *config,
     struct error *err)
 {
 	const struct config_strings *database = &config->engine_database;
 	enum error_code code;
-	size_t i;
 
 	memset(library, 0, sizeof *library);
 	/* Before the load: what changes meanwhile is seen as a change. */
@@ -162,9 +225,8 @@ library_load(struct library *library, const struct config *config,
 	messages_install();
 	messages_reset(LOG_LINES);
 	code = create_engine(library, config, err);
-	for (i = 0; i < database->count && code == ERROR_NONE; i++)
-		code = load_path(library, database->items[i],
-		    &library->signatures, err);
+	if (code == ERROR_NONE)
+		code = load_all(library, database, err);
 	if (code != ERROR_NONE)
 		library_fini(library);
 	return code;
@@ -212,14 +274,13 @@ static enum error_code
 load_canary(struct library *library, const struct canary *canary,
     const char *scratch, struct error *err)
 {
-	unsigned signatures = 0;
 	enum error_code code;
 	char path[PATH_MAX + 16];
 
 	snprintf(path, sizeof path, "%s/canary.ndb", scratch);
 	code = canary_write(canary, path, err);
 	if (code == ERROR_NONE)
-		code = load_path(library, path, &signatures, err);
+		code = load_path(library, path, err);
 	unlink(path);
 	return code;
 }

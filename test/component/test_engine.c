@@ -88,6 +88,56 @@ test_engine_without_signatures_fails(void **unused)
 	harness_close(&h);
 }
 
+/* Each of these is loaded by libclamav without a complaint. */
+static void
+test_engine_whose_signatures_find_nothing_fails(void **unused)
+{
+	static const char *const files[][2] = {
+		{ "whitelist.ign2", "Eicar-Test-Signature\n" },
+		{ "a.fp", "d41d8cd98f00b204e9800998ecf8427e:10:Allowed\n" },
+		{ "a.wdb", "M:example.com:example.net\n" },
+		{ "a.cfg", "PE:0x1\n" },
+		{ "a.ftm", "1:0:4d5a:X:CL_TYPE_ANY:CL_TYPE_MSEXE\n" },
+		{ "a.ndb", "# nothing yet\n" },
+	};
+	struct wire_message message;
+	char command[160];
+	struct harness h;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		harness_open(&h);
+		snprintf(command, sizeof command, "rm %s/*", h.signatures);
+		assert_int_equal(0, system(command));
+		harness_write(&h, files[i][0], files[i][1]);
+		harness_start(&h, "contained", "", NULL);
+		message = harness_first_message(&h);
+		if (message.type != WIRE_FAILED)
+			fail_msg("%s was taken for a set", files[i][0]);
+		assert_non_null(strstr(message.text, "find nothing"));
+		assert_int_equal(EX_DATAERR,
+		    harness_exit_status(harness_wait(&h)));
+		harness_close(&h);
+	}
+}
+
+static void
+test_engine_counts_only_signatures_that_find_something(void **unused)
+{
+	struct wire_message message;
+	struct harness h;
+
+	(void)unused;
+	harness_open(&h);
+	harness_write(&h, "a.fp",
+	    "d41d8cd98f00b204e9800998ecf8427e:10:Allowed\n");
+	harness_start(&h, "contained", "", NULL);
+	message = harness_first_message(&h);
+	assert_int_equal(WIRE_READY, message.type);
+	assert_int_equal(2, message.value);
+	harness_close(&h);
+}
+
 static void
 test_engine_plain_without_room_on_disk_fails_its_self_test(void **unused)
 {
@@ -427,6 +477,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(
 		    test_engine_broken_signature_file_fails_and_is_named),
 		cmocka_unit_test(test_engine_without_signatures_fails),
+		cmocka_unit_test(
+		    test_engine_whose_signatures_find_nothing_fails),
+		cmocka_unit_test(
+		    test_engine_counts_only_signatures_that_find_something),
 		cmocka_unit_test(
 		    test_engine_plain_without_room_on_disk_fails_its_self_test),
 		cmocka_unit_test(
