@@ -8,6 +8,12 @@
  *   library_load      the signature files of engine.database
  *   library_compile   the canary with them; then it can scan
  *
+ * Its name stands in the log, and verdicts are kept under it.  It is a digest
+ * of everything that a verdict depends on but the message: what is in the
+ * files (contents.h), the versions of libclamav and of this program, and the
+ * settings that matter.  So it is the same for the same set on another host,
+ * and after a restart.
+ *
  * Single-threaded.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
@@ -20,6 +26,7 @@
 
 #include "base/error.h"
 #include "coverage/attachments.h"
+#include "engine/contents.h"
 #include "engine/sigset.h"
 
 struct canary;
@@ -35,7 +42,8 @@ struct library {
 	unsigned signatures; /* that find something; without the canary */
 	struct attachments_plan parts;
 	struct sigset sigset;
-	char fingerprint[17]; /* 16 hex digits: set, version, options */
+	struct contents contents;
+	char name[17]; /* of the set with these settings: 16 hex digits */
 };
 
 /* Loads the files.  ERROR_INPUT: there is none, or one is broken, and

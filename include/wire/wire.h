@@ -8,7 +8,7 @@
  * that a descriptor is there if and only if the type has one.
  *
  *   supervisor -> engine   ADOPT (fd: link), RETIRE
- *   engine -> supervisor   READY (text: fingerprint; value: signatures;
+ *   engine -> supervisor   READY (text: the set's name; value: signatures;
  *                          id: sigset fingerprint), FAILED (text: why)
  *   filter -> engine, link SLOT (fd: slot socket)
  *   filter -> engine, slot SPAWN, KILL, NICE
@@ -24,7 +24,7 @@
  *   filter -> worker       JOB (id; value: size in bytes; flags: WIRE_ASK;
  *                          fd: the message), PART_ANSWER (id: of the job;
  *                          status: 1 if the part is known, else 0)
- *   supervisor -> filter   ENGINE (fd: link; text: fingerprint),
+ *   supervisor -> filter   ENGINE (fd: link; text: the set's name),
  *                          CONFIG (fd: a sealed file with the configuration
  *                          that is in force from now on),
  *                          SOCKET (fd: the milter socket, opened anew),

@@ -126,11 +126,11 @@ announce(const struct engine *engine, int supervisor, struct error *err)
 
 	ready.id = engine->library.sigset.fingerprint;
 	ready.value = engine->library.signatures;
-	wire_set_text(&ready, engine->library.fingerprint);
+	wire_set_text(&ready, engine->library.name);
 	log_msg(LOG_LEVEL_INFO,
 	    "generation %s: %u signatures in %u files, "
 	    "libclamav %s",
-	    engine->library.fingerprint, engine->library.signatures,
+	    engine->library.name, engine->library.signatures,
 	    engine->library.sigset.files, library_version());
 	return wire_send(supervisor, &ready, -1, err);
 }

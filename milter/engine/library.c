@@ -173,6 +173,48 @@ load_path(struct library *library, const char *path, struct error *err)
 	return code == CL_SUCCESS ? ERROR_NONE : load_failed(code, path, err);
 }
 
+/* Everything that a verdict depends on but the message: the signatures, the
+ * programs, and the settings that decide what is looked for, what is given up
+ * on, and which of several findings counts (classify.h).  No pointer and no
+ * padding is among it, so that it is the same on every host. */
+static void
+set_name(struct library *library, const struct config *config)
+{
+	const uint64_t settings[] = {
+		library->options.general,
+		library->options.heuristic,
+		library->db_options,
+		config->engine_max_scan_size,
+		config->engine_max_file_size,
+		config->engine_max_files,
+		config->engine_max_recursion,
+		config->engine_scratch,
+		config->engine_worker_memory,
+		(uint64_t)config->deadline_scan_cpu,
+		(uint64_t)config->action_encrypted,
+		(uint64_t)config->action_incomplete,
+		(uint64_t)config->action_macro,
+		(uint64_t)config->action_phishing,
+		(uint64_t)config->action_pua,
+	};
+	unsigned char digest[crypto_generichash_BYTES_MIN];
+	crypto_generichash_state state;
+	char versions[128];
+
+	snprintf(versions, sizeof versions, "%s %s", VSCAN_VERSION,
+	    cl_retver());
+	crypto_generichash_init(&state, NULL, 0, sizeof digest);
+	crypto_generichash_update(&state, library->contents.digest,
+	    sizeof library->contents.digest);
+	crypto_generichash_update(&state, (const unsigned char *)versions,
+	    strlen(versions) + 1);
+	crypto_generichash_update(&state, (const unsigned char *)settings,
+	    sizeof settings);
+	crypto_generichash_final(&state, digest, sizeof digest);
+	sodium_bin2hex(library->name, sizeof library->name, digest,
+	    (sizeof library->name - 1) / 2);
+}
+
 static enum error_code
 read_sigset(struct library *library, const struct config_strings *database,
     struct error *err)
@@ -210,6 +252,44 @@ load_all(struct library *library, const struct config_strings *database,
 	return code;
 }
 
+/* While libclamav loads the files, a thread reads what they are. */
+static enum error_code
+load_and_read(struct library *library, const struct config_strings *database,
+    struct error *err)
+{
+	struct contents_reader reader;
+	enum error_code code, read;
+	struct error unread;
+
+	code = contents_begin(&reader, database, err);
+	if (code != ERROR_NONE)
+		return code;
+	code = load_all(library, database, err);
+	read = contents_end(&reader, &library->contents, &unread);
+	if (code == ERROR_NONE && read != ERROR_NONE) {
+		*err = unread;
+		code = read;
+	}
+	return code;
+}
+
+/* Files that were changed meanwhile may have been read by the one before, and
+ * by the other after: such a set has a name that it shares with none.  The
+ * supervisor sees the change, and there will soon be another set. */
+static enum error_code
+check_unchanged(struct library *library, const struct config_strings *database,
+    struct error *err)
+{
+	struct sigset now;
+	enum error_code code = sigset_read(database, &now, err);
+
+	if (code == ERROR_NONE &&
+	    now.fingerprint != library->sigset.fingerprint)
+		randombytes_buf(library->contents.digest,
+		    sizeof library->contents.digest);
+	return code;
+}
+
 enum error_code
 library_load(struct library *library, const struct config *config,
     struct error *err)
@@ -226,48 +306,14 @@ library_load(struct library *library, const struct config *config,
 	messages_reset(LOG_LINES);
 	code = create_engine(library, config, err);
 	if (code == ERROR_NONE)
-		code = load_all(library, database, err);
-	if (code != ERROR_NONE)
+		code = load_and_read(library, database, err);
+	if (code == ERROR_NONE)
+		code = check_unchanged(library, database, err);
+	if (code == ERROR_NONE)
+		set_name(library, config);
+	else
 		library_fini(library);
 	return code;
-}
-
-/* All that a verdict depends on but the message. */
-static void
-set_fingerprint(struct library *library)
-{
-	static const enum cl_engine_field limits[] = {
-		CL_ENGINE_MAX_SCANSIZE,
-		CL_ENGINE_MAX_FILESIZE,
-		CL_ENGINE_MAX_FILES,
-		CL_ENGINE_MAX_RECURSION,
-	};
-	const char *version = cl_retver();
-	unsigned char digest[crypto_generichash_BYTES_MIN];
-	crypto_generichash_state state;
-	size_t i;
-
-	crypto_generichash_init(&state, NULL, 0, sizeof digest);
-	crypto_generichash_update(&state,
-	    (const unsigned char *)&library->sigset.fingerprint,
-	    sizeof library->sigset.fingerprint);
-	crypto_generichash_update(&state, (const unsigned char *)version,
-	    strlen(version) + 1);
-	crypto_generichash_update(&state,
-	    (const unsigned char *)&library->options, sizeof library->options);
-	crypto_generichash_update(&state,
-	    (const unsigned char *)&library->db_options,
-	    sizeof library->db_options);
-	for (i = 0; i < sizeof limits / sizeof *limits; i++) {
-		long long value = cl_engine_get_num(library->engine, limits[i],
-		    NULL);
-
-		crypto_generichash_update(&state, (const unsigned char *)&value,
-		    sizeof value);
-	}
-	crypto_generichash_final(&state, digest, sizeof digest);
-	sodium_bin2hex(library->fingerprint, sizeof library->fingerprint,
-	    digest, (sizeof library->fingerprint - 1) / 2);
 }
 
 static enum error_code
@@ -302,7 +348,6 @@ library_compile(struct library *library, const struct canary *canary,
 		result = CL_EMEM;
 	if (result != CL_SUCCESS)
 		return refused(result, "compiling the signatures", err);
-	set_fingerprint(library);
 	return ERROR_NONE;
 }
 

@@ -1,4 +1,4 @@
-/* sigset - a fingerprint of the signature files
+/* sigset - the signature files, and whether they have changed
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -58,9 +58,16 @@ static const char *const suffixes[] = {
 	"zmd",
 };
 
+/* One walk over the files. */
+struct walk {
+	sigset_file_function *function;
+	void *context;
+};
+
+/* One fingerprint in the making. */
 struct reading {
 	crypto_generichash_state digest;
-	unsigned files;
+	struct sigset *sigset;
 };
 
 static bool
@@ -90,29 +97,10 @@ by_bytes(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static void
-add_number(struct reading *reading, uint64_t number)
-{
-	crypto_generichash_update(&reading->digest,
-	    (const unsigned char *)&number, sizeof number);
-}
-
-static void
-add_file(struct reading *reading, const char *path, const struct stat *st)
-{
-	crypto_generichash_update(&reading->digest, (const unsigned char *)path,
-	    strlen(path) + 1);
-	add_number(reading, (uint64_t)st->st_size);
-	add_number(reading, (uint64_t)st->st_ino);
-	add_number(reading, (uint64_t)st->st_mtim.tv_sec);
-	add_number(reading, (uint64_t)st->st_mtim.tv_nsec);
-	reading->files++;
-}
-
 /* A file that is gone since the directory was read (an update renames) is as
  * good as one that was never there: the next look sees the rest. */
 static enum error_code
-add_entry(struct reading *reading, const char *directory, const char *name,
+visit_entry(const struct walk *walk, const char *directory, const char *name,
     struct error *err)
 {
 	char path[4096];
@@ -124,13 +112,14 @@ add_entry(struct reading *reading, const char *directory, const char *name,
 	if (stat(path, &st) < 0)
 		return errno == ENOENT ? ERROR_NONE
 				       : error_sys(err, errno, "%s", path);
-	if (S_ISREG(st.st_mode))
-		add_file(reading, path, &st);
-	return ERROR_NONE;
+	if (!S_ISREG(st.st_mode))
+		return ERROR_NONE;
+	return walk->function(walk->context, path, &st, err);
 }
 
 static enum error_code
-add_directory(struct reading *reading, const char *directory, struct error *err)
+visit_directory(const struct walk *walk, const char *directory,
+    struct error *err)
 {
 	enum error_code code = ERROR_NONE;
 	struct dirent **entries;
@@ -141,7 +130,7 @@ add_directory(struct reading *reading, const char *directory, struct error *err)
 		return error_sys(err, errno, "%s", directory);
 	for (i = 0; i < count; i++) {
 		if (code == ERROR_NONE)
-			code = add_entry(reading, directory, entries[i]->d_name,
+			code = visit_entry(walk, directory, entries[i]->d_name,
 			    err);
 		free(entries[i]);
 	}
@@ -150,15 +139,52 @@ add_directory(struct reading *reading, const char *directory, struct error *err)
 }
 
 static enum error_code
-add_path(struct reading *reading, const char *path, struct error *err)
+visit_path(const struct walk *walk, const char *path, struct error *err)
 {
 	struct stat st;
 
 	if (stat(path, &st) < 0)
 		return error_sys(err, errno, "%s", path);
 	if (S_ISDIR(st.st_mode))
-		return add_directory(reading, path, err);
-	add_file(reading, path, &st);
+		return visit_directory(walk, path, err);
+	return walk->function(walk->context, path, &st, err);
+}
+
+enum error_code
+sigset_each(const struct config_strings *database,
+    sigset_file_function *function, void *context, struct error *err)
+{
+	const struct walk walk = { .function = function, .context = context };
+	enum error_code code = ERROR_NONE;
+	size_t i;
+
+	for (i = 0; i < database->count && code == ERROR_NONE; i++)
+		code = visit_path(&walk, database->items[i], err);
+	return code;
+}
+
+static void
+add_number(struct reading *reading, uint64_t number)
+{
+	crypto_generichash_update(&reading->digest,
+	    (const unsigned char *)&number, sizeof number);
+}
+
+static enum error_code
+add_file(void *context, const char *path, const struct stat *st,
+    struct error *err)
+{
+	struct reading *reading = context;
+
+	(void)err;
+	crypto_generichash_update(&reading->digest, (const unsigned char *)path,
+	    strlen(path) + 1);
+	add_number(reading, (uint64_t)st->st_size);
+	add_number(reading, (uint64_t)st->st_ino);
+	add_number(reading, (uint64_t)st->st_mtim.tv_sec);
+	add_number(reading, (uint64_t)st->st_mtim.tv_nsec);
+	reading->sigset->bytes += (uint64_t)st->st_size;
+	reading->sigset->files++;
 	return ERROR_NONE;
 }
 
@@ -166,18 +192,16 @@ enum error_code
 sigset_read(const struct config_strings *database, struct sigset *sigset_r,
     struct error *err)
 {
-	struct reading reading = { .files = 0 };
+	struct reading reading = { .sigset = sigset_r };
 	unsigned char digest[crypto_generichash_BYTES_MIN];
-	enum error_code code = ERROR_NONE;
-	size_t i;
+	enum error_code code;
 
+	memset(sigset_r, 0, sizeof *sigset_r);
 	crypto_generichash_init(&reading.digest, NULL, 0, sizeof digest);
-	for (i = 0; i < database->count && code == ERROR_NONE; i++)
-		code = add_path(&reading, database->items[i], err);
+	code = sigset_each(database, add_file, &reading, err);
 	if (code != ERROR_NONE)
 		return code;
 	crypto_generichash_final(&reading.digest, digest, sizeof digest);
 	memcpy(&sigset_r->fingerprint, digest, sizeof sigset_r->fingerprint);
-	sigset_r->files = reading.files;
 	return ERROR_NONE;
 }

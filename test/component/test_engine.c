@@ -51,6 +51,30 @@ test_engine_ready_names_generation_and_counts_signatures(void **unused)
 	harness_close(&h);
 }
 
+/* In another directory, from other inodes, of another time. */
+static void
+test_engine_same_set_on_another_host_has_the_same_name(void **unused)
+{
+	struct wire_message messages[2];
+	struct harness hosts[2];
+	char command[160];
+
+	(void)unused;
+	for (int i = 0; i < 2; i++) {
+		harness_open(&hosts[i]);
+		snprintf(command, sizeof command, "touch -d @%d %s/*",
+		    1000000000 + i, hosts[i].signatures);
+		assert_int_equal(0, system(command));
+		harness_start(&hosts[i], "contained", "", NULL);
+		messages[i] = harness_first_message(&hosts[i]);
+		assert_int_equal(WIRE_READY, messages[i].type);
+	}
+	assert_string_equal(messages[0].text, messages[1].text);
+	assert_true(messages[0].id != messages[1].id);
+	harness_close(&hosts[0]);
+	harness_close(&hosts[1]);
+}
+
 static void
 test_engine_broken_signature_file_fails_and_is_named(void **unused)
 {
@@ -474,6 +498,8 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    test_engine_ready_names_generation_and_counts_signatures),
+		cmocka_unit_test(
+		    test_engine_same_set_on_another_host_has_the_same_name),
 		cmocka_unit_test(
 		    test_engine_broken_signature_file_fails_and_is_named),
 		cmocka_unit_test(test_engine_without_signatures_fails),
