@@ -93,7 +93,8 @@ struct config {
 	unsigned engine_max_files;
 	unsigned engine_max_recursion;
 	int64_t engine_check_interval;
-	int engine_sandbox; /* enum sandbox_level */
+	int64_t engine_max_age; /* 0: any age will do */
+	int engine_sandbox;     /* enum sandbox_level */
 
 	uint64_t buffer_memory;
 	uint64_t buffer_message_memory;

@@ -11,13 +11,15 @@
 
 #include "base/error.h"
 
+struct age;
 struct worker_plan;
 
 /* Serves until the supervisor has gone, or has told it to retire and the
  * link is closed (ERROR_NONE); anything else is a failure.  No worker is
  * left.  supervisor stays the caller's.  SIGCHLD must be blocked; plan is
- * what workers are forked after. */
+ * what workers are forked after.  Until it has to retire it has age tell the
+ * log what is due. */
 CHECK_RESULT enum error_code server_run(int supervisor,
-    const struct worker_plan *plan, struct error *err);
+    const struct worker_plan *plan, struct age *age, struct error *err);
 
 #endif

@@ -247,6 +247,11 @@ const struct setting settings[] = {
 	    FIELD(engine_check_interval), UNITS_SECOND, UNITS_DAY, NULL, NULL,
 	    "60s", "How often the signature files are looked at for changes.",
 	    CONFIG_AT_ONCE },
+	{ "engine", "max_age", SETTING_DURATION, FIELD(engine_max_age), 0,
+	    3650 * UNITS_DAY, NULL, NULL, "0",
+	    "Once the newest official signature file (.cvd or .cld) is older "
+	    "than this, the log says so as an error, each day; 0 never does.",
+	    CONFIG_BY_ENGINE },
 	{ "engine", "sandbox", SETTING_CHOICE, FIELD(engine_sandbox), 0, 0,
 	    NULL, sandbox_levels, "best-effort",
 	    "What is done where the kernel refuses a part of the sandbox: with "

@@ -12,8 +12,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/monotime.h"
 #include "base/process.h"
 #include "config/config.h"
+#include "engine/age.h"
 #include "engine/canary.h"
 #include "engine/charsets.h"
 #include "engine/inspect.h"
@@ -32,6 +34,7 @@ struct engine {
 	struct scratch scratch; /* the engine's own */
 	struct sandbox sandbox;
 	struct worker_plan plan;
+	struct age age;
 };
 
 /* A mail of ours, with a character set and HTML: what libclamav and libc open
@@ -120,7 +123,7 @@ prove(struct engine *engine, struct error *err)
 }
 
 static enum error_code
-announce(const struct engine *engine, int supervisor, struct error *err)
+announce(struct engine *engine, int supervisor, struct error *err)
 {
 	struct wire_message ready = wire_make(WIRE_READY);
 
@@ -132,6 +135,8 @@ announce(const struct engine *engine, int supervisor, struct error *err)
 	    "libclamav %s",
 	    engine->library.name, engine->library.signatures,
 	    engine->library.sigset.files, library_version());
+	age_begin(&engine->age, &engine->library.contents, engine->config,
+	    monotime_wall() / MONOTIME_S);
 	return wire_send(supervisor, &ready, -1, err);
 }
 
@@ -184,7 +189,7 @@ engine_run(const struct config *config, enum scratch_kind kind, int supervisor)
 
 	code = start(&engine, kind, supervisor, &err);
 	if (code == ERROR_NONE) {
-		code = server_run(supervisor, &engine.plan, &err);
+		code = server_run(supervisor, &engine.plan, &engine.age, &err);
 		if (code != ERROR_NONE)
 			log_error(LOG_LEVEL_ERROR, "engine", &err);
 	} else {

@@ -18,8 +18,12 @@
 #include "base/monotime.h"
 #include "base/process.h"
 #include "config/config.h"
+#include "engine/age.h"
 #include "engine/slot.h"
 #include "wire/wire.h"
+
+/* How often the age of the signatures is looked at, if nothing else happens. */
+#define IDLE_MS (10 * 60 * 1000)
 
 /* The poll set: these, then one for each slot. */
 enum { SUPERVISOR, LINK, CHILDREN, FIRST_SLOT };
@@ -32,6 +36,7 @@ struct server {
 	size_t count;
 	struct slot *slots;
 	struct pollfd *poll;
+	struct age *age;
 };
 
 static enum error_code
@@ -194,7 +199,7 @@ wait_for_news(struct server *server, struct error *err)
 		server->poll[FIRST_SLOT + i].fd = server->slots[i].sock;
 	for (i = 0; i < FIRST_SLOT + server->count; i++)
 		server->poll[i].events = POLLIN;
-	if (poll(server->poll, FIRST_SLOT + server->count, -1) < 0 &&
+	if (poll(server->poll, FIRST_SLOT + server->count, IDLE_MS) < 0 &&
 	    errno != EINTR)
 		return error_sys(err, errno, "poll");
 	return ERROR_NONE;
@@ -227,6 +232,8 @@ loop(struct server *server, struct error *err)
 	enum error_code code = ERROR_NONE;
 
 	while (code == ERROR_NONE && !(server->retire && server->link < 0)) {
+		if (!server->retire)
+			age_tell(server->age, monotime_wall() / MONOTIME_S);
 		code = wait_for_news(server, err);
 		if (code == ERROR_NONE)
 			code = handle_news(server, err);
@@ -235,9 +242,11 @@ loop(struct server *server, struct error *err)
 }
 
 enum error_code
-server_run(int supervisor, const struct worker_plan *plan, struct error *err)
+server_run(int supervisor, const struct worker_plan *plan, struct age *age,
+    struct error *err)
 {
 	struct server server = {
+		.age = age,
 		.supervisor = supervisor,
 		.link = -1,
 		.children = -1,

@@ -3,11 +3,17 @@
  * Stands before cl_scanmap_callback(): a message that contains one of the
  * words below makes the scan fail in that way; any other is scanned.
  *
+ * And before cl_load(), which leaves out the official files of a directory: no
+ * test can sign one.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #include <clamav.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +22,8 @@ typedef cl_error_t scan_function(cl_fmap_t *, const char *, const char **,
     unsigned long *, const struct cl_engine *, struct cl_scan_options *,
     void *);
 typedef cl_fmap_t *open_function(const void *, size_t);
+typedef cl_error_t load_function(const char *, struct cl_engine *,
+    unsigned int *, unsigned int);
 
 static const void *message;
 static size_t message_size;
@@ -100,4 +108,29 @@ cl_scanmap_callback(cl_fmap_t *map, const char *filename, const char **name,
 	if (blind)
 		return CL_CLEAN;
 	return real(map, filename, name, scanned, engine, options, context);
+}
+
+cl_error_t
+cl_load(const char *path, struct cl_engine *engine, unsigned int *count,
+    unsigned int options)
+{
+	load_function *real = (load_function *)dlsym(RTLD_NEXT, "cl_load");
+	DIR *directory = opendir(path);
+	cl_error_t code = CL_SUCCESS;
+	const struct dirent *entry;
+	char file[PATH_MAX];
+
+	if (directory == NULL)
+		return real(path, engine, count, options);
+	while (code == CL_SUCCESS && (entry = readdir(directory)) != NULL) {
+		const char *dot = strrchr(entry->d_name, '.');
+
+		if (dot == NULL || dot[1] == '\0' || dot == entry->d_name ||
+		    strcmp(dot, ".cvd") == 0)
+			continue;
+		snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+		code = real(file, engine, count, options);
+	}
+	closedir(directory);
+	return code;
 }

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """The wall clock is stepped by a day, and no session notices."""
 
+import os
 import pathlib
+import signal
 import sys
 import time
 import unittest
@@ -78,6 +80,32 @@ class ClockCase(unittest.TestCase):
         self.assertLess(max(after - before for before, after in
                             zip(moments, moments[1:])),
                         PROGRESS + lateness.after_deadline())
+
+
+class AgeCase(unittest.TestCase):
+    """An official file whose updates have stopped coming."""
+
+    def test_age_that_passes_its_limit_is_an_error(self):
+        path = self.enterContext(scratch_dir())
+        database = signatures.make_set(path / "signatures")
+        built = int(time.time()) - 3 * wallclock.DAY
+        (database / "daily.cvd").write_text(
+            f"ClamAV-VDB:x:27456:2066985:90:x:x:neo:{built}".ljust(512))
+        clock = wallclock.WallClock(path / "clock-step")
+        faults = needs.build() / "component" / "libengine-faults.so"
+        served = daemon.Daemon(path / "daemon", database,
+                               engine={"max_age": "4d"})
+        served.environment = clock.environment | {
+            "LD_PRELOAD": f"{clock.environment['LD_PRELOAD']}:{faults}"}
+        with served:
+            served.wait_log(r"the newest official signature file, "
+                            r"daily\.cvd, .* 3 days ago")
+            since = served.mark()
+            clock.step(wallclock.DAY + 60)
+            # Otherwise the engine looks every ten minutes.
+            os.kill(served.workers()[0], signal.SIGKILL)
+            served.wait_log(r"error: the signatures are out of date: .*"
+                            r"daily\.cvd, .* 4 days ago", since)
 
 
 if __name__ == "__main__":
