@@ -71,6 +71,11 @@ void ledger_attach(struct ledger *ledger, struct store *store);
  * here already is merged with it (store_merge()), once only. */
 void ledger_load(struct ledger *ledger, const struct store_row *row);
 
+/* Copies one row for the store: the first, or else the next after the last
+ * call; false if there is none.  Rows that are added meanwhile come, too. */
+bool ledger_next(struct ledger *ledger, bool first, int64_t now,
+    struct store_row *row_r);
+
 /* True and *answer_r filled in if there is a verdict that holds for a try
  * with this envelope while generation is in service. */
 bool ledger_lookup(struct ledger *ledger, const struct key *key,

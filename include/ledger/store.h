@@ -14,8 +14,9 @@
  *
  * A file that is corrupt, of another version, or that can't be written any
  * more is set aside (renamed to PATH.bad-N, of which eight are kept) with an
- * error in the log, and a new one is begun with all rows that wait or are
- * handed over from then on.  Where that fails as well, or would be of no use
+ * error in the log, and a new one is begun, to which all rows of the ledger are
+ * written.  So they are after the file was moved away, and when rows had been
+ * dropped.  Where that fails as well, or would be of no use
  * (no room on the disk, a read-only file system), the store goes on without a
  * file and tries again every minute.  While another program locks the file it
  * tries every second.  Nothing is written before the file has been read, or
@@ -81,8 +82,16 @@ struct store_row {
  * begins anew, and rows come twice. */
 typedef void store_row_function(void *context, const struct store_row *row);
 
+/* Copies one row of the ledger to *row_r: the first one, or else the next
+ * after the last call; false if there is none.  Called by the store's thread,
+ * without a lock, when all rows have to be written anew: until store_close()
+ * returns, not only until it is called. */
+typedef bool store_next_function(void *context, bool first,
+    struct store_row *row_r);
+
 struct store_reader {
 	store_row_function *each;
+	store_next_function *next; /* NULL: there are no rows */
 	void *context;
 	int64_t max_step; /* ns */
 };

@@ -28,6 +28,7 @@ struct ledger {
 	const struct config *config;
 	struct store *store;
 	struct ledger_row *by_key;
+	struct ledger_row *next;     /* for ledger_next() */
 	struct ledger_heap lone;     /* tried at most once */
 	struct ledger_heap returned; /* tried again */
 	uint64_t touched;            /* so often, all rows together */
@@ -135,6 +136,8 @@ static void
 forget(struct ledger *ledger, struct ledger_row *row)
 {
 	take_out(ledger, row);
+	if (ledger->next == row)
+		ledger->next = row->hh.next;
 	HASH_DEL(ledger->by_key, row);
 	ledger_row_free(row);
 }
@@ -263,6 +266,20 @@ ledger_load(struct ledger *ledger, const struct store_row *saved)
 	forget(ledger, old);
 	add(ledger, row);
 	save(ledger, row, now);
+}
+
+/* Rows stand in the order in which they were added. */
+bool
+ledger_next(struct ledger *ledger, bool first, int64_t now,
+    struct store_row *row_r)
+{
+	const struct ledger_row *row = first ? ledger->by_key : ledger->next;
+
+	if (row == NULL)
+		return false;
+	ledger_row_save(row, now, row_r);
+	ledger->next = row->hh.next;
+	return true;
 }
 
 /* Unscannable is final until signatures or engine change, whoever asks. */

@@ -48,7 +48,7 @@ struct store {
 	bool is_read;
 	bool has_tried;   /* to read it, once at least */
 	bool was_awaited; /* in vain */
-	bool delivers;    /* the reader is being called */
+	bool calls;       /* the reader is being called */
 	struct item *pending;
 	int64_t pending_since; /* the oldest of them */
 	size_t batch_count;
@@ -66,7 +66,9 @@ struct store {
 	/* The thread's own: */
 	struct store_file *file;
 	struct item *batch;
+	bool owes_all; /* all rows of the ledger are to be written */
 	uint64_t dropped_logged;
+	uint64_t dropped_made_up;
 };
 
 static void
@@ -189,25 +191,53 @@ store_set_limits(struct store *store, size_t pending, int64_t retry)
 	pthread_mutex_unlock(&store->lock);
 }
 
+/* Before the reader is called; false if it may not be, since it is gone, or
+ * wants no more rows. */
+static bool
+begin_call(struct store *store, bool gives_rows)
+{
+	bool allowed;
+
+	pthread_mutex_lock(&store->lock);
+	allowed = gives_rows ? !store->abandoned : !store->stopping;
+	store->calls = allowed;
+	pthread_mutex_unlock(&store->lock);
+	return allowed;
+}
+
+static void
+end_call(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+	store->calls = false;
+	if (store->stopping)
+		pthread_cond_broadcast(&store->changed);
+	pthread_mutex_unlock(&store->lock);
+}
+
 /* False when the store is to be closed. */
 static bool
 deliver(void *context, const struct store_row *row)
 {
 	struct store *store = context;
-	bool wanted;
 
-	pthread_mutex_lock(&store->lock);
-	wanted = store->delivers = !store->stopping;
-	pthread_mutex_unlock(&store->lock);
-	if (!wanted)
+	if (!begin_call(store, false))
 		return false;
 	store->reader.each(store->reader.context, row);
-	pthread_mutex_lock(&store->lock);
-	store->delivers = false;
-	if (store->stopping)
-		pthread_cond_broadcast(&store->changed);
-	pthread_mutex_unlock(&store->lock);
+	end_call(store);
 	return true;
+}
+
+static bool
+next_row(struct store *store, bool first, struct store_row *row_r)
+{
+	bool there;
+
+	if (store->reader.next == NULL || !begin_call(store, true))
+		return false;
+	there = store->reader.next(store->reader.context, first, row_r);
+	end_call(store);
+	return there;
 }
 
 /* The thread alone changes this, so it needs no lock to ask. */
@@ -261,26 +291,35 @@ shorten_batch(struct store *store, size_t count)
 	pthread_mutex_unlock(&store->lock);
 }
 
+/* at: when the row's ages were right, ns since 1970.  The row is merged with
+ * what the file has and the ledger has not read. */
+static enum store_trouble
+write_row(struct store *store, struct store_row *row, int64_t at,
+    struct error *err)
+{
+	struct store_ages ages = {
+		.now = at,
+		.max_step = store->reader.max_step,
+	};
+	enum store_trouble trouble = STORE_WELL;
+
+	if (!store->is_read && !row->merged)
+		trouble = store_file_merge(store->file, row, &ages, err);
+	if (trouble == STORE_WELL)
+		trouble = store_file_put(store->file, row, at, err);
+	return trouble;
+}
+
 /* A slice that fails may be written again: what is merged is a copy. */
 static enum store_trouble
 write_item(struct store *store, const struct item *item, struct error *err)
 {
-	struct store_ages ages = {
-		.now = item->handed_over_at,
-		.max_step = store->reader.max_step,
-	};
-	enum store_trouble trouble = STORE_WELL;
 	struct store_row row;
 
 	if (item->row == NULL)
 		return store_file_delete(store->file, &item->key, err);
 	row = *item->row;
-	if (!store->is_read && !row.merged)
-		trouble = store_file_merge(store->file, &row, &ages, err);
-	if (trouble == STORE_WELL)
-		trouble = store_file_put(store->file, &row,
-		    item->handed_over_at, err);
-	return trouble;
+	return write_row(store, &row, item->handed_over_at, err);
 }
 
 /* Writes the beginning of the batch, or nothing. */
@@ -326,12 +365,49 @@ write_batch(struct store *store, struct error *err)
 	return trouble;
 }
 
+/* Writes a slice of the ledger's rows; *more_r: row is the next. */
+static enum store_trouble
+write_ledger_slice(struct store *store, struct store_row *row, bool *more_r,
+    struct error *err)
+{
+	enum store_trouble trouble = store_file_begin(store->file, err);
+
+	for (size_t i = 0; trouble == STORE_WELL && *more_r && i < SLICE; i++) {
+		trouble = write_row(store, row, monotime_wall(), err);
+		*more_r = next_row(store, false, row);
+	}
+	if (trouble == STORE_WELL)
+		trouble = store_file_commit(store->file, err);
+	if (trouble != STORE_WELL)
+		store_file_rollback(store->file);
+	return trouble;
+}
+
+/* Writes all rows of the ledger.  What changes meanwhile is handed over as
+ * ever, and written after it.  After trouble it is begun again. */
+static enum store_trouble
+write_ledger(struct store *store, struct error *err)
+{
+	enum store_trouble trouble = STORE_WELL;
+	struct store_row row;
+	bool more = next_row(store, true, &row);
+
+	while (trouble == STORE_WELL && more && !is_late(store))
+		trouble = write_ledger_slice(store, &row, &more, err);
+	store->owes_all = trouble != STORE_WELL || more;
+	return trouble;
+}
+
+/* What had to be dropped is made up for by writing all. */
 static void
 take_batch(struct store *store)
 {
 	if (store->batch != NULL)
 		return;
 	pthread_mutex_lock(&store->lock);
+	if (store->dropped != store->dropped_made_up)
+		store->owes_all = true;
+	store->dropped_made_up = store->dropped;
 	store->batch = store->pending;
 	store->batch_count = HASH_COUNT(store->batch);
 	store->pending = NULL;
@@ -345,8 +421,10 @@ attempt(struct store *store, struct error *err)
 {
 	enum store_trouble trouble = STORE_WELL;
 
-	if (store->file != NULL && !store_file_stands(store->file))
+	if (store->file != NULL && !store_file_stands(store->file)) {
 		store_file_close(&store->file);
+		store->owes_all = true;
+	}
 	if (store->file == NULL)
 		trouble = open_file(store, err);
 	if (trouble == STORE_WELL)
@@ -355,6 +433,8 @@ attempt(struct store *store, struct error *err)
 		take_batch(store);
 		trouble = write_batch(store, err);
 	}
+	if (trouble == STORE_WELL && store->owes_all)
+		trouble = write_ledger(store, err);
 	if (trouble != STORE_WELL && trouble != STORE_BUSY)
 		store_file_close(&store->file);
 	return trouble;
@@ -368,8 +448,8 @@ set_aside(struct store *store, const struct error *err)
 	if (n == 0)
 		return false;
 	log_msg(LOG_LEVEL_ERROR,
-	    "store %s: %s; it is %s.bad-%u now, and a "
-	    "new one is begun",
+	    "store %s: %s; it is %s.bad-%u now, and a new one is begun "
+	    "from memory",
 	    store->path, err->text, store->path, n);
 	return true;
 }
@@ -418,6 +498,7 @@ work(struct store *store)
 	trouble = attempt(store, &err);
 	if (trouble == STORE_BAD && set_aside(store, &err)) {
 		set_read(store);
+		store->owes_all = true;
 		trouble = attempt(store, &err);
 	}
 	pthread_mutex_lock(&store->lock);
@@ -471,7 +552,7 @@ store_thread(void *context)
 	do
 		work(store);
 	while (wait_for_work(store));
-	if (store_state(store).pending > 0)
+	if (store_state(store).pending > 0 || store->owes_all)
 		work(store);
 	store_file_close(&store->file);
 	left = store_state(store).pending;
@@ -560,7 +641,7 @@ store_close(struct store **closed, int64_t until)
 	while (!store->has_ended &&
 	    cond_wait_until(&store->changed, &store->lock, until))
 		continue;
-	while (store->delivers)
+	while (store->calls)
 		pthread_cond_wait(&store->changed, &store->lock);
 	ended = store->has_ended;
 	store->abandoned = !ended;

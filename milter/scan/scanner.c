@@ -55,12 +55,26 @@ take_row(void *context, const struct store_row *row)
 	pthread_mutex_unlock(&scanner->lock);
 }
 
+/* From the store's thread, too. */
+static bool
+give_row(void *context, bool first, struct store_row *row_r)
+{
+	struct scanner *scanner = context;
+	bool there;
+
+	pthread_mutex_lock(&scanner->lock);
+	there = ledger_next(scanner->ledger, first, monotime_now(), row_r);
+	pthread_mutex_unlock(&scanner->lock);
+	return there;
+}
+
 /* The lock is held so that the first row finds the ledger attached. */
 static enum error_code
 open_store(struct scanner *scanner, struct error *err)
 {
 	struct store_reader reader = {
 		.each = take_row,
+		.next = give_row,
 		.context = scanner,
 		/* A clock that was stepped must not age a mail out by
 		 * itself. */

@@ -22,11 +22,13 @@ static char directory[32];
 static char path[64];
 
 static struct kept_rows seen;
+static unsigned remembered, remembered_next;
 
 int
 kept_setup(void **state)
 {
 	(void)state;
+	remembered = 0;
 	support_make_directory(directory);
 	snprintf(path, sizeof path, "%s/store.db", directory);
 	return 0;
@@ -66,11 +68,31 @@ see(void *context, const struct store_row *row)
 	rows->last = *row;
 }
 
+void
+kept_remember(unsigned count)
+{
+	remembered = count;
+}
+
+/* From the store's thread, too. */
+static bool
+give(void *context, bool first, struct store_row *row_r)
+{
+	(void)context;
+	if (first)
+		remembered_next = 0;
+	if (remembered_next == remembered)
+		return false;
+	*row_r = kept_row(remembered_next++);
+	return true;
+}
+
 struct store *
 kept_try_open(void)
 {
 	struct store_reader reader = {
 		.each = see,
+		.next = give,
 		.context = &seen,
 		.max_step = KEPT_MAX_STEP,
 	};

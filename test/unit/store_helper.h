@@ -35,6 +35,10 @@ const char *kept_path(void);
 /* Removes all that is in the directory. */
 void kept_empty(void);
 
+/* From now on the ledger of a store has the rows kept_row(0) to
+ * kept_row(count - 1); at first it has none. */
+void kept_remember(unsigned count);
+
 /* Opens the store and waits until the rows are read. */
 struct store *kept_open(void);
 

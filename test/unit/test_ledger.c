@@ -471,6 +471,37 @@ test_ledger_hands_over_once_that_a_verdict_was_fetched(void **state)
 	assert_false(recorder.last.fetched);
 }
 
+/* What a store is given that has to be written anew: rows go and come in the
+ * meantime. */
+static void
+test_ledger_gives_all_rows_one_by_one(void **state)
+{
+	struct store_row row;
+	unsigned count = 0;
+
+	(void)state;
+	assert_false(ledger_next(ledger, true, NOW, &row));
+	for (unsigned n = 0; n < ROWS; n++)
+		book_defer(n, 50, NOW + n);
+	for (bool there = ledger_next(ledger, true, NOW + 500, &row); there;
+	     there = ledger_next(ledger, false, NOW + 500, &row)) {
+		struct key key = book_number(count++);
+
+		assert_memory_equal(&row.key, &key, sizeof key);
+		/* The next one goes. */
+		if (count == 1)
+			book_defer(ROWS, 50, NOW + ROWS);
+		if (count == 1)
+			book_defer(ROWS + 1, 50, NOW + ROWS + 1);
+		if (count == 1)
+			count++;
+	}
+	assert_int_equal(count, ROWS + 2);
+	assert_int_equal(row.first_age, 500 - ROWS - 1);
+	assert_false(ledger_next(ledger, false, NOW, &row));
+	assert_true(ledger_next(ledger, true, NOW, &row));
+}
+
 static void
 test_ledger_without_a_store_works(void **state)
 {
@@ -582,6 +613,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_hands_over_once_that_a_verdict_was_fetched, book_setup,
 	    book_teardown),
+	cmocka_unit_test_setup_teardown(test_ledger_gives_all_rows_one_by_one,
+	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(test_ledger_without_a_store_works,
 	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(

@@ -253,6 +253,68 @@ test_store_takes_over_a_file_of_version_1(void **state)
 	assert_false(kept_exists(".bad-1"));
 }
 
+static void
+copy_file(const char *from, const char *to)
+{
+	char data[65536];
+	FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+	size_t len;
+
+	if (in == NULL || out == NULL)
+		fail_msg("%s, %s", from, to);
+	len = fread(data, 1, sizeof data, in);
+	assert_in_range(len, 1, sizeof data - 1);
+	assert_int_equal(fwrite(data, 1, len, out), len);
+	fclose(in);
+	assert_int_equal(fclose(out), 0);
+}
+
+/* What grew since that file was made, if the clock tells it. */
+static void
+assert_grown_age(int64_t age, int64_t then)
+{
+	assert_in_range(age + ROUNDING, then,
+	    then + KEPT_MAX_STEP + 2 * ROUNDING);
+}
+
+/* data/ledger-2.sqlite is not made by this code but by that of its time. */
+static void
+test_store_reads_a_file_of_version_2(void **state)
+{
+	const struct store_row *row = &kept_seen()->last;
+	unsigned char bytes[3 * KEY_BYTES];
+
+	(void)state;
+	copy_file(UNIT_DATA "/ledger-2.sqlite", kept_path());
+	assert_int_equal(kept_count(), 2);
+	assert_false(kept_exists(".bad-1"));
+	assert_false(row->known);
+	assert_string_equal(row->reason, "queue-full");
+	kept_sql("DELETE FROM contents WHERE key LIKE '34%'");
+	assert_int_equal(kept_count(), 1);
+	memset(bytes, 0x33, KEY_BYTES);
+	assert_memory_equal(&row->key, bytes, KEY_BYTES);
+	assert_true(row->known && row->fetched);
+	assert_int_equal(row->verdict.kind, VERDICT_INFECTED);
+	assert_string_equal(row->verdict.name, "Eicar-Test");
+	assert_string_equal(row->generation, "0123456789abcdef");
+	assert_int_equal(row->scan_time, 7 * MONOTIME_S);
+	assert_grown_age(row->verdict_age, 60 * MONOTIME_S);
+	assert_int_equal(row->failures, 2);
+	assert_string_equal(row->failed_in, "fedcba9876543210");
+	assert_int_equal(row->tries, 4);
+	assert_grown_age(row->first_age, 3600 * MONOTIME_S);
+	assert_grown_age(row->last_age, 120 * MONOTIME_S);
+	assert_string_equal(row->sender, "<a@example.org>");
+	assert_string_equal(row->recipients, "<b@example.org> <c@example.org>");
+	assert_string_equal(row->message_id, "<1@example.org>");
+	assert_string_equal(row->queue_id, "4F2C1A0B");
+	assert_int_equal(row->envelope_count, 3);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (unsigned char)(0x40 + i / KEY_BYTES);
+	assert_memory_equal(row->envelopes, bytes, sizeof bytes);
+}
+
 static void *
 put_five_hundred(void *context)
 {
@@ -366,6 +428,7 @@ main(void)
 		STORE_TEST(test_store_survives_kill_9),
 		STORE_TEST(test_store_clock_step_ages_nobody_out),
 		STORE_TEST(test_store_takes_over_a_file_of_version_1),
+		STORE_TEST(test_store_reads_a_file_of_version_2),
 		STORE_TEST(test_store_writes_many_rows_from_several_threads),
 		STORE_TEST(test_store_leaves_out_rows_that_make_no_sense),
 	};

@@ -48,6 +48,28 @@ test_store_goes_on_without_a_directory_until_there_is_one(void **state)
 	assert_int_equal(kept_count(), 2);
 }
 
+/* A row that was dropped is in memory still, and is written with all others
+ * once the disk is there. */
+static void
+test_store_makes_up_for_what_it_dropped(void **state)
+{
+	struct store *store;
+
+	(void)state;
+	support_remove_directory(kept_directory());
+	kept_remember(5);
+	store = kept_open();
+	store_set_limits(store, 3, KEPT_MAX_STEP);
+	for (unsigned n = 0; n < 5; n++)
+		kept_put(store, n);
+	assert_int_equal(store_state(store).dropped, 2);
+	assert_int_equal(mkdir(kept_directory(), 0700), 0);
+	store_set_limits(store, STORE_PENDING, RETRY);
+	assert_true(kept_becomes(store, true, 0));
+	kept_close(&store);
+	assert_int_equal(kept_count(), 5);
+}
+
 /* What can't be written at all is said and forgotten at the end. */
 static void
 test_store_drops_and_counts_what_is_over_its_bound(void **state)
@@ -262,6 +284,45 @@ test_store_failing_disk_gets_one_more_chance(void **state)
 	assert_int_equal(kept_seen()->last.key.bytes[0], 2);
 }
 
+/* The file had what the ledger has; all of it is in the new one, though only
+ * one row has changed since. */
+static void
+test_store_that_was_set_aside_is_rebuilt_from_memory(void **state)
+{
+	struct store *store;
+
+	(void)state;
+	kept_write(2500);
+	kept_remember(2500);
+	store = kept_open();
+	bad_disk_fail_syncs(1);
+	kept_put(store, 7);
+	assert_true(kept_becomes(store, true, 0));
+	assert_true(kept_exists(".bad-1"));
+	kept_close(&store);
+	assert_int_equal(kept_count(), 2500);
+	assert_false(kept_exists(".bad-2"));
+}
+
+/* The disk fails for the first time when all is to be over, and again while
+ * the new file is being written. */
+static void
+test_store_is_rebuilt_from_memory_at_its_end_too(void **state)
+{
+	struct store *store;
+
+	(void)state;
+	kept_write(2500);
+	kept_remember(2500);
+	store = kept_open();
+	assert_true(kept_becomes(store, true, 0));
+	bad_disk_fail_syncs(1);
+	kept_put(store, 2500);
+	kept_close(&store);
+	assert_true(kept_exists(".bad-1"));
+	assert_int_equal(kept_count(), 2501);
+}
+
 static void
 test_store_close_leaves_a_hanging_disk_behind(void **state)
 {
@@ -299,11 +360,14 @@ main(void)
 		STORE_TEST(
 		    test_store_goes_on_without_a_directory_until_there_is_one),
 		STORE_TEST(test_store_drops_and_counts_what_is_over_its_bound),
+		STORE_TEST(test_store_makes_up_for_what_it_dropped),
 		STORE_TEST(test_store_waits_for_a_program_that_locks_the_file),
 		STORE_TEST(test_store_reads_what_it_may_not_write),
 		STORE_TEST(
 		    test_store_full_disk_stops_nobody_and_is_made_up_for),
 		DISK_TEST(test_store_failing_disk_gets_one_more_chance),
+		DISK_TEST(test_store_that_was_set_aside_is_rebuilt_from_memory),
+		DISK_TEST(test_store_is_rebuilt_from_memory_at_its_end_too),
 		DISK_TEST(test_store_close_leaves_a_hanging_disk_behind),
 	};
 
