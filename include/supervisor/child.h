@@ -28,6 +28,7 @@ struct child_kit {
 	int filter_program; /* open for fexecve(3) */
 	int engine_program;
 	int config;                /* a sealed memory file */
+	int next_config;           /* what engines are given instead, or -1 */
 	struct listener *listener; /* the caller's */
 	struct priv_account account;
 	bool in_background; /* 1 and 2 are /dev/null, too */
@@ -40,6 +41,14 @@ struct child_kit {
 CHECK_RESULT enum error_code child_kit_open(struct child_kit *kit,
     const struct config *config, struct error *err);
 void child_kit_close(struct child_kit *kit);
+
+/* Engines that are started from now on are given this snapshot; on failure
+ * nothing has changed.  Then child_kit_commit() has filters given it, too, or
+ * child_kit_drop() has engines given what was in force before. */
+CHECK_RESULT enum error_code child_kit_prepare(struct child_kit *kit,
+    const struct config *config, struct error *err);
+void child_kit_commit(struct child_kit *kit);
+void child_kit_drop(struct child_kit *kit);
 
 /* Starts the filter, as root where we are root: it raises its limits and then
  * drops to the account.  *sock_r is our end of its socket. */

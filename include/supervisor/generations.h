@@ -43,12 +43,15 @@ struct generation {
 	char name[GENERATION_NAME_SIZE]; /* from READY on */
 	uint64_t sigset;                 /* from READY on */
 	int64_t started_at;
+	const struct config *config; /* what it was started with */
+	bool outdated;  /* it was loading with what is no longer wanted */
 	bool offered;   /* the filter that is there has it */
 	int64_t end_by; /* RETIRING: else it is killed */
 };
 
 struct generations {
-	const struct config *config;
+	const struct config *config; /* what engines are started with */
+	bool refused;                /* one could not load with it */
 	struct child_kit *kit;
 	struct generation place[GENERATIONS_MAX];
 	int filter;       /* socket to the filter, or -1 */
@@ -60,8 +63,25 @@ struct generations {
 	int64_t check_at; /* the next look at the signature files */
 };
 
+/* It takes a reference to config. */
 void generations_init(struct generations *generations,
     const struct config *config, struct child_kit *kit);
+
+/* Gives the reference to the configuration back; no engine may be left. */
+void generations_fini(struct generations *generations);
+
+/* Engines that are started from now on are started with this snapshot.  One
+ * that is loading with other options for engines is ended. */
+void generations_configure(struct generations *generations,
+    const struct config *config);
+
+/* The snapshot that the engine in service was started with, or a later one
+ * that has the same options for engines; NULL: no engine is in service. */
+const struct config *generations_serving(const struct generations *generations);
+
+/* True if an engine could not load with the snapshot of the last
+ * generations_configure(). */
+bool generations_refused(const struct generations *generations);
 
 /* The filter can take engines now (its socket), or has gone (-1). */
 void generations_set_filter(struct generations *generations, int filter);

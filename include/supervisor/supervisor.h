@@ -1,6 +1,7 @@
 /* supervisor - owns the process tree and the signals; sees no mail
  *
- * SIGHUP: a new engine generation if the signature set has changed.
+ * SIGHUP: the configuration is read again (reload.h); a new engine generation
+ * is started if the signature set has changed, or options for engines.
  * SIGTERM, SIGINT: drain the filter, then end; once more: end now.
  * A filter or engine that dies is started again, at once the first time, with
  * a growing pause if it keeps dying.
@@ -18,10 +19,17 @@ struct config;
 /* Called once, when the filter first listens. */
 typedef void supervisor_ready_function(void *context);
 
+struct supervisor_plan {
+	const struct config *config;
+	const char *config_path; /* absolute: read again at SIGHUP */
+	struct child_kit *kit;
+	supervisor_ready_function *ready;
+	void *context; /* ready's */
+};
+
 /* Runs until a signal ends it (ERROR_NONE) or the filter can't even start
  * (ERROR_GONE; it has said why).  The signals it handles must be blocked. */
-CHECK_RESULT enum error_code supervisor_run(const struct config *config,
-    struct child_kit *kit, supervisor_ready_function *ready, void *context,
+CHECK_RESULT enum error_code supervisor_run(const struct supervisor_plan *plan,
     struct error *err);
 
 #endif

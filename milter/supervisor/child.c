@@ -80,7 +80,8 @@ child_kit_open(struct child_kit *kit, const struct config *config,
 	enum error_code code;
 
 	memset(kit, 0, sizeof *kit);
-	kit->filter_program = kit->engine_program = kit->config = -1;
+	kit->filter_program = kit->engine_program = -1;
+	kit->config = kit->next_config = -1;
 	code = open_program("vscan-filter", &kit->filter_program, err);
 	if (code == ERROR_NONE)
 		code = open_program("vscan-engine", &kit->engine_program, err);
@@ -99,6 +100,49 @@ child_kit_close(struct child_kit *kit)
 	fd_close(&kit->filter_program);
 	fd_close(&kit->engine_program);
 	fd_close(&kit->config);
+	fd_close(&kit->next_config);
+}
+
+enum error_code
+child_kit_prepare(struct child_kit *kit, const struct config *config,
+    struct error *err)
+{
+	enum error_code code;
+	int fd;
+
+	code = write_config(config, &fd, err);
+	if (code != ERROR_NONE) {
+		fd_close(&fd);
+		return code;
+	}
+	fd_close(&kit->next_config);
+	kit->next_config = fd;
+	return ERROR_NONE;
+}
+
+void
+child_kit_commit(struct child_kit *kit)
+{
+	if (kit->next_config < 0)
+		return;
+	fd_close(&kit->config);
+	kit->config = kit->next_config;
+	kit->next_config = -1;
+}
+
+void
+child_kit_drop(struct child_kit *kit)
+{
+	fd_close(&kit->next_config);
+}
+
+/* The configuration for a child that is to be this program. */
+static int
+config_for(const struct child_kit *kit, int program)
+{
+	return program == kit->engine_program && kit->next_config >= 0
+	    ? kit->next_config
+	    : kit->config;
 }
 
 /* What a child is to become. */
@@ -174,7 +218,7 @@ become(const struct child_kit *kit, struct birth *birth)
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	birth->config = kit->config;
+	birth->config = config_for(kit, birth->program);
 	if (chdir("/") < 0)
 		code = error_sys(&err, errno, "going to the directory /");
 	if (code == ERROR_NONE)

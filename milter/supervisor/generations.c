@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "base/seqpacket.h"
+#include "config/change.h"
 #include "config/config.h"
 #include "engine/sigset.h"
 #include "wire/wire.h"
@@ -36,13 +37,19 @@ generations_init(struct generations *generations, const struct config *config,
     struct child_kit *kit)
 {
 	memset(generations, 0, sizeof *generations);
-	generations->config = config;
+	generations->config = config_ref(config);
 	generations->kit = kit;
 	generations->filter = -1;
 	for (int i = 0; i < GENERATIONS_MAX; i++)
 		generations->place[i].sock = -1;
 	generations->wanted = true;
 	generations->check_at = monotime_after(config->engine_check_interval);
+}
+
+void
+generations_fini(struct generations *generations)
+{
+	config_unref(&generations->config);
 }
 
 static struct generation *
@@ -62,6 +69,7 @@ set_state(struct generation *generation, enum generation_state state)
 	if (state != GENERATION_NONE)
 		return;
 	fd_close(&generation->sock);
+	config_unref(&generation->config);
 	memset(generation, 0, sizeof *generation);
 	generation->sock = -1;
 }
@@ -97,6 +105,7 @@ start(struct generations *generations, struct generation *generation)
 		return;
 	}
 	generation->started_at = monotime_now();
+	generation->config = config_ref(generations->config);
 	set_state(generation, GENERATION_LOADING);
 }
 
@@ -198,6 +207,7 @@ became_ready(struct generations *generations, struct generation *generation,
 	    "loaded in %.1f s",
 	    generation->name, (unsigned long long)message->value,
 	    (double)(monotime_now() - generation->started_at) / MONOTIME_S);
+	config_replace(&generation->config, generations->config);
 	/* The old one stays until the filter has let go of it. */
 	if (old != NULL)
 		retire(old);
@@ -211,6 +221,7 @@ refused(struct generations *generations, const struct wire_message *message)
 	struct generation *serving = find_state(generations,
 	    GENERATION_SERVING);
 
+	generations->refused = true;
 	if (serving != NULL)
 		log_msg(LOG_LEVEL_ERROR,
 		    "the new signature set is not used: "
@@ -291,7 +302,7 @@ generations_reload(struct generations *generations, bool force)
 	struct sigset sigset;
 	struct error err;
 
-	if (!force && serving != NULL &&
+	if (!force && !generations->wanted && serving != NULL &&
 	    sigset_read(&generations->config->engine_database, &sigset, &err) ==
 		ERROR_NONE &&
 	    sigset.fingerprint == serving->sigset) {
@@ -426,13 +437,67 @@ generations_released(struct generations *generations, const char *name)
 		must_end(retiring);
 }
 
+static bool
+has_other_options(const struct generation *generation,
+    const struct config *config)
+{
+	return (config_compare(generation->config, config, NULL, NULL) &
+		   1u << CONFIG_BY_ENGINE) != 0;
+}
+
+void
+generations_configure(struct generations *generations,
+    const struct config *config)
+{
+	struct generation *serving = find_state(generations,
+	    GENERATION_SERVING);
+	struct generation *loading = find_state(generations,
+	    GENERATION_LOADING);
+
+	config_replace(&generations->config, config);
+	generations->refused = false;
+	if (loading != NULL && has_other_options(loading, config)) {
+		loading->outdated = true;
+		fd_close(&loading->sock);
+		kill(loading->pid, SIGKILL);
+	}
+	if (serving == NULL) {
+		generations->wanted |= loading == NULL || loading->outdated;
+		generations->start_at = 0;
+		return;
+	}
+	if (!has_other_options(serving, config))
+		config_replace(&serving->config, config);
+	/* The files of another engine.database are no change of these. */
+	generations->tried = generations->seen = serving->sigset;
+}
+
+const struct config *
+generations_serving(const struct generations *generations)
+{
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		if (generations->place[i].state == GENERATION_SERVING)
+			return generations->place[i].config;
+	return NULL;
+}
+
+bool
+generations_refused(const struct generations *generations)
+{
+	return generations->refused;
+}
+
 static void
 log_end(const struct generation *generation, int status)
 {
 	const char *name = generation->name[0] != '\0' ? generation->name
 						       : "that was loading";
 
-	if (WIFSIGNALED(status))
+	if (generation->outdated)
+		log_msg(LOG_LEVEL_INFO,
+		    "an engine that was loading with a configuration that is "
+		    "no longer wanted has been ended");
+	else if (WIFSIGNALED(status))
 		log_msg(LOG_LEVEL_ERROR, "engine %s died of signal %d", name,
 		    WTERMSIG(status));
 	else if (WEXITSTATUS(status) != 0)
@@ -466,7 +531,8 @@ generations_reaped(struct generations *generations, pid_t pid, int status)
 	if (!young)
 		generations->pause = 0;
 	if (generation->state == GENERATION_SERVING ||
-	    (generation->state == GENERATION_LOADING && !refused_set))
+	    (generation->state == GENERATION_LOADING && !refused_set &&
+		!generation->outdated))
 		start_later(generations);
 	set_state(generation, GENERATION_NONE);
 	return true;

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -147,10 +148,18 @@ open_service(struct start *start, const struct config *config,
 }
 
 static enum error_code
-serve(struct config *config, bool foreground, struct error *err)
+serve(struct config *config, const struct options *options, struct error *err)
 {
 	struct start start = { .ready = -1 };
+	bool foreground = options->foreground;
 	struct child_kit kit;
+	struct supervisor_plan plan = {
+		.config = config,
+		.config_path = options->path,
+		.kit = &kit,
+		.ready = on_ready,
+		.context = &start,
+	};
 	enum error_code code;
 
 	code = child_kit_open(&kit, config, err);
@@ -170,7 +179,7 @@ serve(struct config *config, bool foreground, struct error *err)
 	if (!foreground)
 		code = instance_write_pid(&start.instance, err);
 	if (code == ERROR_NONE)
-		code = supervisor_run(config, &kit, on_ready, &start, err);
+		code = supervisor_run(&plan, err);
 	listener_close(&start.listener);
 	instance_close(&start.instance);
 out:
@@ -198,10 +207,24 @@ run(struct config *config, const struct options *options)
 		    "-f: in the background nobody reads it\n");
 		return EX_CONFIG;
 	}
-	code = serve(config, options->foreground, &err);
+	code = serve(config, options, &err);
 	if (code == ERROR_NONE)
 		return EX_OK;
 	return complain(&err, code == ERROR_INPUT ? EX_CONFIG : EX_OSERR);
+}
+
+/* The file is read again at SIGHUP, from another working directory. */
+static void
+make_absolute(struct options *options)
+{
+	static char path[2 * PATH_MAX];
+	char directory[PATH_MAX];
+
+	if (options->path[0] == '/' ||
+	    getcwd(directory, sizeof directory) == NULL)
+		return;
+	snprintf(path, sizeof path, "%s/%s", directory, options->path);
+	options->path = path;
 }
 
 int
@@ -225,6 +248,7 @@ main(int argc, char **argv)
 		    : CONFIG_DEFAULT_PATH;
 	if (config_load(options.path, &config, &err) != ERROR_NONE)
 		return complain(&err, EX_CONFIG);
+	make_absolute(&options);
 	status = run(config, &options);
 	config_destroy(&config);
 	return status;

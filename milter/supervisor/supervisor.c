@@ -22,6 +22,7 @@
 #include "supervisor/child.h"
 #include "supervisor/generations.h"
 #include "supervisor/listener.h"
+#include "supervisor/reload.h"
 
 /* Beyond drain_timeout: libmilter takes up to 5 s to end. */
 #define DRAIN_GRACE (6 * MONOTIME_S)
@@ -35,9 +36,9 @@
 enum phase { PHASE_SERVE, PHASE_DRAIN, PHASE_STOP };
 
 struct supervisor {
-	const struct config *config;
 	struct child_kit *kit;
 	struct generations generations;
+	struct reload reload;
 	enum phase phase;
 	int64_t phase_ends; /* then what is left is killed */
 	pid_t filter;       /* 0: none */
@@ -78,7 +79,7 @@ enter(struct supervisor *sup, enum phase phase)
 	sup->phase = phase;
 	if (phase == PHASE_DRAIN) {
 		sup->phase_ends = monotime_after(
-		    sup->config->drain_timeout + DRAIN_GRACE);
+		    sup->reload.config->drain_timeout + DRAIN_GRACE);
 		if (sup->filter_sock < 0 ||
 		    wire_send(sup->filter_sock, &message, -1, &err) !=
 			ERROR_NONE)
@@ -167,6 +168,7 @@ handle_signal(struct supervisor *sup, int signo)
 	switch (signo) {
 	case SIGHUP:
 		log_msg(LOG_LEVEL_NOTICE, "SIGHUP: reload");
+		reload_read(&sup->reload, sup->filter_sock);
 		generations_reload(&sup->generations, false);
 		break;
 	case SIGCHLD:
@@ -224,7 +226,7 @@ look_at_socket(struct supervisor *sup)
 		log_msg(LOG_LEVEL_WARNING,
 		    "the milter socket %s had been removed, and is opened "
 		    "again",
-		    sup->config->socket);
+		    sup->reload.config->socket);
 		sup->socket_lost = false;
 		pass_socket(sup);
 		return;
@@ -283,6 +285,7 @@ one_round(struct supervisor *sup)
 	generations_handle(&sup->generations, fds + 2, count);
 	if (fds[0].revents != 0)
 		read_signals(sup);
+	reload_settle(&sup->reload, sup->filter_sock);
 }
 
 static enum error_code
@@ -302,25 +305,27 @@ open_signals(struct supervisor *sup, struct error *err)
 }
 
 enum error_code
-supervisor_run(const struct config *config, struct child_kit *kit,
-    supervisor_ready_function *ready, void *context, struct error *err)
+supervisor_run(const struct supervisor_plan *plan, struct error *err)
 {
 	struct supervisor sup = {
-		.config = config,
-		.kit = kit,
+		.kit = plan->kit,
 		.filter_sock = -1,
-		.ready = ready,
-		.context = context,
+		.ready = plan->ready,
+		.context = plan->context,
 	};
 	enum error_code code;
 
 	code = open_signals(&sup, err);
 	if (code != ERROR_NONE)
 		return code;
-	generations_init(&sup.generations, config, kit);
+	generations_init(&sup.generations, plan->config, plan->kit);
+	reload_init(&sup.reload, plan->config_path, plan->config, plan->kit,
+	    &sup.generations);
 	while (sup.phase != PHASE_STOP || sup.filter > 0 ||
 	    generations_any(&sup.generations))
 		one_round(&sup);
+	reload_fini(&sup.reload);
+	generations_fini(&sup.generations);
 	fd_close(&sup.signals);
 	if (sup.hopeless)
 		return error_set(err, ERROR_GONE,

@@ -131,6 +131,137 @@ class ReloadCase(DaemonCase):
                         lateness.at_once())
 
 
+def virus():
+    """A mail that is found infected."""
+    return mails.plain(signatures.EICAR + b"\r\n")
+
+
+class ConfigurationCase(DaemonCase):
+    """SIGHUP reads the configuration."""
+
+    IN_FORCE = "the new configuration is in force"
+
+    def tearDown(self):
+        self.daemon.configure(
+            action={"infected": "reject"}, socket_mode="0666", user="nobody",
+            engine={"database": [self.daemon.database], "max_files": 10000})
+        since = self.daemon.mark()
+        self.daemon.reload()
+        self.daemon.wait_log(f"{self.IN_FORCE}|configuration stays as it is",
+                             since)
+
+    def change(self, **settings):
+        """New settings, in force; returns the log of it."""
+        since = self.daemon.mark()
+        self.daemon.configure(**settings)
+        self.daemon.reload()
+        self.daemon.wait_log(self.IN_FORCE, since)
+        return self.daemon.log(since)
+
+    def refused(self):
+        """A reload that changes nothing; returns the log of it."""
+        since = self.daemon.mark()
+        self.daemon.reload()
+        self.daemon.wait_log("error: .*the old configuration stays in force",
+                             since)
+        return self.daemon.log(since)
+
+    def answer(self):
+        """What becomes of an infected mail."""
+        return self.deliver(virus()).action
+
+    def wait_answer(self, action):
+        """The filter takes a snapshot over on a thread of its own."""
+        wait_until(f"an infected mail to be answered {action}",
+                   lambda: self.answer() == action)
+
+    def test_action_changes_and_the_engine_stays(self):
+        engine = self.daemon.engine()
+        log = self.change(action={"infected": "tempfail"})
+        self.assertIn('action.infected changes from "reject" to "tempfail"\n',
+                      log)
+        self.assertEqual(log.count(" changes from "), 1)
+        self.wait_answer("tempfail")
+        self.assertEqual(self.daemon.engines(), [engine])
+
+    def test_message_keeps_the_snapshot_that_it_began_with(self):
+        client = self.session()
+        client.envelope()
+        self.change(action={"infected": "tempfail"})
+        self.wait_answer("tempfail")
+        client.content(virus())
+        client.send_end()
+        milterclient.collect([client], 20)
+        self.assertEqual(client.outcome.action, "reject")
+
+    def test_filter_that_is_started_again_has_what_is_in_force(self):
+        self.change(action={"infected": "tempfail"})
+        filter_pid = self.daemon.filter()
+        since = self.daemon.mark()
+        procs.signal_if_alive(filter_pid, signal.SIGKILL)
+        self.daemon.wait_in_service(since)
+        self.assertEqual(self.answer(), "tempfail")
+
+    def test_mistake_leaves_the_old_one_in_force(self):
+        self.daemon.configure(action={"infected": "shred"})
+        lines = self.daemon.config_file.read_text().splitlines()
+        line = lines.index('infected = "shred"') + 1
+        self.assertIn(f"error: {self.daemon.config_file}:{line}: "
+                      'action.infected is "shred"', self.refused())
+        self.assertEqual(self.answer(), "reject")
+
+    def test_setting_that_needs_a_restart_is_named_and_stays(self):
+        since = self.daemon.mark()
+        self.daemon.configure(socket_mode="0600", user="daemon")
+        self.daemon.reload()
+        self.daemon.wait_log("the configuration stays as it is", since)
+        log = self.daemon.log(since)
+        for name in ("socket_mode", "user"):
+            self.assertRegex(log, f"warning: configuration: {name} changes "
+                             "from .*needs a restart")
+        self.assertEqual(self.answer(), "reject")
+
+    def test_engine_option_is_in_force_with_its_engine(self):
+        old = self.daemon.engine()
+        word = mails.token()
+        other = self.daemon.directory / "other"
+        signatures.make_set(other)
+        found = add_signature(other, word)
+        log = self.change(action={"infected": "tempfail"},
+                          engine={"database": [other]})
+        self.assertLess(log.index(" is ready: "), log.index(self.IN_FORCE))
+        self.wait_answer("tempfail")
+        outcome = self.deliver(mails.plain(f"{word}\r\n".encode()))
+        self.assertEqual(outcome.action, "tempfail")
+        self.assertIn(found, self.daemon.messages()[-1].text)
+        wait_until("the end of the old engine",
+                   lambda: old not in self.daemon.engines())
+
+    def test_options_that_no_engine_starts_with_change_nothing(self):
+        engine = self.daemon.engine()
+        empty = self.daemon.directory / "empty"
+        empty.mkdir()
+        self.addCleanup(empty.rmdir)
+        self.daemon.configure(action={"infected": "tempfail"},
+                              engine={"database": [empty]})
+        self.assertIn("no signatures in", self.refused())
+        self.assertEqual(self.answer(), "reject")
+        wait_until("the end of the failed engine",
+                   lambda: self.daemon.engines() == [engine])
+        # What was right in it is taken once the rest is.
+        self.change(engine={"database": [self.daemon.database]})
+        self.wait_answer("tempfail")
+        self.assertEqual(self.daemon.engines(), [engine])
+
+    def test_reload_without_a_change_changes_nothing(self):
+        engine = self.daemon.engine()
+        since = self.daemon.mark()
+        self.daemon.reload()
+        self.daemon.wait_log("the configuration stays as it is", since)
+        self.daemon.wait_log("the signature set has not changed", since)
+        self.assertEqual(self.daemon.engines(), [engine])
+
+
 class WatchCase(DaemonCase):
     """Without a signal: the directory is looked at now and then."""
 

@@ -168,8 +168,13 @@ class Daemon(Running):
         self.ask_to_end()
         return self.wait_end(timeout)
 
+    def configure(self, **settings):
+        """Changes settings in the file; nothing reads it yet."""
+        self.settings = merged(self.settings, settings)
+        self.config_file.write_text(config_text(self.settings))
+
     def reload(self):
-        """SIGHUP: look for new signatures."""
+        """SIGHUP: read the file, and look for new signatures."""
         os.kill(self.pid, signal.SIGHUP)
 
     def running(self):

@@ -45,6 +45,7 @@ begin(struct fixture *f, enum generation_state state)
 	f->sock = pair[1];
 	f->engine = &f->generations.place[0];
 	f->engine->state = state;
+	f->engine->config = config_ref(f->config);
 	f->engine->sock = pair[0];
 	f->engine->pid = fork();
 	assert_true(f->engine->pid >= 0);
@@ -83,6 +84,8 @@ end(struct fixture *f)
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), killed ? SIGKILL : SIGTERM);
 	fd_close(&f->engine->sock);
+	config_unref(&f->engine->config);
+	generations_fini(&f->generations);
 	fd_close(&f->sock);
 	config_destroy(&f->config);
 	return killed;
@@ -159,6 +162,47 @@ test_generations_engine_that_can_not_load_may_say_why(void **state)
 	assert_false(end(&f));
 }
 
+/* What is loading with options that are no longer wanted never serves. */
+static void
+test_generations_load_with_other_options_is_ended(void **state)
+{
+	struct config *same = support_config("deadline { reply = 7 }");
+	struct config *other = support_config("engine { max_files = 7 }");
+	struct fixture f;
+
+	(void)state;
+	begin(&f, GENERATION_LOADING);
+	generations_configure(&f.generations, same);
+	hear(&f, WIRE_READY, NAME);
+	assert_ptr_equal(generations_serving(&f.generations), same);
+	generations_configure(&f.generations, other);
+	assert_ptr_equal(generations_serving(&f.generations), same);
+	assert_false(end(&f));
+	begin(&f, GENERATION_LOADING);
+	generations_configure(&f.generations, other);
+	assert_null(generations_serving(&f.generations));
+	assert_true(end(&f));
+	config_destroy(&same);
+	config_destroy(&other);
+}
+
+static void
+test_generations_refusal_is_that_of_the_last_snapshot(void **state)
+{
+	struct config *same = support_config("");
+	struct fixture f;
+
+	(void)state;
+	begin(&f, GENERATION_LOADING);
+	assert_false(generations_refused(&f.generations));
+	hear(&f, WIRE_FAILED, "no signatures");
+	assert_true(generations_refused(&f.generations));
+	generations_configure(&f.generations, same);
+	assert_false(generations_refused(&f.generations));
+	assert_false(end(&f));
+	config_destroy(&same);
+}
+
 int
 main(void)
 {
@@ -171,6 +215,10 @@ main(void)
 		    test_generations_engine_that_talks_out_of_turn_is_killed),
 		cmocka_unit_test(
 		    test_generations_engine_that_can_not_load_may_say_why),
+		cmocka_unit_test(
+		    test_generations_load_with_other_options_is_ended),
+		cmocka_unit_test(
+		    test_generations_refusal_is_that_of_the_last_snapshot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
