@@ -51,8 +51,9 @@ enum lane_slow {
 #define LANE_ASK 10
 typedef enum lane_slow lane_slow_function(void *context);
 
-/* Takes over one count of engine, given back by lane_close(), and takes a
- * reference to config.  No worker yet. */
+/* Takes over one count of engine, which lane_close() gives back (where this
+ * fails, the count is given back at once), and takes a reference to config.
+ * There is no worker yet. */
 CHECK_RESULT enum error_code lane_open(struct engines *engines,
     struct engine *engine, const struct config *config, struct lane **lane_r,
     struct error *err);

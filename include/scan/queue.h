@@ -7,9 +7,13 @@
  * before) goes QUEUE_RETURNING earlier than its cost says; one whose client
  * has gone unanswered goes after all others.
  *
- * Jobs for the background (a scan that was ended since it took too long) have
- * an order of their own.  Of these, and of all that wait, one client network
- * gets no more than half while others wait.
+ * Jobs for the background (a scan that was ended because it took too long)
+ * have an order of their own.  While others wait for the background, one client
+ * network gets no more than half of it.
+ *
+ * When the queue is full, a newcomer takes the place of the last job of the
+ * client network that has most jobs in it.  So no network can keep another one
+ * out, however much it sends.
  *
  * Not locked: the scanner that owns it calls it with its own lock held.  A
  * choice looks at every job that waits, of which there are limits.queue.
@@ -56,9 +60,12 @@ struct queue_item *queue_next(const struct queue *queue);
 struct queue_item *queue_next_background(const struct queue *queue,
     const uint64_t *running, size_t count, size_t room);
 
-/* True if this network has half of the room in the queue already, and others
- * wait. */
-bool queue_is_hogged(const struct queue *queue, uint64_t network, size_t room);
+/* The job that has to make room in a full queue for a newcomer of this network:
+ * the one that would be scanned last of the network with most jobs.  NULL if
+ * no network has at least two jobs more than the newcomer's.  The job stays in
+ * the queue. */
+struct queue_item *queue_makes_room(const struct queue *queue,
+    uint64_t network);
 
 /* Expected time (ns) of all that waits for lanes and comes before a job of
  * this cost that came now. */

@@ -14,12 +14,13 @@
  *
  * At most engine.workers scans run in lanes; one that has run for
  * deadline.slow_after moves to the background, where at most
- * engine.background run, and makes room.  Is that full while others wait, it
- * is ended, and done again as background work from its start.  Which job is
- * next, queue.h says; what outlasts the process, ledger.h.
+ * engine.background run, and makes room in its lane.  If the background is
+ * full while other mail waits for a lane, the scan is ended, and done again
+ * from its start as soon as the background has room.  queue.h says which job
+ * is next; ledger.h says what outlasts the process.
  *
- * Any thread.  Where a function blocks it says until when; none waits any
- * longer for a disk or a worker.
+ * Any thread may call.  Where a function blocks, it says until when; no
+ * function waits any longer than that for a disk or a worker.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -94,10 +95,12 @@ void scanner_configure(struct scanner *scanner, const struct config *config);
 /* Gives up what runs, joins the threads; all tickets must be closed. */
 void scanner_destroy(struct scanner **scanner);
 
-/* ERROR_LIMIT: the queue is full (limits.queue), or this client network has
- * half of it while others wait; ERROR_ENGINE: no engine is in service and
- * nothing is known of this key.  err->text is the reason in one word that a
- * log and a reply can show ("queue-full", "network-share", "no-engine"). */
+/* Where no engine is in service, the job waits for one like for anything else;
+ * only after five minutes without one does this fail with ERROR_ENGINE.
+ * ERROR_LIMIT: the queue is full (limits.queue), and no other network has more
+ * jobs in it.  If one has, its last job makes room, and ends with the error
+ * "network-share".  err->text is the reason in one word that a log and a reply
+ * can show ("queue-full", "no-engine"). */
 CHECK_RESULT enum error_code scanner_submit(struct scanner *scanner,
     const struct scan_request *request, struct ticket **ticket_r,
     struct error *err);
@@ -110,6 +113,9 @@ bool ticket_wait(struct ticket *ticket, int64_t until,
 /* What the ticket waits for or has: a scan of its own, one it joined, or a
  * verdict that was known. */
 enum scan_source ticket_source(const struct ticket *ticket);
+
+/* True if the ticket's scan has not begun, because no engine is in service. */
+bool ticket_lacks_engine(const struct ticket *ticket);
 
 /* True if what waits already makes a verdict in time impossible. */
 bool ticket_is_hopeless(const struct ticket *ticket);

@@ -184,6 +184,8 @@ await(struct eom *eom)
 	outcome->source = ticket_source(eom->ticket);
 	if (filter_is_draining(eom->filter))
 		eom_set_verdict(eom, VERDICT_ERROR, "shutting-down");
+	else if (ticket_lacks_engine(eom->ticket))
+		eom_set_verdict(eom, VERDICT_ERROR, "no-engine");
 	else
 		eom_set_verdict(eom, VERDICT_LATE, "scan-running");
 }
@@ -336,7 +338,8 @@ eom_answer(SMFICTX *ctx, struct session *session)
 		await(&eom);
 	if (eom.kind == SESSION_LOCAL)
 		filter_local_reply(eom.filter,
-		    eom.record.outcome.verdict.kind == VERDICT_LATE);
+		    eom.record.wait_time > 0 &&
+			!verdict_is_final(&eom.record.outcome.verdict));
 	eom.record.action = ACTION_TEMPFAIL;
 	if (!eom.mta_gone)
 		reply = act(&eom);

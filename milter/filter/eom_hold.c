@@ -33,7 +33,8 @@ eom_hold_time(const struct eom *eom)
 	int64_t half = (eom->reply_at - eom->started) / 2;
 	int64_t commit = eom->config->hold_commit;
 
-	if (eom_action_for(eom, VERDICT_LATE) != ACTION_HOLD)
+	if (eom_action_for(eom, VERDICT_LATE) != ACTION_HOLD &&
+	    eom_action_for(eom, VERDICT_ERROR) != ACTION_HOLD)
 		return 0;
 	return commit < half ? commit : half;
 }

@@ -4,6 +4,9 @@
  */
 #include "scan/queue.h"
 
+#include <stdlib.h>
+
+#include <uthash.h>
 #include <utlist.h>
 
 /* Costs beyond this are all the same. */
@@ -56,8 +59,8 @@ queue_next(const struct queue *queue)
 	return best;
 }
 
-/* One more of this network would be more than half.  Those without one, of the
- * MTA's own host, are no network. */
+/* True if one more of this network would be more than half of the room.  Mail
+ * of the MTA's own host has no network (0), and no share. */
 static bool
 exceeds_share(size_t same, uint64_t network, size_t room)
 {
@@ -96,15 +99,69 @@ queue_next_background(const struct queue *queue, const uint64_t *running,
 	return best != NULL ? best : hog;
 }
 
-bool
-queue_is_hogged(const struct queue *queue, uint64_t network, size_t room)
-{
-	const struct queue_item *item;
-	size_t same = 0;
+/* How many jobs of one network are in the queue. */
+struct share {
+	uint64_t network;
+	size_t count;
+	UT_hash_handle hh;
+};
 
+static void
+add_to_share(struct share **shares, uint64_t network)
+{
+	struct share *share;
+
+	HASH_FIND(hh, *shares, &network, sizeof network, share);
+	if (share == NULL) {
+		share = calloc(1, sizeof *share);
+		if (share == NULL)
+			abort();
+		share->network = network;
+		HASH_ADD(hh, *shares, network, sizeof network, share);
+	}
+	share->count++;
+}
+
+/* Returns the network with most jobs, how many those are, and how many jobs
+ * are mine. */
+static uint64_t
+largest_share(const struct queue *queue, uint64_t mine, size_t *most_r,
+    size_t *mine_r)
+{
+	struct share *shares = NULL, *share, *next;
+	const struct queue_item *item;
+	uint64_t largest = mine;
+
+	*most_r = *mine_r = 0;
 	DL_FOREACH (queue->items, item)
-		same += item->network == network;
-	return exceeds_share(same, network, room) && same < queue->count;
+		add_to_share(&shares, item->network);
+	HASH_ITER (hh, shares, share, next) {
+		if (share->network == mine)
+			*mine_r = share->count;
+		if (share->count > *most_r) {
+			*most_r = share->count;
+			largest = share->network;
+		}
+		HASH_DEL(shares, share);
+		free(share);
+	}
+	return largest;
+}
+
+struct queue_item *
+queue_makes_room(const struct queue *queue, uint64_t network)
+{
+	struct queue_item *item, *last = NULL;
+	size_t most, mine;
+	uint64_t largest = largest_share(queue, network, &most, &mine);
+
+	if (most < mine + 2)
+		return NULL;
+	DL_FOREACH (queue->items, item)
+		if (item->network == largest &&
+		    (last == NULL || !comes_before(item, last)))
+			last = item;
+	return last;
 }
 
 int64_t

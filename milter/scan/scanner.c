@@ -16,7 +16,8 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
-#include "scanner_internal.h"
+#include "scan_threads.h"
+#include "scanner_state.h"
 
 /* How long the start waits for what was known.  A file of 200,000 rows is read
  * in two to three seconds on a slow machine.  MTAs wait in the meantime, and
@@ -32,17 +33,6 @@ struct ticket {
 	bool hopeless;
 	struct scan_outcome known;
 };
-
-bool
-scanner_has_engine(struct scanner *scanner)
-{
-	struct engine *engine = engines_get(scanner->engines);
-
-	if (engine == NULL)
-		return false;
-	engines_put(scanner->engines, &engine);
-	return true;
-}
 
 /* From the store's thread. */
 static void
@@ -119,7 +109,7 @@ scanner_create(const struct config *config, struct engines *engines,
 	if (code == ERROR_NONE)
 		code = open_store(scanner, err);
 	if (code == ERROR_NONE)
-		code = crew_start(scanner, err);
+		code = scan_threads_start(scanner, err);
 	if (code != ERROR_NONE)
 		scanner_destroy(&scanner);
 	*scanner_r = scanner;
@@ -131,7 +121,7 @@ scanner_destroy(struct scanner **scanner_p)
 {
 	struct scanner *scanner = *scanner_p;
 
-	crew_stop(scanner);
+	scan_threads_stop(scanner);
 	scanner_save(scanner, monotime_after(MONOTIME_S));
 	cache_destroy(&scanner->cache);
 	attachment_table_destroy(&scanner->parts);
@@ -158,7 +148,7 @@ scanner_configure(struct scanner *scanner, const struct config *config)
 	config_replace(&scanner->config, config);
 	cache_configure(scanner->cache, config);
 	ledger_configure(scanner->ledger, config);
-	code = crew_fit(scanner, &err);
+	code = scan_threads_fit(scanner, &err);
 	pthread_cond_broadcast(&scanner->work);
 	pthread_mutex_unlock(&scanner->lock);
 	if (code != ERROR_NONE)
@@ -227,45 +217,68 @@ is_hopeless(const struct scanner *scanner, int64_t cost, bool returning,
 	    work / scanner->config->engine_workers + cost > patience;
 }
 
-/* Queues a new scan, if there is an engine and room.  Lock held. */
+/* Makes sure that the queue has room for a job of this network, where
+ * necessary at the expense of the network that fills it.  Lock held, given up
+ * and taken again. */
 static enum error_code
-queue_scan(struct scanner *scanner, struct ticket *ticket,
-    const struct scan_request *request, struct error *err)
+make_room(struct scanner *scanner, uint64_t network, struct error *err)
 {
 	const struct queue *queue = &scanner->jobs.queue;
-	size_t room = scanner->config->limits_queue;
+	struct queue_item *last;
+
+	while (queue->count >= scanner->config->limits_queue) {
+		last = queue_makes_room(queue, network);
+		if (last == NULL)
+			return error_set(err, ERROR_LIMIT, "queue-full");
+		scanner_fail_job(scanner, job_of(last), "network-share");
+	}
+	return ERROR_NONE;
+}
+
+/* Queues a new scan, if an engine can be expected and there is room.  Lock
+ * held. */
+static void
+queue_scan(struct scanner *scanner, struct ticket *ticket,
+    const struct scan_request *request)
+{
 	int64_t cost = cost_expect(&scanner->cost, request->structure,
 	    request->content.size);
 	bool returning = ledger_was_deferred(scanner->ledger, &request->key);
 
-	if (!scanner_has_engine(scanner))
-		return error_set(err, ERROR_ENGINE, "no-engine");
-	if (queue->count >= room)
-		return error_set(err, ERROR_LIMIT, "queue-full");
-	if (queue_is_hogged(queue, request->network, room))
-		return error_set(err, ERROR_LIMIT, "network-share");
 	ticket->hopeless = is_hopeless(scanner, cost, returning,
 	    request->patience);
 	ticket->source = SCAN_SOURCE_SCAN;
 	ticket->job = job_make(&scanner->jobs, request, cost, returning,
 	    monotime_now());
 	pthread_cond_signal(&scanner->work);
-	return ERROR_NONE;
+}
+
+static bool
+join_running(struct scanner *scanner, struct ticket *ticket)
+{
+	ticket->source = SCAN_SOURCE_JOINED;
+	ticket->job = job_find(&scanner->jobs, &ticket->key);
+	return ticket->job != NULL;
 }
 
 /* Joins the scan of this content, or queues one; *taken_r says whether the
- * content is the job's now.  Lock held. */
+ * content is the job's now.  Lock held, given up and taken again. */
 static enum error_code
 join_or_queue(struct scanner *scanner, struct ticket *ticket,
     const struct scan_request *request, bool *taken_r, struct error *err)
 {
 	enum error_code code = ERROR_NONE;
 
-	ticket->source = SCAN_SOURCE_JOINED;
-	ticket->job = job_find(&scanner->jobs, &request->key);
-	if (ticket->job == NULL) {
-		code = queue_scan(scanner, ticket, request, err);
-		*taken_r = code == ERROR_NONE;
+	if (!join_running(scanner, ticket)) {
+		if (!scanner_expects_engine(scanner))
+			return error_set(err, ERROR_ENGINE, "no-engine");
+		code = make_room(scanner, request->network, err);
+		/* The lock was given up: somebody may have queued the same
+		 * content. */
+		if (code == ERROR_NONE && !join_running(scanner, ticket)) {
+			queue_scan(scanner, ticket, request);
+			*taken_r = true;
+		}
 	}
 	if (code == ERROR_NONE)
 		job_join(ticket->job);
@@ -307,15 +320,6 @@ scanner_on_settled(struct scanner *scanner, scanner_settled_function *settled,
 	scanner->settled = settled;
 	scanner->settled_context = context;
 	pthread_mutex_unlock(&scanner->lock);
-}
-
-void
-scanner_finish_job(struct scanner *scanner, struct job *job,
-    const struct scan_outcome *outcome)
-{
-	job_finish(&scanner->jobs, job, outcome);
-	if (job->watched)
-		scanner->settled(scanner->settled_context);
 }
 
 /* What has ended already has to be told, too. */
@@ -372,6 +376,19 @@ enum scan_source
 ticket_source(const struct ticket *ticket)
 {
 	return ticket->source;
+}
+
+bool
+ticket_lacks_engine(const struct ticket *ticket)
+{
+	struct scanner *scanner = ticket->scanner;
+	bool lacks;
+
+	pthread_mutex_lock(&scanner->lock);
+	lacks = ticket->job != NULL && ticket->job->state == JOB_QUEUED &&
+	    !scanner_has_engine(scanner);
+	pthread_mutex_unlock(&scanner->lock);
+	return lacks;
 }
 
 bool
@@ -478,7 +495,7 @@ scanner_engine_changed(struct scanner *scanner)
 		engines_put(scanner->engines, &engine);
 	}
 	scanner->warm_after = 0;
-	crew_drop_stale(scanner);
+	scan_threads_drop_stale(scanner);
 	pthread_cond_broadcast(&scanner->work);
 	pthread_mutex_unlock(&scanner->lock);
 }

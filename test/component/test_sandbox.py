@@ -368,7 +368,7 @@ class SettingCase(unittest.TestCase):
             daemon = Daemon(
                 path / "daemon", signatures.make_set(path / "signatures"),
                 run_with=attacked.kernel_without(LANDLOCK),
-                engine={"sandbox": "require"})
+                deadline={"reply": "1s"}, engine={"sandbox": "require"})
             try:
                 since = daemon.launch()
                 daemon.wait_log("error: no engine in service, mail is "

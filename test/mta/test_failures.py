@@ -17,6 +17,7 @@ import postfix
 import signatures
 import testmain
 from daemoncase import MtaCase
+from waiting import wait_until
 
 SCAN_CPU = 2
 TRIES = 3
@@ -35,7 +36,7 @@ class FailureCase(MtaCase):
         return (cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database,
             socket=f"unix:{socket}/milter.sock",
-            deadline={"reply": "300s", "scan_cpu": f"{SCAN_CPU}s"})),
+            deadline={"reply": "4s", "scan_cpu": f"{SCAN_CPU}s"})),
                 cls.enterClassContext(mta))
 
     def assert_later(self, answer):
@@ -80,7 +81,10 @@ class FailureCase(MtaCase):
             self.skipTest(needs.has_thread_sanitizer.__doc__)
         mail = signatures.slow_mail(600)
         self.assert_later(self.deliver(mail))
-        answer = self.deliver(mail)
+        # On a busy machine the next try may be late, too, and join the scan.
+        answer = wait_until("the final answer", lambda: (
+            answer if (answer := self.deliver(mail)).code != 451 else None),
+            60)
         self.assertEqual(answer.code, 554, answer)
         self.assertRegex(answer.text, r"^5\.7\.1 .*scan-cpu")
         self.assert_not_delivered(mail)

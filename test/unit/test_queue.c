@@ -64,7 +64,7 @@ test_queue_that_is_empty_has_no_next(void **state)
 	(void)state;
 	assert_null(queue_next(&queue));
 	assert_null(queue_next_background(&queue, NULL, 0, 8));
-	assert_false(queue_is_hogged(&queue, HERE, 1));
+	assert_null(queue_makes_room(&queue, HERE));
 	assert_int_equal(queue_work_before(&queue, 1, false, NOW), 0);
 }
 
@@ -320,36 +320,54 @@ fill(struct queue_item *items, size_t here, size_t there)
 }
 
 static void
-test_queue_is_hogged_by_half_if_others_wait(void **state)
+test_queue_full_of_one_network_makes_room_for_others(void **state)
 {
 	static const struct {
-		size_t here, there, room;
-		bool hogged;
+		size_t here, there;
+		uint64_t newcomer;
+		int victim; /* index, or -1 */
 	} cases[] = {
-		{ 0, 0, 10, false },
-		{ 5, 0, 10, false },
-		{ 9, 0, 10, false },
-		{ 4, 1, 10, false },
-		{ 4, 5, 10, false },
-		{ 5, 1, 10, true },
-		{ 5, 4, 10, true },
-		{ 8, 1, 10, true },
-		{ 1, 0, 1, false },
-		{ 0, 1, 1, false },
-		{ 1, 1, 3, true },
-		{ 1, 1, 4, false },
+		{ 4, 0, THERE, 3 },
+		{ 4, 0, HERE, -1 },
+		{ 3, 1, THERE, 2 },
+		{ 2, 2, HERE, -1 },
+		{ 2, 2, THERE, -1 },
+		{ 2, 2, ELSEWHERE, 1 },
+		{ 3, 2, THERE, -1 },
+		{ 1, 1, ELSEWHERE, -1 },
+		{ 1, 4, ELSEWHERE, 4 },
+		{ 0, 2, HERE, 1 },
 	};
 	struct queue_item items[16];
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct queue_item *victim;
+
 		fill(items, cases[i].here, cases[i].there);
-		if (queue_is_hogged(&queue, HERE, cases[i].room) !=
-		    cases[i].hogged)
+		victim = queue_makes_room(&queue, cases[i].newcomer);
+		if (victim !=
+		    (cases[i].victim < 0 ? NULL : &items[cases[i].victim]))
 			fail_msg("case %zu", i);
-		assert_false(queue_is_hogged(&queue, ELSEWHERE, cases[i].room));
 		queue = (struct queue){ 0 };
 	}
+}
+
+static void
+test_queue_makes_room_by_what_would_be_scanned_last(void **state)
+{
+	struct queue_item slow = item(NOW, 60 * MONOTIME_S);
+	struct queue_item quick = item(NOW, MONOTIME_MS);
+	struct queue_item gone = item(NOW, MONOTIME_MS);
+
+	(void)state;
+	slow.network = quick.network = gone.network = HERE;
+	queue_add(&queue, &slow);
+	queue_add(&queue, &quick);
+	assert_ptr_equal(queue_makes_room(&queue, THERE), &slow);
+	gone.abandoned = true;
+	queue_add(&queue, &gone);
+	assert_ptr_equal(queue_makes_room(&queue, THERE), &gone);
 }
 
 static void
@@ -484,7 +502,11 @@ main(void)
 		cmocka_unit_test_setup(
 		    test_queue_background_of_one_serves_everybody, empty_queue),
 		cmocka_unit_test_setup(
-		    test_queue_is_hogged_by_half_if_others_wait, empty_queue),
+		    test_queue_full_of_one_network_makes_room_for_others,
+		    empty_queue),
+		cmocka_unit_test_setup(
+		    test_queue_makes_room_by_what_would_be_scanned_last,
+		    empty_queue),
 		cmocka_unit_test_setup(
 		    test_queue_work_before_is_what_would_be_taken_first,
 		    empty_queue),

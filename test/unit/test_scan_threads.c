@@ -1,4 +1,4 @@
-/* test_crew - what misbehaves costs the message that it held, and no other
+/* test_scan_threads - what misbehaves costs its own message, and no other
  *
  * The scanner with its threads, before an engine and workers that were taken
  * over (fake_engine.h).
@@ -146,7 +146,7 @@ expect(struct ticket *ticket, const char *verdict, const char *source)
 /* The mail is not to blame either: it is neither kept nor counted against
  * it. */
 static void
-test_crew_worker_that_talks_nonsense_costs_its_message(void **state)
+test_worker_that_talks_nonsense_costs_its_message(void **state)
 {
 	struct fake_engine engine;
 	struct fixture f;
@@ -167,7 +167,7 @@ test_crew_worker_that_talks_nonsense_costs_its_message(void **state)
 }
 
 static void
-test_crew_worker_that_claims_much_time_delays_nobody(void **state)
+test_worker_that_claims_much_time_delays_nobody(void **state)
 {
 	struct ticket *hanging, *waiting, *last;
 	struct fake_engine engine;
@@ -192,7 +192,7 @@ test_crew_worker_that_claims_much_time_delays_nobody(void **state)
 }
 
 static void
-test_crew_engine_that_talks_nonsense_costs_what_it_had(void **state)
+test_engine_that_talks_nonsense_costs_what_it_had(void **state)
 {
 	struct fake_engine first, second;
 	struct fixture f;
@@ -223,11 +223,11 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
-		    test_crew_worker_that_talks_nonsense_costs_its_message),
+		    test_worker_that_talks_nonsense_costs_its_message),
 		cmocka_unit_test(
-		    test_crew_worker_that_claims_much_time_delays_nobody),
+		    test_worker_that_claims_much_time_delays_nobody),
 		cmocka_unit_test(
-		    test_crew_engine_that_talks_nonsense_costs_what_it_had),
+		    test_engine_that_talks_nonsense_costs_what_it_had),
 	};
 
 	if (sodium_init() < 0)

@@ -1,9 +1,10 @@
-/* scanner_internal - what scanner.c (tickets) and crew.c (threads) share
+/* scanner_state - what the tickets (scanner.c) and the threads that run scans
+ * (scan_threads.c) share
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#ifndef SCAN_SCANNER_INTERNAL_H
-#define SCAN_SCANNER_INTERNAL_H
+#ifndef SCAN_SCANNER_STATE_H
+#define SCAN_SCANNER_STATE_H
 
 #include <pthread.h>
 
@@ -29,6 +30,7 @@ struct scanner {
 	struct ledger *ledger;
 	struct cost cost;
 	char generation[ENGINE_NAME_SIZE]; /* current, or the last one */
+	int64_t engine_missing_since;      /* 0: one was there when asked */
 	unsigned foreground;               /* lanes in use */
 	uint64_t *background; /* networks of the scans in the background */
 	unsigned background_count;
@@ -48,24 +50,20 @@ struct scanner {
 	unsigned thread_count;
 };
 
-/* True if an engine is in service now. */
+/* True if an engine is in service now.  Lock held. */
 bool scanner_has_engine(struct scanner *scanner);
 
-/* Has as much room and as many threads as the configuration takes; neither
- * ever becomes less.  Lock held. */
-CHECK_RESULT enum error_code crew_fit(struct scanner *scanner,
-    struct error *err);
-
-/* Starts the scan threads; crew_stop() joins those that were started. */
-CHECK_RESULT enum error_code crew_start(struct scanner *scanner,
-    struct error *err);
-void crew_stop(struct scanner *scanner);
+/* True if an engine is in service, or was missed for so short a time that one
+ * may still come.  Lock held. */
+bool scanner_expects_engine(struct scanner *scanner);
 
 /* Makes a job DONE (job.h), and tells who watches it.  Lock held. */
 void scanner_finish_job(struct scanner *scanner, struct job *job,
     const struct scan_outcome *outcome);
 
-/* Closes ready lanes of engines that are no longer current.  Lock held. */
-void crew_drop_stale(struct scanner *scanner);
+/* Ends a job that waits in the queue with an error for this reason (one word).
+ * Lock held, given up and taken again. */
+void scanner_fail_job(struct scanner *scanner, struct job *job,
+    const char *reason);
 
 #endif

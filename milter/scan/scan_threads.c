@@ -1,10 +1,9 @@
-/* crew - the scan threads and their lanes
- *
- * Each thread takes the job that is next, and a ready lane for it, runs the
- * scan and settles it; or makes a lane ready ahead of need.
+/* scan_threads - the threads that run scans, and their lanes
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
+#include "scan_threads.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +13,15 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
-#include "scanner_internal.h"
+#include "scanner_state.h"
 
 /* After a worker could not be made ready, none is tried ahead of need for
  * this long. */
 #define WARM_PAUSE MONOTIME_S
+
+/* While there is no engine, a thread looks this often whether one may still
+ * be expected. */
+#define MISSING_LOOK (10 * MONOTIME_S)
 
 /* What a running scan's thread hands to lane_scan(). */
 struct slow_context {
@@ -329,10 +332,8 @@ run_job(struct scanner *scanner, struct job *job, struct lane *lane)
 		warm_up(scanner, lane);
 }
 
-/* Closes ready lanes of engines that are no longer current.  Lock held;
- * closing only closes descriptors. */
 void
-crew_drop_stale(struct scanner *scanner)
+scan_threads_drop_stale(struct scanner *scanner)
 {
 	unsigned kept = 0;
 
@@ -345,25 +346,13 @@ crew_drop_stale(struct scanner *scanner)
 	scanner->warm_count = kept;
 }
 
-/* Without an engine what is queued gets its answer now.  Lock held, given up
- * and taken again. */
+/* Ends all that waits in the queue.  Lock held, given up and taken again. */
 static void
 fail_queue(struct scanner *scanner)
 {
-	struct scan_outcome outcome = {
-		.verdict = verdict_make(VERDICT_ERROR, "no-engine"),
-	};
-
-	while (scanner->jobs.queue.items != NULL) {
-		struct job *job = job_of(scanner->jobs.queue.items);
-		struct scan_content content = job->content;
-
-		scanner_finish_job(scanner, job, &outcome);
-		job_unref(&job);
-		pthread_mutex_unlock(&scanner->lock);
-		content.release(content.owner);
-		pthread_mutex_lock(&scanner->lock);
-	}
+	while (scanner->jobs.queue.items != NULL)
+		scanner_fail_job(scanner, job_of(scanner->jobs.queue.items),
+		    "no-engine");
 }
 
 /* Fewer lanes in use or ready than there may be. */
@@ -435,7 +424,7 @@ step(struct scanner *scanner)
 	struct job *job = service ? next_job(scanner) : NULL;
 	int64_t until = ledger_report(scanner->ledger, monotime_now());
 
-	if (!service && scanner->jobs.queue.count > 0) {
+	if (!scanner_expects_engine(scanner) && scanner->jobs.queue.count > 0) {
 		fail_queue(scanner);
 	} else if (job != NULL) {
 		start_job(scanner, job);
@@ -447,6 +436,8 @@ step(struct scanner *scanner)
 	} else {
 		if (lacks && scanner->warm_after < until)
 			until = scanner->warm_after;
+		if (!service && until > monotime_after(MISSING_LOOK))
+			until = monotime_after(MISSING_LOOK);
 		cond_wait_until(&scanner->work, &scanner->lock, until);
 	}
 }
@@ -490,7 +481,7 @@ make_room(struct scanner *scanner, unsigned workers, unsigned background)
 }
 
 enum error_code
-crew_fit(struct scanner *scanner, struct error *err)
+scan_threads_fit(struct scanner *scanner, struct error *err)
 {
 	unsigned want = scanner->config->engine_workers +
 	    scanner->config->engine_background;
@@ -515,18 +506,18 @@ crew_fit(struct scanner *scanner, struct error *err)
 }
 
 enum error_code
-crew_start(struct scanner *scanner, struct error *err)
+scan_threads_start(struct scanner *scanner, struct error *err)
 {
 	enum error_code code;
 
 	pthread_mutex_lock(&scanner->lock);
-	code = crew_fit(scanner, err);
+	code = scan_threads_fit(scanner, err);
 	pthread_mutex_unlock(&scanner->lock);
 	return code;
 }
 
 void
-crew_stop(struct scanner *scanner)
+scan_threads_stop(struct scanner *scanner)
 {
 	pthread_mutex_lock(&scanner->lock);
 	scanner->stop = true;

@@ -1,0 +1,59 @@
+/* scanner_state - what the tickets (scanner.c) and the threads that run scans
+ * (scan_threads.c) share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "scanner_state.h"
+
+#include "base/monotime.h"
+
+/* How long mail waits for an engine, within its own deadline.  The largest
+ * signature sets load in less on slow machines.  After that nobody expects one
+ * any more, and mail that would wait in vain is deferred at once. */
+#define ENGINE_PATIENCE (300 * MONOTIME_S)
+
+bool
+scanner_has_engine(struct scanner *scanner)
+{
+	struct engine *engine = engines_get(scanner->engines);
+
+	if (engine == NULL) {
+		if (scanner->engine_missing_since == 0)
+			scanner->engine_missing_since = monotime_now();
+		return false;
+	}
+	scanner->engine_missing_since = 0;
+	engines_put(scanner->engines, &engine);
+	return true;
+}
+
+bool
+scanner_expects_engine(struct scanner *scanner)
+{
+	return scanner_has_engine(scanner) ||
+	    monotime_now() - scanner->engine_missing_since < ENGINE_PATIENCE;
+}
+
+void
+scanner_finish_job(struct scanner *scanner, struct job *job,
+    const struct scan_outcome *outcome)
+{
+	job_finish(&scanner->jobs, job, outcome);
+	if (job->watched)
+		scanner->settled(scanner->settled_context);
+}
+
+void
+scanner_fail_job(struct scanner *scanner, struct job *job, const char *reason)
+{
+	struct scan_outcome outcome = {
+		.verdict = verdict_make(VERDICT_ERROR, reason),
+	};
+	struct scan_content content = job->content;
+
+	scanner_finish_job(scanner, job, &outcome);
+	job_unref(&job);
+	pthread_mutex_unlock(&scanner->lock);
+	content.release(content.owner);
+	pthread_mutex_lock(&scanner->lock);
+}
