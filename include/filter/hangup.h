@@ -31,6 +31,9 @@
  * open; -1 where there is no /proc. */
 int hangup_open(void);
 
+/* How many sessions there are; list and wakeup as below. */
+unsigned hangup_count(int list, const struct wakeup *wakeup);
+
 /* Ends all sessions and takes no new ones, until (monotime.h) at the latest;
  * returns how many had not ended by then.  With a list of -1 it sees none.
  * shared: the listening socket was handed over, and is another's too: what

@@ -9,6 +9,10 @@
  * Over TCP the connection is reset, not closed, so that none is left in
  * TIME_WAIT.  Initialised once after smfi_opensocket(); then any thread.
  *
+ * A filter whose successor accepts on the milter's socket still has sessions,
+ * whose callbacks block.  So it goes private: libmilter is left with another
+ * listening socket, which no MTA knows and only this process can reach.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #ifndef FILTER_WAKEUP_H
@@ -20,13 +24,27 @@
 #include "base/error.h"
 
 struct wakeup {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address; /* the milter's, also for sessions */
 	socklen_t length;
+	int listener;  /* libmilter's descriptor */
+	int private;   /* listens, or -1 */
+	int reachable; /* the private socket's file, which has no name */
+	_Atomic bool is_private;
 };
 
 /* Finds the socket that this process listens on. */
 CHECK_RESULT enum error_code wakeup_init(struct wakeup *wakeup,
     struct error *err);
+
+/* Makes the private socket, by a file in directory (writable by the process)
+ * that is removed at once.  Before other threads. */
+CHECK_RESULT enum error_code wakeup_prepare(struct wakeup *wakeup,
+    const char *directory, struct error *err);
+
+/* From now on nobody is accepted but wake-up connections; who connects to the
+ * milter waits for another process.  One that libmilter is just accepting may
+ * still become a session.  Harmless when called twice. */
+void wakeup_go_private(struct wakeup *wakeup);
 
 /* True if fd is a stream socket that listens. */
 bool wakeup_listens(int fd);

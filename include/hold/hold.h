@@ -77,6 +77,11 @@ void hold_destroy(struct hold **hold);
 
 struct hold_counts hold_counts(struct hold *hold);
 
+/* Leaves held mail to the next process, which finds it on the disk: no more is
+ * taken ("hold-not-ready"), and none is looked after.  Waits for those that
+ * are being written or accepted, but no longer than until (monotime.h). */
+void hold_let_go(struct hold *hold, int64_t until);
+
 /* Begins to write the mail.  ERROR_LIMIT: err->text is the reason in one word
  * ("hold-disk", "hold-not-ready": the disk has not been read yet). */
 CHECK_RESULT enum error_code hold_begin(struct hold *hold,

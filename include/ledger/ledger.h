@@ -76,6 +76,17 @@ void ledger_load(struct ledger *ledger, const struct store_row *row);
 bool ledger_next(struct ledger *ledger, bool first, int64_t now,
     struct store_row *row_r);
 
+/* From now on each row that changes is also handed to this function, as the
+ * store has it, by whoever changes it. */
+typedef void ledger_heir_function(void *context, const struct store_row *row);
+void ledger_set_heir(struct ledger *ledger, ledger_heir_function *heir,
+    void *context);
+
+/* Takes over a row of the process that was here before, which goes on for a
+ * while: its state now.  Both began with the same row, so what both have
+ * counted counts once. */
+void ledger_inherit(struct ledger *ledger, const struct store_row *row);
+
 /* True and *answer_r filled in if there is a verdict that holds for a try
  * with this envelope while generation is in service. */
 bool ledger_lookup(struct ledger *ledger, const struct key *key,

@@ -32,13 +32,13 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "ledger/ledger.h"
 #include "scan/cost.h"
 #include "scan/engines.h"
 #include "wire/key.h"
 #include "wire/verdict.h"
 
 struct config;
-struct ledger_try;
 struct scanner;
 struct ticket;
 
@@ -150,12 +150,21 @@ bool scanner_is_overloaded(struct scanner *scanner, const char *sender,
     int64_t patience);
 
 /* Starts no more scans, and waits until those that run have ended, or until
- * (monotime.h). */
-void scanner_drain(struct scanner *scanner, int64_t until);
+ * (monotime.h).  False if some still run. */
+bool scanner_drain(struct scanner *scanner, int64_t until);
 
 /* Writes what is not yet on disk, until then (monotime.h); what comes later is
  * kept in memory only. */
 void scanner_save(struct scanner *scanner, int64_t until);
+
+/* Gives the store up to the next process, as scanner_save() does, and hands
+ * each row that changes from then on to heir: from any thread, with the
+ * scanner's lock held, so it must not block nor call the scanner. */
+void scanner_hand_over(struct scanner *scanner, ledger_heir_function *heir,
+    void *context, int64_t until);
+
+/* Takes a row over from the process that handed over to this one. */
+void scanner_inherit(struct scanner *scanner, const struct store_row *row);
 
 /* Ends the caller's interest and sets *ticket to NULL; NULL is allowed. */
 void ticket_close(struct ticket **ticket);

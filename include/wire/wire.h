@@ -28,9 +28,11 @@
  *                          CONFIG (fd: a sealed file with the configuration
  *                          that is in force from now on),
  *                          SOCKET (fd: the milter socket, opened anew),
+ *                          GO, FORMER (fd: rows of the filter before),
+ *                          HANDOVER (fd: for rows to the next filter),
  *                          DRAIN (flags: WIRE_LAST)
- *   filter -> supervisor   LISTENING, LOST (text: fingerprint),
- *                          RELEASED (text: fingerprint)
+ *   filter -> supervisor   PREPARED, LISTENING, LOST (text: fingerprint),
+ *                          RELEASED (text: fingerprint), LET_GO
  *
  * A link belongs to one filter process and one engine: when it closes, all
  * its slots are ended.  A slot is one worker at a time; when its socket
@@ -39,6 +41,15 @@
  * the filter reports as LOST (it no longer answers, or not sensibly) is killed
  * by the supervisor, and another started; one that it reports as RELEASED (it
  * has closed the link) is killed if it does not exit.
+ *
+ * A filter says PREPARED when it could serve, and waits for GO with what no
+ * two filters may have at once: the files in state_directory.  One that is to
+ * be replaced is told to HANDOVER: it stops accepting, closes these files and
+ * says LET_GO; then it goes on with the sessions that it has until they end.
+ * What it learns meanwhile about deferred mail it tells the next filter
+ * (filter/handover.h).  A supervisor that was restarted may speak to a filter
+ * and engines of the build before: the numbers of types stay as they are, and
+ * new ones are added at the end.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -72,6 +83,11 @@ enum wire_type {
 	WIRE_ATTACHMENT_ANSWER,
 	WIRE_CONFIG,
 	WIRE_SOCKET,
+	WIRE_PREPARED,
+	WIRE_GO,
+	WIRE_FORMER,
+	WIRE_HANDOVER,
+	WIRE_LET_GO,
 	WIRE_TYPES,
 };
 

@@ -26,6 +26,7 @@ struct hangup {
 	int list; /* hangup_open()'s */
 	const struct wakeup *wakeup;
 	bool shared;
+	bool count_only;
 	unsigned open; /* sessions at the last look */
 };
 
@@ -99,11 +100,12 @@ look_at(struct hangup *hangup, int fd)
 	if (copy < 0)
 		return;
 	if (is_ours(hangup->wakeup, copy)) {
-		if (wakeup_listens(copy)) {
-			stop_listening(hangup, fd);
-		} else {
-			shutdown(copy, SHUT_RD);
+		if (!wakeup_listens(copy)) {
+			if (!hangup->count_only)
+				shutdown(copy, SHUT_RD);
 			hangup->open++;
+		} else if (!hangup->count_only) {
+			stop_listening(hangup, fd);
 		}
 	}
 	fd_close(&copy);
@@ -135,6 +137,19 @@ int
 hangup_open(void)
 {
 	return open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+unsigned
+hangup_count(int list, const struct wakeup *wakeup)
+{
+	struct hangup hangup = {
+		.list = list,
+		.wakeup = wakeup,
+		.count_only = true,
+	};
+
+	look_at_all(&hangup);
+	return hangup.open;
 }
 
 unsigned

@@ -122,6 +122,9 @@ open_as_root(struct filter *filter, struct error *err)
 		code = wakeup_init(&filter->wakeup, err);
 	if (code == ERROR_NONE)
 		code = priv_drop(&account, err);
+	if (code == ERROR_NONE)
+		code = wakeup_prepare(&filter->wakeup,
+		    filter->config->state_directory, err);
 	process_set_nondumpable();
 	process_die_with_parent();
 	filter->descriptors = hangup_open();
@@ -173,6 +176,8 @@ start_parts(struct filter *filter, struct upstream *upstream, struct error *err)
 		    &filter->keep_from, err);
 	if (code == ERROR_NONE)
 		code = create_pool(filter, err);
+	if (code == ERROR_NONE)
+		code = upstream_prepare(upstream, err);
 	if (code == ERROR_NONE)
 		code = scanner_create(config, upstream->engines,
 		    &filter->scanner, err);

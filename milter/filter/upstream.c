@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "filter/filter.h"
 #include "filter/hangup.h"
+#include "hold/hold.h"
 #include "filter/netlist.h"
 #include "scan/engines.h"
 #include "scan/scanner.h"
@@ -29,6 +30,14 @@
 
 /* For a disk that is well; one that is not must not keep us. */
 #define SAVE_TIME (2 * MONOTIME_S)
+
+/* A filter whose work another one has taken over goes on for so long, for
+ * sessions that the MTA keeps open and scans that run. */
+#define OVER_MAX (600 * MONOTIME_S)
+/* Between two looks whether it still has any. */
+#define OVER_LOOK (100 * MONOTIME_MS)
+/* For mail that is being held; see hold.commit. */
+#define HOLD_TIME (4 * MONOTIME_S)
 
 static void
 take_engine(struct upstream *upstream, const struct wire_message *message,
@@ -145,20 +154,106 @@ upstream_create_engines(struct upstream *upstream)
 	return engines_create(&reports);
 }
 
+/* The next filter has been waiting for LET_GO. */
+static void
+hand_over(struct upstream *upstream, int sock)
+{
+	struct filter *filter = upstream->filter;
+
+	if (upstream->over_by != 0) {
+		fd_close(&sock);
+		return;
+	}
+	wakeup_go_private(&filter->wakeup);
+	log_msg(LOG_LEVEL_NOTICE,
+	    "another filter takes over; this one serves the %u sessions that "
+	    "it has to their end",
+	    hangup_count(filter->descriptors, &filter->wakeup));
+	upstream->handover.sock = sock;
+	hold_let_go(filter->hold, monotime_after(HOLD_TIME));
+	scanner_hand_over(filter->scanner, handover_send, &upstream->handover,
+	    monotime_after(SAVE_TIME));
+	upstream->over_by = monotime_after(OVER_MAX);
+	tell(upstream, WIRE_LET_GO, "");
+}
+
+static void
+hear_former(const struct upstream *upstream, int sock)
+{
+	struct error err;
+
+	if (handover_receive(sock, upstream->filter->scanner, &err) !=
+	    ERROR_NONE)
+		log_error(LOG_LEVEL_WARNING, "the filter", &err);
+}
+
+/* True once a filter that has handed over has nothing more to do.  libmilter
+ * may have accepted a connection in the very moment in which it was to stop,
+ * so there must have been none for a while. */
+static bool
+is_done(struct upstream *upstream)
+{
+	struct filter *filter = upstream->filter;
+	int64_t now = monotime_now();
+
+	if (now >= upstream->over_by)
+		return true;
+	if (hangup_count(filter->descriptors, &filter->wakeup) > 0) {
+		upstream->quiet_since = 0;
+		return false;
+	}
+	if (upstream->quiet_since == 0)
+		upstream->quiet_since = now;
+	return now - upstream->quiet_since > OVER_LOOK &&
+	    scanner_drain(filter->scanner, now);
+}
+
 #define ACCEPTED \
 	(WIRE_ACCEPT(WIRE_ENGINE) | WIRE_ACCEPT(WIRE_CONFIG) | \
-	    WIRE_ACCEPT(WIRE_SOCKET) | WIRE_ACCEPT(WIRE_DRAIN))
+	    WIRE_ACCEPT(WIRE_SOCKET) | WIRE_ACCEPT(WIRE_FORMER) | \
+	    WIRE_ACCEPT(WIRE_HANDOVER) | WIRE_ACCEPT(WIRE_DRAIN))
 
 /* Any message but DRAIN, with its descriptor. */
 static void
 obey(struct upstream *upstream, const struct wire_message *message, int fd)
 {
-	if (message->type == WIRE_ENGINE)
+	switch (message->type) {
+	case WIRE_ENGINE:
 		take_engine(upstream, message, fd);
-	else if (message->type == WIRE_CONFIG)
+		break;
+	case WIRE_CONFIG:
 		take_config(upstream, fd);
-	else
+		break;
+	case WIRE_SOCKET:
 		take_socket(upstream, fd);
+		break;
+	case WIRE_FORMER:
+		hear_former(upstream, fd);
+		break;
+	case WIRE_HANDOVER:
+		hand_over(upstream, fd);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The next message that there is; ERROR_TIMEOUT once a filter that has handed
+ * over is done. */
+static enum error_code
+next_message(struct upstream *upstream, struct wire_message *message, int *fd_r,
+    struct error *err)
+{
+	enum error_code code;
+	int64_t until;
+
+	do {
+		until = upstream->over_by == 0 ? MONOTIME_NEVER
+					       : monotime_after(OVER_LOOK);
+		code = wire_recv(upstream->sock, ACCEPTED, message, fd_r, until,
+		    err);
+	} while (code == ERROR_TIMEOUT && !is_done(upstream));
+	return code;
 }
 
 static void *
@@ -172,19 +267,34 @@ upstream_thread(void *context)
 	int fd;
 
 	for (;;) {
-		code = wire_recv(upstream->sock, ACCEPTED, &message, &fd,
-		    MONOTIME_NEVER, &err);
+		code = next_message(upstream, &message, &fd, &err);
 		if (code == ERROR_NONE && message.type != WIRE_DRAIN) {
 			obey(upstream, &message, fd);
 			continue;
 		}
-		if (code != ERROR_NONE)
-			log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
-		else
+		if (code == ERROR_NONE)
 			last = (message.flags & WIRE_LAST) != 0;
+		else if (code != ERROR_TIMEOUT)
+			log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
 		break;
 	}
 	upstream_drain(upstream, last);
+}
+
+enum error_code
+upstream_prepare(struct upstream *upstream, struct error *err)
+{
+	struct wire_message message = wire_make(WIRE_PREPARED);
+	enum error_code code;
+
+	code = wire_send(upstream->sock, &message, -1, err);
+	if (code == ERROR_NONE)
+		code = wire_recv(upstream->sock,
+		    WIRE_ACCEPT(WIRE_GO) | WIRE_ACCEPT(WIRE_DRAIN), &message,
+		    NULL, MONOTIME_NEVER, err);
+	if (code == ERROR_NONE && message.type == WIRE_DRAIN)
+		code = error_set(err, ERROR_GONE, "the service ends");
+	return code;
 }
 
 enum error_code

@@ -202,11 +202,12 @@ make_mark(char mark[RELEASE_MARK_SIZE])
 static enum error_code
 queue(struct hold *hold, struct held *held, struct error *err)
 {
-	if (hold->spool == NULL)
+	if (hold->spool == NULL || hold->leaving)
 		return error_set(err, ERROR_LIMIT, "hold-not-ready");
 	if (hold->disk + held_room(held) > hold->config->hold_disk)
 		return error_set(err, ERROR_LIMIT, "hold-disk");
 	hold->disk += held_room(held);
+	hold->in_hands++;
 	DL_APPEND(hold->queue, held);
 	pthread_cond_signal(&hold->write);
 	return ERROR_NONE;
@@ -259,6 +260,14 @@ hold_wait(struct held *held, int64_t until, struct error *err)
 	return code;
 }
 
+/* A caller is done with its mail.  Lock held. */
+static void
+out_of_hands(struct hold *hold)
+{
+	if (--hold->in_hands == 0)
+		pthread_cond_broadcast(&hold->written);
+}
+
 const char *
 held_mark(const struct held *held)
 {
@@ -278,6 +287,7 @@ hold_confirm(struct held **held_p, struct ticket **ticket)
 	pthread_mutex_lock(&hold->lock);
 	enter(held, held->ticket != NULL ? HELD_SCANNING : HELD_UNSCANNED);
 	hold->mails++;
+	out_of_hands(hold);
 	hand_over(held);
 	pthread_mutex_unlock(&hold->lock);
 	*held_p = NULL;
@@ -299,6 +309,7 @@ hold_cancel(struct held **held_p)
 		return;
 	hold = held->hold;
 	pthread_mutex_lock(&hold->lock);
+	out_of_hands(hold);
 	if (held->state == HELD_WRITING && !held->written_by_one) {
 		DL_DELETE(hold->queue, held);
 		content = held->content;
@@ -312,4 +323,18 @@ hold_cancel(struct held **held_p)
 		return;
 	content.release(content.owner);
 	held_free(held);
+}
+
+void
+hold_let_go(struct hold *hold, int64_t until)
+{
+	pthread_mutex_lock(&hold->lock);
+	hold->leaving = true;
+	while (hold->in_hands > 0 &&
+	    cond_wait_until(&hold->written, &hold->lock, until))
+		continue;
+	hold->stop = true;
+	pthread_cond_broadcast(&hold->write);
+	pthread_cond_broadcast(&hold->keep);
+	pthread_mutex_unlock(&hold->lock);
 }

@@ -77,7 +77,9 @@ struct hold {
 	struct held *inbox;               /* for the keeper */
 	uint64_t disk;
 	size_t mails;
-	bool stirred; /* a scan has ended */
+	bool stirred;      /* a scan has ended */
+	unsigned in_hands; /* of callers: begun, not confirmed nor cancelled */
+	bool leaving;      /* no more mail is taken */
 	bool stop;
 
 	/* The keeper's: */

@@ -27,6 +27,8 @@ struct sender {
 struct ledger {
 	const struct config *config;
 	struct store *store;
+	ledger_heir_function *heir;
+	void *heir_context;
 	struct ledger_row *by_key;
 	struct ledger_row *next;     /* for ledger_next() */
 	struct ledger_heap lone;     /* tried at most once */
@@ -175,10 +177,13 @@ save(struct ledger *ledger, const struct ledger_row *row, int64_t now)
 {
 	struct store_row copy;
 
-	if (ledger->store == NULL)
+	if (ledger->store == NULL && ledger->heir == NULL)
 		return;
 	ledger_row_save(row, now, &copy);
-	store_put(ledger->store, &copy);
+	if (ledger->store != NULL)
+		store_put(ledger->store, &copy);
+	if (ledger->heir != NULL)
+		ledger->heir(ledger->heir_context, &copy);
 }
 
 static struct ledger_row *
@@ -248,6 +253,14 @@ ledger_attach(struct ledger *ledger, struct store *store)
 	ledger->store = store;
 }
 
+void
+ledger_set_heir(struct ledger *ledger, ledger_heir_function *heir,
+    void *context)
+{
+	ledger->heir = heir;
+	ledger->heir_context = context;
+}
+
 /* What is too much, or has expired, is deleted in the store as well. */
 void
 ledger_load(struct ledger *ledger, const struct store_row *saved)
@@ -280,6 +293,48 @@ ledger_next(struct ledger *ledger, bool first, int64_t now,
 	ledger_row_save(row, now, row_r);
 	ledger->next = row->hh.next;
 	return true;
+}
+
+static unsigned
+beyond(unsigned count, unsigned known)
+{
+	return count > known ? count - known : 0;
+}
+
+/* What the row of the other process has that ours doesn't. */
+static struct store_row
+surplus(const struct store_row *other, const struct store_row *ours)
+{
+	struct store_row more = *other;
+
+	more.tries = beyond(other->tries, ours->tries);
+	if (strcmp(other->failed_in, ours->failed_in) == 0)
+		more.failures = beyond(other->failures, ours->failures);
+	return more;
+}
+
+void
+ledger_inherit(struct ledger *ledger, const struct store_row *other)
+{
+	struct ledger_row *old = find(ledger, &other->key), *row;
+	struct store_row ours, more;
+	int64_t now = monotime_now();
+
+	if (old == NULL) {
+		row = ledger_row_load(other, now);
+	} else {
+		ledger_row_save(old, now, &ours);
+		more = surplus(other, &ours);
+		if (other->known && other->verdict_age < ours.verdict_age)
+			ours.known = false;
+		store_merge(&ours, &more);
+		row = ledger_row_load(&ours, now);
+		row->alarmed = old->alarmed;
+		forget(ledger, old);
+	}
+	add(ledger, row);
+	save(ledger, row, now);
+	make_room(ledger, now, 0);
 }
 
 /* Unscannable is final until signatures or engine change, whoever asks. */

@@ -431,15 +431,19 @@ scanner_is_overloaded(struct scanner *scanner, const char *sender,
 	return overloaded;
 }
 
-void
+bool
 scanner_drain(struct scanner *scanner, int64_t until)
 {
+	bool ended;
+
 	pthread_mutex_lock(&scanner->lock);
 	scanner->draining = true;
 	while (scanner->foreground + scanner->background_count > 0 &&
 	    cond_wait_until(&scanner->idle, &scanner->lock, until))
 		continue;
+	ended = scanner->foreground + scanner->background_count == 0;
 	pthread_mutex_unlock(&scanner->lock);
+	return ended;
 }
 
 void
@@ -454,6 +458,26 @@ scanner_save(struct scanner *scanner, int64_t until)
 	pthread_mutex_unlock(&scanner->lock);
 	if (store != NULL)
 		store_close(&store, until);
+}
+
+/* The heir is set before the store is given up, so that no change is lost in
+ * between; a row that both have is the same. */
+void
+scanner_hand_over(struct scanner *scanner, ledger_heir_function *heir,
+    void *context, int64_t until)
+{
+	pthread_mutex_lock(&scanner->lock);
+	ledger_set_heir(scanner->ledger, heir, context);
+	pthread_mutex_unlock(&scanner->lock);
+	scanner_save(scanner, until);
+}
+
+void
+scanner_inherit(struct scanner *scanner, const struct store_row *row)
+{
+	pthread_mutex_lock(&scanner->lock);
+	ledger_inherit(scanner->ledger, row);
+	pthread_mutex_unlock(&scanner->lock);
 }
 
 void

@@ -33,6 +33,13 @@
 /* Between two looks whether the milter socket is still there. */
 #define SOCKET_INTERVAL (2 * MONOTIME_S)
 
+/* A filter that says more than this within HEARD_PERIOD is not right. */
+#define HEARD_MAX 1000
+#define HEARD_PERIOD (10 * MONOTIME_S)
+
+/* How far a filter has come: STARTED -> PREPARED -> LISTENING. */
+enum stage { STAGE_STARTED, STAGE_PREPARED, STAGE_LISTENING };
+
 enum phase { PHASE_SERVE, PHASE_DRAIN, PHASE_STOP };
 
 struct supervisor {
@@ -43,6 +50,9 @@ struct supervisor {
 	int64_t phase_ends; /* then what is left is killed */
 	pid_t filter;       /* 0: none */
 	int filter_sock;
+	enum stage stage;
+	unsigned heard;     /* messages of the filter, */
+	int64_t heard_from; /* since then */
 	int64_t filter_started;
 	int64_t filter_start_at;
 	int64_t socket_check_at;
@@ -60,6 +70,8 @@ start_filter(struct supervisor *sup)
 	struct error err;
 
 	sup->filter_started = monotime_now();
+	sup->stage = STAGE_STARTED;
+	sup->heard = 0;
 	if (child_start_filter(sup->kit, &sup->filter, &sup->filter_sock,
 		&err) == ERROR_NONE)
 		return;
@@ -92,6 +104,68 @@ enter(struct supervisor *sup, enum phase phase)
 	}
 }
 
+static enum error_code
+filter_prepared(struct supervisor *sup, struct error *err)
+{
+	struct wire_message go = wire_make(WIRE_GO);
+
+	if (sup->stage != STAGE_STARTED)
+		return error_set(err, ERROR_PEER, "it says PREPARED twice");
+	sup->stage = STAGE_PREPARED;
+	return wire_send(sup->filter_sock, &go, -1, err);
+}
+
+static enum error_code
+filter_listens(struct supervisor *sup, struct error *err)
+{
+	if (sup->stage != STAGE_PREPARED)
+		return error_set(err, ERROR_PEER, "LISTENING is not due");
+	sup->stage = STAGE_LISTENING;
+	generations_set_filter(&sup->generations, sup->filter_sock);
+	if (!sup->was_ready)
+		sup->ready(sup->context);
+	sup->was_ready = true;
+	return ERROR_NONE;
+}
+
+/* Each message may cost a line in the log, an engine or a moment of time. */
+static enum error_code
+count_message(struct supervisor *sup, struct error *err)
+{
+	int64_t now = monotime_now();
+
+	if (sup->heard == 0 || now - sup->heard_from > HEARD_PERIOD) {
+		sup->heard = 0;
+		sup->heard_from = now;
+	}
+	if (++sup->heard > HEARD_MAX)
+		return error_set(err, ERROR_PEER, "it says too much");
+	return ERROR_NONE;
+}
+
+static enum error_code
+obey_filter(struct supervisor *sup, const struct wire_message *message,
+    struct error *err)
+{
+	switch (message->type) {
+	case WIRE_PREPARED:
+		return filter_prepared(sup, err);
+	case WIRE_LISTENING:
+		return filter_listens(sup, err);
+	case WIRE_LOST:
+		generations_lost(&sup->generations, message->text);
+		break;
+	case WIRE_RELEASED:
+		generations_released(&sup->generations, message->text);
+		break;
+	default:
+		break;
+	}
+	return ERROR_NONE;
+}
+
+/* A filter that has closed its socket ends, or nobody can reach it any more:
+ * it is killed, which does nothing to one that ends. */
 static void
 hear_filter(struct supervisor *sup)
 {
@@ -100,27 +174,20 @@ hear_filter(struct supervisor *sup)
 	struct error err;
 
 	code = wire_recv(sup->filter_sock,
-	    WIRE_ACCEPT(WIRE_LISTENING) | WIRE_ACCEPT(WIRE_LOST) |
-		WIRE_ACCEPT(WIRE_RELEASED),
+	    WIRE_ACCEPT(WIRE_PREPARED) | WIRE_ACCEPT(WIRE_LISTENING) |
+		WIRE_ACCEPT(WIRE_LOST) | WIRE_ACCEPT(WIRE_RELEASED),
 	    &message, NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return;
-	if (code == ERROR_NONE && message.type == WIRE_LOST) {
-		generations_lost(&sup->generations, message.text);
+	if (code == ERROR_NONE)
+		code = count_message(sup, &err);
+	if (code == ERROR_NONE)
+		code = obey_filter(sup, &message, &err);
+	if (code == ERROR_NONE)
 		return;
-	}
-	if (code == ERROR_NONE && message.type == WIRE_RELEASED) {
-		generations_released(&sup->generations, message.text);
-		return;
-	}
-	if (code == ERROR_NONE) {
-		generations_set_filter(&sup->generations, sup->filter_sock);
-		if (!sup->was_ready)
-			sup->ready(sup->context);
-		sup->was_ready = true;
-		return;
-	}
-	if (code != ERROR_GONE && sup->filter > 0)
+	if (code != ERROR_GONE)
+		log_error(LOG_LEVEL_ERROR, "the filter is killed", &err);
+	if (sup->filter > 0)
 		kill(sup->filter, SIGKILL);
 	generations_set_filter(&sup->generations, -1);
 	fd_close(&sup->filter_sock);

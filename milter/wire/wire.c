@@ -34,7 +34,8 @@ has_descriptor(uint32_t type)
 {
 	return type == WIRE_ADOPT || type == WIRE_SLOT ||
 	    type == WIRE_SPAWNED || type == WIRE_JOB || type == WIRE_ENGINE ||
-	    type == WIRE_CONFIG || type == WIRE_SOCKET;
+	    type == WIRE_CONFIG || type == WIRE_SOCKET || type == WIRE_FORMER ||
+	    type == WIRE_HANDOVER;
 }
 
 /* The text was written by the other end: it must end, and be printable. */

@@ -27,6 +27,8 @@ static const bool brings_descriptor[WIRE_TYPES] = {
 	[WIRE_ENGINE] = true,
 	[WIRE_CONFIG] = true,
 	[WIRE_SOCKET] = true,
+	[WIRE_FORMER] = true,
+	[WIRE_HANDOVER] = true,
 };
 
 static int pair[2];

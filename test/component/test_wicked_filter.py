@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+"""What a filter that was taken over can do to the supervisor, which is root."""
+
+import contextlib
+import pathlib
+import shutil
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import needs
+import signatures
+import testmain
+from daemon import Daemon
+from scratchdir import scratch_dir
+from waiting import wait_until
+
+# Lines for one filter that has gone wrong: its start, its end, an engine's.
+LINES = 40
+
+
+def make_program(directory):
+    """The product with a wicked filter; the supervisor looks for the others
+    where it lies itself."""
+    build = needs.build()
+    children = directory / "libexec" / "vscan-milter"
+    children.mkdir(parents=True)
+    (directory / "sbin").mkdir()
+    shutil.copy(build / "libexec/vscan-milter/vscan-engine", children)
+    shutil.copy(build / "component/wicked-filter", children / "vscan-filter")
+    return shutil.copy(build / "sbin/vscan-milter", directory / "sbin")
+
+
+@contextlib.contextmanager
+def wicked(deed):
+    """A daemon with such a filter."""
+    with scratch_dir() as path:
+        database = signatures.make_set(path / "signatures")
+        daemon = Daemon(path / "daemon", database, program=make_program(path))
+        daemon.environment["VSCAN_WICKED"] = deed
+        with contextlib.ExitStack() as stack:
+            stack.callback(daemon.stop)
+            daemon.launch()
+            yield daemon
+
+
+class WickedFilterCase(unittest.TestCase):
+    """It is killed, another one is started, and the log stays readable."""
+
+    def assert_replaced(self, deed):
+        """The log has few lines until the second one has ended as well."""
+        with wicked(deed) as daemon:
+            wait_until("the end of two filters", lambda: daemon.log().count(
+                "the filter ended") >= 2, 30)
+            self.assertLess(len(daemon.log().splitlines()), LINES)
+            self.assertTrue(daemon.running())
+
+    def test_that_listens_again_and_again_is_replaced(self):
+        self.assert_replaced("listens")
+
+    def test_that_loses_engines_again_and_again_is_replaced(self):
+        self.assert_replaced("lost")
+
+    def test_that_closes_its_socket_is_replaced(self):
+        self.assert_replaced("closes")
+
+
+if __name__ == "__main__":
+    testmain.main(needs.daemon)
