@@ -27,9 +27,15 @@ struct session {
 	bool over_limit;     /* one more than limits.sessions */
 	char client[320];    /* "name[address]", for the log */
 	uint64_t network;    /* of the client: its /24 or /48; 0: none */
-	bool no_address;     /* the MTA's own process, not a connection */
-	bool keep_own;       /* from a network in headers.keep_from */
-	const struct config *config; /* the message's snapshot, or NULL */
+	/* CONNECT came from a command of Sendmail's, without a connection. */
+	bool from_command;
+	/* CONNECT had a loopback address and port 0, as Postfix gives them for
+	 * mail that no client brought. */
+	bool no_connection;
+	bool keep_own; /* from a network in headers.keep_from */
+	/* The message's snapshot, or NULL. */
+	const struct config *config;
+	bool local; /* the message was submitted on the machine itself */
 	struct message *message;
 };
 
@@ -37,12 +43,15 @@ struct session {
  * memory is short. */
 struct session *session_create(struct filter *filter, unsigned long steps);
 
-/* What CONNECT told; address may be NULL. */
+/* What CONNECT told; address may be NULL, and so may source, the MTA's macro
+ * "_". */
 void session_connected(struct session *session, const char *name,
-    const struct sockaddr *address);
+    const struct sockaddr *address, const char *source);
 
-/* Begins a message, ending one that is still there. */
-void session_begin_message(struct session *session, const char *sender);
+/* Begins a message, ending one that is still there.  queue_id is what the MTA
+ * knew at MAIL, or NULL. */
+void session_begin_message(struct session *session, const char *sender,
+    const char *queue_id);
 
 /* Ends the message if there is one. */
 void session_end_message(struct session *session);
@@ -50,7 +59,16 @@ void session_end_message(struct session *session);
 /* Ends the message and the session; NULL is allowed. */
 void session_destroy(struct session **session);
 
-/* authenticated: the MTA's macros say so. */
+/* authenticated: the MTA's macros say so.
+ *
+ * SESSION_LOCAL is only what no client can bring about, since local mail has
+ * deadlines and an action of its own:
+ *  - Postfix shows mail of its sendmail command as from a loopback address,
+ *    port 0, and has the queue ID at MAIL.  Its smtpd has none before the first
+ *    recipient, whatever XCLIENT or a proxy make it believe of the client.
+ *  - Sendmail gives mail that it reads from its standard input no address, and
+ *    "USER@localhost" as macro "_".  Postfix gives no address for a client of
+ *    which it knows none, but its "_" ends with "[ADDRESS]" always. */
 enum session_kind session_kind(const struct session *session,
     bool authenticated);
 

@@ -43,9 +43,12 @@ session_of(SMFICTX *ctx)
 static bool
 ask_for_macros(SMFICTX *ctx)
 {
+	char at_connect[] = "_", at_mail[] = "i";
 	char at_end[] = "i j {auth_type}";
 
-	return smfi_setsymlist(ctx, SMFIM_EOH, at_end) == MI_SUCCESS &&
+	return smfi_setsymlist(ctx, SMFIM_CONNECT, at_connect) == MI_SUCCESS &&
+	    smfi_setsymlist(ctx, SMFIM_ENVFROM, at_mail) == MI_SUCCESS &&
+	    smfi_setsymlist(ctx, SMFIM_EOH, at_end) == MI_SUCCESS &&
 	    smfi_setsymlist(ctx, SMFIM_EOM, at_end) == MI_SUCCESS;
 }
 
@@ -88,10 +91,11 @@ static sfsistat
 on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct session *session = session_of(ctx);
+	char source[] = "_";
 
 	if (session == NULL)
 		return SMFIS_TEMPFAIL;
-	session_connected(session, name, address);
+	session_connected(session, name, address, smfi_getsymval(ctx, source));
 	return quietly(session, SMFIP_NR_CONN);
 }
 
@@ -132,6 +136,7 @@ static sfsistat
 on_mail(SMFICTX *ctx, char **arguments)
 {
 	struct session *session = session_of(ctx);
+	char queue_id[] = "i";
 
 	if (session == NULL)
 		return SMFIS_TEMPFAIL;
@@ -151,7 +156,8 @@ on_mail(SMFICTX *ctx, char **arguments)
 		    session->client);
 		return put_off(ctx, "451", "is overloaded");
 	}
-	session_begin_message(session, arguments[0]);
+	session_begin_message(session, arguments[0],
+	    smfi_getsymval(ctx, queue_id));
 	return SMFIS_CONTINUE;
 }
 

@@ -27,7 +27,6 @@ session_create(struct filter *filter, unsigned long steps)
 		abort();
 	session->filter = filter;
 	session->steps = steps;
-	session->no_address = true;
 	session->over_limit = room == FILTER_OVER;
 	snprintf(session->client, sizeof session->client, "unknown");
 	return session;
@@ -79,16 +78,55 @@ network_of(const struct sockaddr *address)
 	return network;
 }
 
+static bool
+is_loopback(const struct sockaddr *address)
+{
+	const struct in6_addr *ipv6;
+	in_addr_t ipv4;
+
+	if (address->sa_family == AF_INET6) {
+		ipv6 = &((const struct sockaddr_in6 *)(const void *)address)
+			    ->sin6_addr;
+		return IN6_IS_ADDR_LOOPBACK(ipv6);
+	}
+	if (address->sa_family != AF_INET)
+		return false;
+	ipv4 = ((const struct sockaddr_in *)(const void *)address)
+		   ->sin_addr.s_addr;
+	return ntohl(ipv4) >> 24 == IN_LOOPBACKNET;
+}
+
+/* Of AF_INET or AF_INET6. */
+static in_port_t
+port_of(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET6)
+		return ((const struct sockaddr_in6 *)(const void *)address)
+		    ->sin6_port;
+	return ((const struct sockaddr_in *)(const void *)address)->sin_port;
+}
+
+static bool
+ends_with(const char *s, const char *end)
+{
+	size_t len = strlen(s), end_len = strlen(end);
+
+	return len >= end_len && strcmp(s + len - end_len, end) == 0;
+}
+
 /* A client without a name has its address for one in Postfix, "[192.0.2.1]";
  * in its log it is "unknown". */
 void
 session_connected(struct session *session, const char *name,
-    const struct sockaddr *address)
+    const struct sockaddr *address, const char *source)
 {
 	char text[INET6_ADDRSTRLEN], safe[256];
 	bool named = name != NULL && name[0] != '\0' && name[0] != '[';
 
-	session->no_address = address == NULL;
+	session->from_command = address == NULL && source != NULL &&
+	    ends_with(source, "@localhost");
+	session->no_connection = address != NULL && is_loopback(address) &&
+	    port_of(address) == 0;
 	session->network = network_of(address);
 	session->keep_own = filter_keeps_headers_of(session->filter, address);
 	snprintf(session->client, sizeof session->client, "%s[%s]",
@@ -97,11 +135,14 @@ session_connected(struct session *session, const char *name,
 }
 
 void
-session_begin_message(struct session *session, const char *sender)
+session_begin_message(struct session *session, const char *sender,
+    const char *queue_id)
 {
 	session_end_message(session);
 	filter_message_begin(session->filter);
 	session->config = filter_config(session->filter);
+	session->local = session->from_command ||
+	    (session->no_connection && queue_id != NULL);
 	session->message = message_create(session->filter->pool, sender);
 }
 
@@ -126,13 +167,10 @@ session_destroy(struct session **session)
 	*session = NULL;
 }
 
-/* Postfix hands over locally submitted mail as if from localhost, but with
- * envelope addresses that have no angle brackets; Sendmail gives no client
- * address. */
 enum session_kind
 session_kind(const struct session *session, bool authenticated)
 {
-	if (session->no_address || session->message->sender[0] != '<')
+	if (session->local)
 		return SESSION_LOCAL;
 	return authenticated ? SESSION_SUBMISSION : SESSION_MTA;
 }

@@ -26,10 +26,15 @@ class DeadlineCase(DaemonCase):
         "reply": f"{REPLY:.0f}s", "reply_submission": f"{SUBMISSION:.0f}s",
         "reply_local": f"{LOCAL:.0f}s", "progress": f"{PROGRESS:.0f}s"}}
 
-    def begin(self, mail, macros=None, **envelope):
+    def begin(self, mail, macros=None, command=False, **envelope):
         """A session that waits for the verdict on the mail."""
-        client = self.session()
-        client.define("M", **(macros or {}))
+        client = self.enterContext(
+            milterclient.MilterClient(self.daemon.socket))
+        if command:
+            client.connect_command()
+        else:
+            client.connect()
+            client.define("M", **(macros or {}))
         client.envelope(**envelope)
         client.content(mail)
         client.send_end()
@@ -41,8 +46,11 @@ class DeadlineCase(DaemonCase):
         waiting = [
             (REPLY, self.begin(mail)),
             (SUBMISSION, self.begin(mail, macros=authenticated)),
-            (LOCAL, self.begin(mail, sender=mails.SENDER,
+            (LOCAL, self.begin(mail, command=True, sender=mails.SENDER,
                                recipients=[mails.RECIPIENT])),
+            # No brackets are no sign of local mail: Postfix hands on what
+            # its client wrote.
+            (REPLY, self.begin(mail, sender=mails.SENDER)),
         ]
         milterclient.collect([client for _, client in waiting], 20)
         for deadline, client in waiting:

@@ -329,15 +329,16 @@ connect_session(struct fuzz_input *in)
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	char *name = fuzz_string(in), *sender = fuzz_string(in);
 	char *recipient = fuzz_string(in);
+	bool no_address;
 
 	assert(session != NULL);
 	fuzz_bytes(in, &address.sin_addr, sizeof address.sin_addr);
+	no_address = fuzz_yes(in);
 	session_connected(session, name,
-	    fuzz_yes(in) ? NULL : (const struct sockaddr *)&address);
+	    no_address ? NULL : (const struct sockaddr *)&address, name);
 	assert(!session->keep_own ||
-	    (!session->no_address &&
-		ntohl(address.sin_addr.s_addr) >> 24 == 10));
-	session_begin_message(session, sender);
+	    (!no_address && ntohl(address.sin_addr.s_addr) >> 24 == 10));
+	session_begin_message(session, sender, NULL);
 	message_add_recipient(session->message, recipient);
 	assert(strlen(session->message->sender) <= MESSAGE_ADDRESS);
 	assert(strlen(session->message->recipients[0]) <= MESSAGE_ADDRESS);
@@ -372,7 +373,7 @@ fuzz_one(struct fuzz_input *in)
 	first = hand_over(session, &mail, false);
 	check_message(session->message, &expected);
 	check_record(in, session, &first);
-	session_begin_message(session, "<>");
+	session_begin_message(session, "<>", NULL);
 	again = hand_over(session, &mail, true);
 	assert(memcmp(&first, &again, sizeof first) == 0);
 	session_destroy(&session);

@@ -163,7 +163,10 @@ class Client(threading.Thread):
 
     def _session(self, client, mail):
         """One session with one mail; what became of it, in a word."""
-        client.connect()
+        if mail.client == "local":
+            client.connect_command()
+        else:
+            client.connect()
         self._leave(mail, "connect")
         if mail.client == "submission":
             client.define("M", auth_type="PLAIN", auth_authen="someone")

@@ -174,13 +174,21 @@ class MilterClient:
                               value)]
         self._send(b"D", stage.encode() + _strings(*pairs))
 
-    def connect(self, host="client.example", address="192.0.2.1"):
+    def connect(self, host="client.example", address="192.0.2.1",
+                port=12345):
         """A client of the MTA has connected; and HELO."""
-        self.define("C", j="mta.example", daemon_name="test")
+        self.define("C", j="mta.example", daemon_name="test",
+                    _=f"{host} [{address}]")
         self._command(b"C", _strings(host) + b"4" +
-                      struct.pack("!H", 12345) + _strings(address),
+                      struct.pack("!H", port) + _strings(address),
                       NO_CONNECT, NR_CONNECT)
         self._command(b"H", _strings(host), NO_HELO, NR_HELO)
+
+    def connect_command(self):
+        """As Postfix shows mail of its sendmail command: no port, and the
+        queue ID is there at MAIL."""
+        self.connect("localhost", "127.0.0.1", port=0)
+        self.define("M", i=self._queue_id)
 
     def mail(self, sender=f"<{mails.SENDER}>"):
         """MAIL."""

@@ -25,9 +25,11 @@ class Client(smtplib.SMTP):
                          local_hostname="client.example")
         self.ehlo()
 
-    def begin(self, sender=mails.SENDER, recipients=(mails.RECIPIENT,)):
-        """MAIL and RCPT."""
-        self._expect(250, self.mail(sender))
+    def begin(self, sender=mails.SENDER, recipients=(mails.RECIPIENT,),
+              bare=False):
+        """MAIL and RCPT; bare without angle brackets around the sender."""
+        self._expect(250, self.docmd("MAIL", f"FROM:{sender}") if bare
+                     else self.mail(sender))
         for recipient in recipients:
             self._expect(250, self.rcpt(recipient))
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """The daemon in a real Postfix, with smtpd in its chroot."""
 
+import concurrent.futures
 import pathlib
 import pwd
 import sys
@@ -22,6 +23,8 @@ from daemoncase import MtaCase
 from waiting import wait_until
 
 TRUSTED = "198.51.100.7"
+STRANGER = "203.0.113.9"
+LOCAL_DEADLINE = 1.0
 
 
 class PostfixCase(mtacases.MtaTests, MtaCase):
@@ -40,11 +43,12 @@ class PostfixCase(mtacases.MtaTests, MtaCase):
             cls.scratch / "postfix", cls.sink.port,
             "unix:vscan/milter.sock", milter_content_timeout="5s",
             smtpd_authorized_xclient_hosts="127.0.0.0/8",
-            mynetworks=f"127.0.0.0/8 {TRUSTED}")
+            mynetworks=f"127.0.0.0/8 {TRUSTED} {STRANGER}")
         account = pwd.getpwnam(daemon.USER)
         socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
         settings = daemon.merged(mtacases.SETTINGS, {
             "socket": f"unix:{socket}/milter.sock",
+            "deadline": {"reply_local": f"{LOCAL_DEADLINE:.0f}s"},
             "headers": {"keep_from": [f"{TRUSTED}/32"]}})
         return (cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database, **settings)),
@@ -61,7 +65,7 @@ class PostfixCase(mtacases.MtaTests, MtaCase):
         self.assertEqual((first.verdict, first.action),
                          ("late", "tempfail"))
         self.assertLess(first.ms("total"),
-                        1000 * (mtacases.REPLY_DEADLINE + lateness.after_deadline()))
+                        1000 * (LOCAL_DEADLINE + lateness.after_deadline()))
         self.retry(sender, 2)
         second = self.daemon.messages(sender)[1]
         self.assertEqual((second.verdict, second.key), ("late", first.key))
@@ -121,6 +125,43 @@ class PostfixCase(mtacases.MtaTests, MtaCase):
         got = self.sink.wait_for(self.own_word(mail)).data
         self.assertIn("Clean (gateway)",
                       mails.fields_named(got, "X-Virus-Status"))
+
+    # (XCLIENT's attributes, what the log has of the client)
+    STRANGERS = (
+        (None, "unknown[127.0.0.1]"),
+        (f"NAME=mx.example ADDR={STRANGER}", f"mx.example[{STRANGER}]"),
+        ("NAME=localhost ADDR=127.0.0.1 PORT=[UNAVAILABLE]",
+         "localhost[127.0.0.1]"),
+    )
+
+    def deliver_as_stranger(self, attributes, mail):
+        """The second mail of a session, since Postfix has named a queue ID
+        in it by then; and with a sender as local mail has it."""
+        with smtpclient.Client(self.mta.port) as client:
+            if attributes:
+                self.assertEqual(
+                    client.docmd("XCLIENT", attributes)[0], 220)
+                client.ehlo("localhost")
+            self.assertEqual(client.deliver(mails.plain()).code, 250)
+            return client.deliver(mail, bare=True)
+
+    def test_no_smtp_client_passes_for_local_mail(self):
+        """Whatever it writes, and whatever a proxy says of it, it gets the
+        deadline of MTAs."""
+        mail = signatures.slow_mail(self.SLOW)
+        message_id, = mails.fields_named(mail, "Message-ID")
+        since = self.daemon.mark()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            answers = list(pool.map(
+                lambda stranger: self.deliver_as_stranger(stranger[0], mail),
+                self.STRANGERS))
+        lines = {line.client: line for line in self.daemon.wait_messages(
+            len(self.STRANGERS), message_id, since)}
+        for answer in answers:
+            self.assert_in_time(answer)
+        for _, client in self.STRANGERS:
+            self.assertGreater(lines[client].ms("total"),
+                               1000 * mtacases.REPLY_DEADLINE - 100)
 
     def test_held_mail_is_released_by_postfix(self):
         mail = mtacases.locked()

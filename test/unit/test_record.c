@@ -144,8 +144,8 @@ test_record_has_what_is_known_of_a_message(void **state)
 	char line[4096];
 
 	(void)state;
-	session_connected(session, "mx.example.org", NULL);
-	session_begin_message(session, "<a@example.org>");
+	session_connected(session, "mx.example.org", NULL, NULL);
+	session_begin_message(session, "<a@example.org>", NULL);
 	message_add_recipient(session->message, "<b@example.org>");
 	message_add_header(session->message, "Message-ID", "<1@x>", false);
 	message_complete(session->message);
@@ -170,7 +170,7 @@ test_record_has_a_dash_for_what_is_not_known(void **state)
 	char line[4096];
 
 	(void)state;
-	session_begin_message(session, "");
+	session_begin_message(session, "", NULL);
 	logged(&record, line, sizeof line);
 	assert_string_equal(line,
 	    "NOQUEUE: client=unknown, from=<>, nrcpt=0, "
@@ -198,7 +198,7 @@ test_record_from_has_brackets_whether_given_or_not(void **state)
 		struct session *session = session_create(&filter, 0);
 		struct record record = { .session = session };
 
-		session_begin_message(session, cases[i].sender);
+		session_begin_message(session, cases[i].sender, NULL);
 		logged(&record, line, sizeof line);
 		assert_non_null(strstr(line, cases[i].from));
 		session_destroy(&session);
@@ -233,8 +233,8 @@ test_record_has_no_field_or_line_that_a_sender_wrote(void **state)
 		/* Also where it would stand across a buffer's end. */
 		memset(text, 'x', 250);
 		strcpy(text + (twice ? 250 : 0), evil[i % LENGTH(evil)]);
-		session_connected(session, text, NULL);
-		session_begin_message(session, text);
+		session_connected(session, text, NULL, NULL);
+		session_begin_message(session, text, NULL);
 		message_add_header(session->message, "Message-ID", text, false);
 		record.queue_id = "Q";
 		record.outcome.verdict = verdict_make(VERDICT_INFECTED, text);
@@ -258,8 +258,8 @@ test_record_of_the_longest_values_is_whole(void **state)
 	(void)state;
 	memset(text, 'x', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
-	session_connected(session, text, NULL);
-	session_begin_message(session, text);
+	session_connected(session, text, NULL, NULL);
+	session_begin_message(session, text, NULL);
 	message_add_header(session->message, "Message-ID", text, false);
 	record.outcome.verdict = verdict_make(VERDICT_INFECTED, text);
 	logged(&record, line, sizeof line);

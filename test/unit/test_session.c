@@ -50,13 +50,19 @@ close_filter(void **state)
 	return 0;
 }
 
-/* A session that comes from this address, or from none. */
+/* A session that comes from this address and port, or from none. */
 static struct session *
-from(const char *name, const char *address)
+from_port(const char *name, const char *address, int port, const char *source)
 {
 	struct session *session = session_create(&filter, 0);
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in = {
+		.sin_family = AF_INET,
+		.sin_port = htons((in_port_t)port),
+	};
+	struct sockaddr_in6 in6 = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons((in_port_t)port),
+	};
 	const void *given = NULL;
 
 	if (address != NULL && inet_pton(AF_INET, address, &in.sin_addr) == 1)
@@ -64,8 +70,14 @@ from(const char *name, const char *address)
 	else if (address != NULL &&
 	    inet_pton(AF_INET6, address, &in6.sin6_addr) == 1)
 		given = &in6;
-	session_connected(session, name, given);
+	session_connected(session, name, given, source);
 	return session;
+}
+
+static struct session *
+from(const char *name, const char *address)
+{
+	return from_port(name, address, 12345, NULL);
 }
 
 static void
@@ -175,33 +187,84 @@ test_session_network_of_a_mapped_address_is_that_of_ipv4(void **state)
 	    network_of("::ffff:198.51.100.1"));
 }
 
+/* What the MTAs tell of each way that a mail can come to them. */
 static void
-test_session_kind_tells_who_waits(void **state)
+test_session_is_local_if_no_client_can_bring_its_mail(void **state)
 {
 	static const struct {
-		const char *address, *sender;
+		const char *address;
+		int port;
+		const char *source, *sender, *queue_id;
 		bool authenticated;
 		enum session_kind kind;
 	} cases[] = {
-		{ "192.0.2.1", "<a@x>", false, SESSION_MTA },
-		{ "192.0.2.1", "<>", false, SESSION_MTA },
-		{ "192.0.2.1", "<a@x>", true, SESSION_SUBMISSION },
-		{ "127.0.0.1", "<a@x>", false, SESSION_MTA },
-		{ "127.0.0.1", "a@x", false, SESSION_LOCAL },
-		{ "127.0.0.1", "", false, SESSION_LOCAL },
-		{ NULL, "<a@x>", false, SESSION_LOCAL },
-		{ NULL, "<a@x>", true, SESSION_LOCAL },
+		/* Clients, with and without angle brackets, from anywhere. */
+		{ "192.0.2.1", 25252, "x [192.0.2.1]", "<a@x>", NULL, false,
+		    SESSION_MTA },
+		{ "192.0.2.1", 25252, "x [192.0.2.1]", "a@x", NULL, false,
+		    SESSION_MTA },
+		{ "192.0.2.1", 25252, "x [192.0.2.1]", "", NULL, false,
+		    SESSION_MTA },
+		{ "192.0.2.1", 25252, "x [192.0.2.1]", "a@x", NULL, true,
+		    SESSION_SUBMISSION },
+		{ "127.0.0.1", 25252, "x [127.0.0.1]", "a@x", NULL, false,
+		    SESSION_MTA },
+		{ "::1", 25252, "x [::1]", "a@x", NULL, false, SESSION_MTA },
+		/* The same with queue files that Postfix opens early. */
+		{ "127.0.0.1", 25252, "x [127.0.0.1]", "a@x", "Q", false,
+		    SESSION_MTA },
+		/* What XCLIENT or a proxy can make of a client in Postfix. */
+		{ "127.0.0.1", 0, "localhost [127.0.0.1]", "a@x", NULL, false,
+		    SESSION_MTA },
+		{ "192.0.2.1", 0, "localhost [192.0.2.1]", "a@x", "Q", false,
+		    SESSION_MTA },
+		{ "::ffff:127.0.0.1", 0, "localhost [::ffff:127.0.0.1]", "a@x",
+		    "Q", false, SESSION_MTA },
+		{ NULL, 0, "localhost [unknown]", "a@x", "Q", false,
+		    SESSION_MTA },
+		{ NULL, 0, "a@localhost [unknown]", "a@x", "Q", false,
+		    SESSION_MTA },
+		{ NULL, 0, "localhost", "<a@x>", NULL, false, SESSION_MTA },
+		{ NULL, 0, NULL, "a@x", NULL, false, SESSION_MTA },
+		{ NULL, 0, NULL, "a@x", NULL, true, SESSION_SUBMISSION },
+		/* The machine itself: Postfix and Sendmail. */
+		{ "127.0.0.1", 0, "localhost [127.0.0.1]", "a@x", "Q", false,
+		    SESSION_LOCAL },
+		{ "127.0.0.1", 0, "localhost [127.0.0.1]", "", "Q", false,
+		    SESSION_LOCAL },
+		{ "::1", 0, "localhost [::1]", "a@x", "Q", false,
+		    SESSION_LOCAL },
+		{ NULL, 0, "root@localhost", "<a@x>", NULL, false,
+		    SESSION_LOCAL },
+		{ NULL, 0, "root@localhost", "<a@x>", "Q", true,
+		    SESSION_LOCAL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++) {
-		struct session *session = from("x", cases[i].address);
+		struct session *session = from_port("x", cases[i].address,
+		    cases[i].port, cases[i].source);
 
-		session_begin_message(session, cases[i].sender);
-		assert_int_equal(session_kind(session, cases[i].authenticated),
-		    cases[i].kind);
+		session_begin_message(session, cases[i].sender,
+		    cases[i].queue_id);
+		if (session_kind(session, cases[i].authenticated) !=
+		    cases[i].kind)
+			fail_msg("case %zu", i);
 		session_destroy(&session);
 	}
+}
+
+static void
+test_session_is_local_for_one_message_at_a_time(void **state)
+{
+	struct session *session = from_port("localhost", "127.0.0.1", 0, NULL);
+
+	(void)state;
+	session_begin_message(session, "a@x", "Q");
+	assert_int_equal(session_kind(session, false), SESSION_LOCAL);
+	session_begin_message(session, "a@x", NULL);
+	assert_int_equal(session_kind(session, false), SESSION_MTA);
+	session_destroy(&session);
 }
 
 static void
@@ -211,9 +274,9 @@ test_session_has_one_message_at_a_time(void **state)
 
 	(void)state;
 	session_end_message(session);
-	session_begin_message(session, "<first>");
+	session_begin_message(session, "<first>", NULL);
 	assert_int_equal(filter.messages, 1);
-	session_begin_message(session, "<second>");
+	session_begin_message(session, "<second>", NULL);
 	assert_int_equal(filter.messages, 1);
 	assert_string_equal(session->message->sender, "<second>");
 	session_end_message(session);
@@ -221,7 +284,7 @@ test_session_has_one_message_at_a_time(void **state)
 	assert_int_equal(filter.messages, 0);
 	session_end_message(session);
 	assert_int_equal(filter.messages, 0);
-	session_begin_message(session, "<third>");
+	session_begin_message(session, "<third>", NULL);
 	session_destroy(&session);
 	assert_int_equal(filter.messages, 0);
 }
@@ -264,8 +327,11 @@ main(void)
 		    test_session_network_of_a_mapped_address_is_that_of_ipv4,
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
-		    test_session_kind_tells_who_waits, open_filter,
-		    close_filter),
+		    test_session_is_local_if_no_client_can_bring_its_mail,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_session_is_local_for_one_message_at_a_time,
+		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_session_has_one_message_at_a_time, open_filter,
 		    close_filter),
