@@ -26,11 +26,28 @@ static struct filter *the_filter;
 
 #define ACTIONS_WANTED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE)
 
-/* No reply, where that was agreed on. */
+/* The reply to a step, or none where that was agreed on: libmilter sends none
+ * then, whatever is returned, and logs an error for anything but NOREPLY. */
+static sfsistat
+unless_agreed(const struct session *session, unsigned long step, sfsistat reply)
+{
+	return (session->steps & step) != 0 ? SMFIS_NOREPLY : reply;
+}
+
 static sfsistat
 quietly(const struct session *session, unsigned long step)
 {
-	return (session->steps & step) != 0 ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+	return unless_agreed(session, step, SMFIS_CONTINUE);
+}
+
+/* A step of a message that was refused at MAIL, or that never began.  The end
+ * of the message gets the same reply, where this one isn't heard. */
+static sfsistat
+without_message(const struct session *session, unsigned long step)
+{
+	if (session == NULL)
+		return SMFIS_TEMPFAIL;
+	return unless_agreed(session, step, SMFIS_TEMPFAIL);
 }
 
 static struct session *
@@ -167,7 +184,7 @@ on_recipient(SMFICTX *ctx, char **arguments)
 	struct session *session = session_of(ctx);
 
 	if (session == NULL || session->message == NULL)
-		return SMFIS_TEMPFAIL;
+		return without_message(session, SMFIP_NR_RCPT);
 	message_add_recipient(session->message, arguments[0]);
 	return quietly(session, SMFIP_NR_RCPT);
 }
@@ -178,10 +195,22 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	struct session *session = session_of(ctx);
 
 	if (session == NULL || session->message == NULL)
-		return SMFIS_TEMPFAIL;
+		return without_message(session, SMFIP_NR_HDR);
 	message_add_header(session->message, name, value,
 	    (session->steps & SMFIP_HDR_LEADSPC) != 0);
 	return quietly(session, SMFIP_NR_HDR);
+}
+
+/* There is nothing to do, but where the reply is to be left out, libmilter
+ * itself leaves out none. */
+static sfsistat
+on_end_of_headers(SMFICTX *ctx)
+{
+	struct session *session = session_of(ctx);
+
+	if (session == NULL)
+		return SMFIS_CONTINUE;
+	return quietly(session, SMFIP_NR_EOH);
 }
 
 static sfsistat
@@ -190,7 +219,7 @@ on_body(SMFICTX *ctx, unsigned char *data, size_t len)
 	struct session *session = session_of(ctx);
 
 	if (session == NULL || session->message == NULL)
-		return SMFIS_TEMPFAIL;
+		return without_message(session, SMFIP_NR_BODY);
 	message_add_body(session->message, data, len);
 	return quietly(session, SMFIP_NR_BODY);
 }
@@ -240,6 +269,7 @@ callbacks_register(struct filter *filter, struct error *err)
 		.xxfi_envfrom = on_mail,
 		.xxfi_envrcpt = on_recipient,
 		.xxfi_header = on_header,
+		.xxfi_eoh = on_end_of_headers,
 		.xxfi_body = on_body,
 		.xxfi_eom = on_eom,
 		.xxfi_abort = on_abort,

@@ -150,6 +150,13 @@ class SyslogCase(unittest.TestCase):
         self.assertEqual(milterclient.deliver(
             self.daemon.socket, mails.plain()).action, "accept")
 
+    def test_libmilter_has_no_complaint(self):
+        """It logs by itself, and as an error, for each reply that was to be
+        left out and is not."""
+        self.deliver()
+        self.assertEqual(
+            [], re.findall(".*milter claimed.*", self.log.read_text()))
+
     def test_lines_have_the_local_time(self):
         stamp = re.match(r"<\d+>(\w+ +\d+ [\d:]+)", self.deliver())[1]
         now = datetime.datetime.now(datetime.timezone.utc)
