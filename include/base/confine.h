@@ -10,6 +10,7 @@
  *   engine       starts no program, either
  *   filter       starts nothing but threads, mounts nothing, changes no
  *                account, sends no signal, makes no memory executable
+ *   log          (the process that writes it, log_writer.h) the same
  *
  * In the sanitizer builds it is no_new_privs alone: their runtime forks,
  * starts programs, and looks into processes and files when it has something to
@@ -30,6 +31,7 @@ enum confine_role {
 	CONFINE_RELEASE,
 	CONFINE_ENGINE,
 	CONFINE_FILTER,
+	CONFINE_LOG,
 };
 
 /* Sets no_new_privs and loads the filter for system calls.  On failure the

@@ -1,24 +1,37 @@
-/* log - syslog or standard error, one line a call
+/* log - what a process says to the administrator, one line a call
  *
- * Opened once, before the first thread; log_msg() may then be called from
- * any thread.  A process that must not wait for its log (a syslog daemon that
- * hangs, a pipe nobody reads) hands the writing to a thread of its own by
- * log_start_thread(); then log_msg() never blocks, and what can't be kept
- * until it is written is dropped and counted.
+ * No process of this service writes its log itself, so that none ever waits
+ * for a syslog daemon that hangs, a pipe that nobody reads, or a full or dead
+ * disk.  A process of its own writes it (log_writer.h).  The others send it
+ * their lines over a socket, and never wait for that either: a line for which
+ * there is no room is dropped, and the next line that finds room is preceded by
+ * one that says how many were lost.
+ *
+ *   log_open    at the start of a process: who it is
+ *   log_join    as soon as it has its end of a socket to the writer
+ *   log_msg     from any thread
+ *
+ * Between log_open() and log_join() lines go to standard error, and this may
+ * take as long as standard error takes.
+ *
+ * Libraries call syslog(3) in whatever thread they run in: libmilter in that of
+ * a session, libcap-ng in the supervisor's.  The C library's syslog(3) waits
+ * for the syslog daemon.  So syslog() and its relations are defined here, too.
+ * The dynamic linker takes those of the program before those of the C library,
+ * and the lines of libraries take the same way as ours, whatever log.target
+ * is; they begin with the library's name: "libmilter: …".
  *
  * A value that a sender controls goes through text_field() (text.h) first, so
- * that it can't forge a line or a field.
+ * that it can't forge a field.  Control characters never reach the log.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include <stdint.h>
-
 #include "base/error.h"
 
-enum log_target { LOG_TARGET_SYSLOG, LOG_TARGET_STDERR };
+enum log_target { LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_FILE };
 
 /* Worse is smaller, as in syslog(3). */
 enum log_level {
@@ -29,24 +42,26 @@ enum log_level {
 	LOG_LEVEL_DEBUG,
 };
 
-/* ident ("vscan-milter/filter") must outlive the process's logging; facility
- * is syslog(3)'s.  Before this call lines go to standard error. */
-void log_open(const char *ident, enum log_target target, int facility,
-    enum log_level level);
+/* ident ("vscan-milter/filter") is at most 31 characters long and must outlive
+ * the process's logging; lines of a lower level than level are left out.
+ * Before the first thread starts. */
+void log_open(const char *ident, enum log_level level);
 
 /* What is less important than this is not logged from now on.  Any thread. */
 void log_set_level(enum log_level level);
 
+/* Lines go to the writer from now on; sock is an end that log_writer_connect()
+ * gave, and is not ours to close.  If it is none (a program that was started by
+ * hand), nothing changes.  Before the first thread starts. */
+void log_join(int sock);
+
+/* Lines go nowhere from now on: for a process that gives up its descriptors,
+ * whose numbers will mean something else. */
+void log_leave(void);
+
+/* Keeps errno. */
 void log_msg(enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-
-/* Starts the thread that writes from now on, for as long as the process
- * lives.  At most 4096 lines wait for it. */
-CHECK_RESULT enum error_code log_start_thread(struct error *err);
-
-/* Waits until all lines are written, or until (monotime.h).  Without the
- * thread there is nothing to wait for. */
-void log_flush(int64_t until);
 
 /* Logs "what: err->text". */
 void log_error(enum log_level level, const char *what, const struct error *err);

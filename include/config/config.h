@@ -72,6 +72,7 @@ struct config {
 	int log_target;   /* enum log_target */
 	int log_facility; /* syslog(3)'s LOG_MAIL, … */
 	int log_level;    /* enum log_level */
+	char *log_file;
 
 	int64_t deadline_reply;
 	int64_t deadline_reply_submission;

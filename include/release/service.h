@@ -22,6 +22,7 @@
 #include "base/priv.h"
 
 struct config;
+struct log_writer;
 
 /* Peers that have connected and said nothing yet; one more, and the first of
  * them has to go. */
@@ -54,9 +55,10 @@ struct service {
 CHECK_RESULT enum error_code service_open(struct service *service,
     const struct config *config, struct error *err);
 
-/* Serves until a signal ends it; a request under way is finished. */
+/* Serves until a signal ends it; a request under way is finished.  Sees to
+ * it that the log has a writer. */
 CHECK_RESULT enum error_code service_run(struct service *service,
-    struct error *err);
+    struct log_writer *log, struct error *err);
 
 /* Removes the socket. */
 void service_close(struct service *service);

@@ -2,8 +2,9 @@
  *
  * What a child inherits, written down: descriptors 0 (/dev/null), 1 and 2
  * (the supervisor's; in the background /dev/null), 3 (a SOCK_SEQPACKET pair's
- * other end), 4 (the effective configuration, to be read from its beginning)
- * and, for the filter, 5 (the milter socket, listener.h); an empty signal mask;
+ * other end), 4 (the effective configuration, to be read from its beginning),
+ * 5 (for log_join(), log.h) and, for the filter, 6 (the milter socket,
+ * listener.h); an empty signal mask;
  * a session of its own, so that a terminal's signals reach the supervisor
  * alone.  Nothing else.
  *
@@ -22,6 +23,7 @@
 
 struct config;
 struct listener;
+struct log_writer;
 
 /* The programs, and what they are given. */
 struct child_kit {
@@ -30,6 +32,7 @@ struct child_kit {
 	int config;                /* a sealed memory file */
 	int next_config;           /* what engines are given instead, or -1 */
 	struct listener *listener; /* the caller's */
+	struct log_writer *log;    /* the caller's, or NULL */
 	struct priv_account account;
 	bool in_background; /* 1 and 2 are /dev/null, too */
 	bool plain;         /* the kernel gives no namespaces */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -59,7 +60,20 @@ static const struct callfilter_profile profiles[] = {
 		.rules = filter_rules,
 		.rules_count = LENGTH(filter_rules),
 	},
+	[CONFINE_LOG] = {
+		.others = CALLFILTER_ALLOW,
+		.killed = { callfilter_hostile, callfilter_becoming, signals },
+		.rules = filter_rules,
+		.rules_count = LENGTH(filter_rules),
+	},
 };
+
+/* They send none; abort(3) signals a thread of its own process. */
+static bool
+signals_itself_only(enum confine_role role)
+{
+	return role == CONFINE_FILTER || role == CONFINE_LOG;
+}
 
 enum error_code
 confine_calls(enum confine_role role, struct error *err)
@@ -70,7 +84,7 @@ confine_calls(enum confine_role role, struct error *err)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_sys(err, errno, "no_new_privs");
 	code = callfilter_compile(&profiles[role], &filter, err);
-	if (code == ERROR_NONE && role == CONFINE_FILTER)
+	if (code == ERROR_NONE && signals_itself_only(role))
 		code = callfilter_keep_signals(err);
 	if (code == ERROR_NONE)
 		code = callfilter_load(&filter, err);

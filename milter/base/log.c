@@ -1,61 +1,42 @@
-/* log - syslog or standard error, one line a call
+/* log - what a process says to the administrator, one line a call
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #include "base/log.h"
 
-#include <pthread.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
-#include <syslog.h>
-#include <time.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/cond.h"
 #include "base/error.h"
 #include "base/monotime.h"
+#include "base/seqpacket.h"
+#include "log_line.h"
 
-#define QUEUE_LINES 4096
+enum way { WAY_STDERR, WAY_WRITER, WAY_NOWHERE };
 
 /* Written before the first thread starts, read by all afterwards; but the level
  * may change. */
 static struct {
 	const char *ident;
-	enum log_target target;
 	_Atomic(enum log_level) level;
-} log_state = { "vscan-milter", LOG_TARGET_STDERR, LOG_LEVEL_INFO };
+	enum way way;
+	int sock;
+} log_state = { "vscan-milter", LOG_LEVEL_INFO, WAY_STDERR, -1 };
 
-/* One line on its way to the writing thread. */
-struct line {
-	enum log_level level;
-	char *text;
-};
-
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t filled;
-	pthread_cond_t written;
-	struct line lines[QUEUE_LINES]; /* a ring */
-	size_t first;
-	size_t count;
-	size_t dropped; /* since the last line that was queued */
-	bool busy;      /* a line is being written */
-	bool running;
-} queue = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static atomic_size_t dropped; /* since a line was sent */
 
 void
-log_open(const char *ident, enum log_target target, int facility,
-    enum log_level level)
+log_open(const char *ident, enum log_level level)
 {
 	log_state.ident = ident;
-	log_state.target = target;
 	log_state.level = level;
-	if (target == LOG_TARGET_SYSLOG)
-		openlog(ident, LOG_PID | LOG_NDELAY, facility);
 }
 
 void
@@ -64,18 +45,20 @@ log_set_level(enum log_level level)
 	log_state.level = level;
 }
 
-static int
-syslog_priority(enum log_level level)
+void
+log_join(int sock)
 {
-	static const int priorities[] = {
-		[LOG_LEVEL_ERROR] = LOG_ERR,
-		[LOG_LEVEL_WARNING] = LOG_WARNING,
-		[LOG_LEVEL_NOTICE] = LOG_NOTICE,
-		[LOG_LEVEL_INFO] = LOG_INFO,
-		[LOG_LEVEL_DEBUG] = LOG_DEBUG,
-	};
+	if (!seqpacket_is_end(sock))
+		return;
+	log_state.sock = sock;
+	atomic_store(&dropped, 0);
+	log_state.way = WAY_WRITER;
+}
 
-	return priorities[level];
+void
+log_leave(void)
+{
+	log_state.way = WAY_NOWHERE;
 }
 
 /* Postfix's manner: the words "error:" and "warning:" are in the line. */
@@ -89,156 +72,200 @@ level_prefix(enum log_level level)
 	return "";
 }
 
+static void __attribute__((format(printf, 3, 0))) compose(struct log_line *line,
+    enum log_level level, const char *fmt, va_list ap)
+{
+	size_t used;
+
+	memset(line, 0, offsetof(struct log_line, text));
+	line->wall = monotime_wall();
+	line->level = level;
+	strncpy(line->ident, log_state.ident, sizeof line->ident - 1);
+	strcpy(line->text, level_prefix(level));
+	used = strlen(line->text);
+	if (vsnprintf(line->text + used, sizeof line->text - used, fmt, ap) < 0)
+		line->text[used] = '\0';
+}
+
+static bool
+send_line(const struct log_line *line)
+{
+	return send(log_state.sock, line, log_line_length(line),
+		   MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+static bool __attribute__((format(printf, 2, 3)))
+send_text(enum log_level level, const char *fmt, ...)
+{
+	struct log_line line;
+	va_list ap;
+
+	va_start(ap, fmt);
+	compose(&line, level, fmt, ap);
+	va_end(ap);
+	return send_line(&line);
+}
+
+/* What was dropped is told first, so that it stands where it is missing. */
+static void
+hand_to_writer(const struct log_line *line)
+{
+	size_t lost = atomic_exchange(&dropped, 0);
+
+	if (lost > 0 &&
+	    !send_text(LOG_LEVEL_WARNING, "%zu log lines were dropped", lost))
+		atomic_fetch_add(&dropped, lost + 1);
+	else if (!send_line(line))
+		atomic_fetch_add(&dropped, 1);
+}
+
 /* One write, so that lines of several processes don't mix. */
 static void
-write_stderr(const char *text)
+write_stderr(const struct log_line *line)
 {
-	char line[2304];
-	struct timeval now;
-	struct tm tm;
-	int len;
+	char text[LOG_LINE_FORMATTED_SIZE];
+	size_t len = log_line_format(line, getpid(), text);
 
-	gettimeofday(&now, NULL);
-	gmtime_r(&now.tv_sec, &tm);
-	len = snprintf(line, sizeof line,
-	    "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s[%d]: %s\n",
-	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-	    tm.tm_sec, (long)now.tv_usec / 1000, log_state.ident, (int)getpid(),
-	    text);
-	if (len < 0)
-		return;
-	if ((size_t)len >= sizeof line) {
-		len = sizeof line - 1;
-		line[len - 1] = '\n';
-	}
-	if (write(STDERR_FILENO, line, (size_t)len) < 0)
+	if (write(STDERR_FILENO, text, len) < 0)
 		return; /* nowhere left to say so */
 }
 
-static void
-write_line(enum log_level level, const char *text)
+static void __attribute__((format(printf, 2, 0)))
+log_args(enum log_level level, const char *fmt, va_list ap)
 {
-	if (log_state.target == LOG_TARGET_SYSLOG)
-		syslog(syslog_priority(level), "%s", text);
+	int saved = errno;
+	struct log_line line;
+
+	if (level > log_state.level || log_state.way == WAY_NOWHERE)
+		return;
+	compose(&line, level, fmt, ap);
+	if (log_state.way == WAY_WRITER)
+		hand_to_writer(&line);
 	else
-		write_stderr(text);
-}
-
-static void
-report_dropped(size_t dropped)
-{
-	char text[64];
-
-	if (dropped == 0)
-		return;
-	snprintf(text, sizeof text, "warning: %zu log lines were dropped",
-	    dropped);
-	write_line(LOG_LEVEL_WARNING, text);
-}
-
-/* Writes the first line of the queue; lock held, given up meanwhile. */
-static void
-write_first(void)
-{
-	struct line line = queue.lines[queue.first];
-	size_t dropped = queue.dropped;
-
-	queue.first = (queue.first + 1) % QUEUE_LINES;
-	queue.count--;
-	queue.dropped = 0;
-	queue.busy = true;
-	pthread_mutex_unlock(&queue.lock);
-	write_line(line.level, line.text);
-	report_dropped(dropped);
-	free(line.text);
-	pthread_mutex_lock(&queue.lock);
-	queue.busy = false;
-	if (queue.count == 0)
-		pthread_cond_broadcast(&queue.written);
-}
-
-static void *
-log_thread(void *unused)
-{
-	(void)unused;
-	pthread_mutex_lock(&queue.lock);
-	for (;;) {
-		if (queue.count > 0)
-			write_first();
-		else
-			pthread_cond_wait(&queue.filled, &queue.lock);
-	}
-	return NULL;
-}
-
-enum error_code
-log_start_thread(struct error *err)
-{
-	pthread_t thread;
-	int failed;
-
-	cond_init(&queue.filled);
-	cond_init(&queue.written);
-	failed = pthread_create(&thread, NULL, log_thread, NULL);
-	if (failed)
-		return error_sys(err, failed, "starting the log thread");
-	pthread_detach(thread);
-	queue.running = true;
-	return ERROR_NONE;
-}
-
-void
-log_flush(int64_t until)
-{
-	if (!queue.running)
-		return;
-	pthread_mutex_lock(&queue.lock);
-	while ((queue.count > 0 || queue.busy) &&
-	    cond_wait_until(&queue.written, &queue.lock, until))
-		continue;
-	pthread_mutex_unlock(&queue.lock);
-}
-
-static void
-enqueue(enum log_level level, const char *text)
-{
-	char *copy = strdup(text);
-
-	pthread_mutex_lock(&queue.lock);
-	if (copy != NULL && queue.count < QUEUE_LINES) {
-		queue.lines[(queue.first + queue.count++) % QUEUE_LINES] =
-		    (struct line){ .level = level, .text = copy };
-		copy = NULL;
-		pthread_cond_signal(&queue.filled);
-	} else {
-		queue.dropped++;
-	}
-	pthread_mutex_unlock(&queue.lock);
-	free(copy);
+		write_stderr(&line);
+	errno = saved;
 }
 
 void
 log_msg(enum log_level level, const char *fmt, ...)
 {
-	char text[2048];
 	va_list ap;
-	size_t used;
 
-	if (level > log_state.level)
-		return;
-	strcpy(text, level_prefix(level));
-	used = strlen(text);
 	va_start(ap, fmt);
-	vsnprintf(text + used, sizeof text - used, fmt, ap);
+	log_args(level, fmt, ap);
 	va_end(ap);
-	if (queue.running)
-		enqueue(level, text);
-	else
-		write_line(level, text);
 }
 
 void
 log_error(enum log_level level, const char *what, const struct error *err)
 {
 	log_msg(level, "%s: %s", what, err->text);
+}
+
+/* What the C library would do for libraries.  The names in the assembler's
+ * words, for <syslog.h> has inline functions of these names. */
+void log_openlog(const char *ident, int option, int facility) __asm__(
+    "openlog");
+void log_closelog(void) __asm__("closelog");
+void log_vsyslog(int priority, const char *fmt, va_list ap) __asm__("vsyslog")
+    __attribute__((format(printf, 2, 0)));
+void log_syslog(int priority, const char *fmt, ...) __asm__("syslog")
+    __attribute__((format(printf, 2, 3)));
+void log_vsyslog_chk(int priority, int flag, const char *fmt,
+    va_list ap) __asm__("__vsyslog_chk") __attribute__((format(printf, 3, 0)));
+void log_syslog_chk(int priority, int flag, const char *fmt, ...) __asm__(
+    "__syslog_chk") __attribute__((format(printf, 3, 4)));
+
+/* syslog(3)'s eight levels. */
+static enum log_level
+level_of_priority(int priority)
+{
+	static const enum log_level levels[] = { LOG_LEVEL_ERROR,
+		LOG_LEVEL_ERROR, LOG_LEVEL_ERROR, LOG_LEVEL_ERROR,
+		LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO,
+		LOG_LEVEL_DEBUG };
+
+	return levels[priority & 7];
+}
+
+/* "/usr/lib/libmilter.so.1.0.1" is "libmilter"; returns its length. */
+static int
+library_name(const void *caller, const char **name_r)
+{
+	const char *slash;
+	Dl_info info;
+
+	*name_r = "a library";
+	if (dladdr(caller, &info) != 0 && info.dli_fname != NULL) {
+		slash = strrchr(info.dli_fname, '/');
+		*name_r = slash != NULL ? slash + 1 : info.dli_fname;
+	}
+	return (int)(strstr(*name_r, ".so") != NULL
+		? strstr(*name_r, ".so") - *name_r
+		: (ptrdiff_t)strlen(*name_r));
+}
+
+static void __attribute__((format(printf, 3, 0)))
+log_for_library(const void *caller, int priority, const char *fmt, va_list ap)
+{
+	int saved = errno;
+	char text[LOG_LINE_TEXT_SIZE];
+	const char *name;
+	int len, name_len;
+
+	/* %m is errno, before anything else touches it. */
+	len = vsnprintf(text, sizeof text, fmt, ap);
+	if (len < 0)
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	name_len = library_name(caller, &name);
+	log_msg(level_of_priority(priority), "%.*s: %s", name_len, name, text);
+	errno = saved;
+}
+
+void
+log_openlog(const char *ident, int option, int facility)
+{
+	(void)ident;
+	(void)option;
+	(void)facility;
+}
+
+void
+log_closelog(void)
+{
+}
+
+void
+log_vsyslog(int priority, const char *fmt, va_list ap)
+{
+	log_for_library(__builtin_return_address(0), priority, fmt, ap);
+}
+
+void
+log_syslog(int priority, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_for_library(__builtin_return_address(0), priority, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_vsyslog_chk(int priority, int flag, const char *fmt, va_list ap)
+{
+	(void)flag;
+	log_for_library(__builtin_return_address(0), priority, fmt, ap);
+}
+
+void
+log_syslog_chk(int priority, int flag, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)flag;
+	va_start(ap, fmt);
+	log_for_library(__builtin_return_address(0), priority, fmt, ap);
+	va_end(ap);
 }

@@ -83,6 +83,7 @@ static const struct choice sandbox_levels[] = {
 static const struct choice log_targets[] = {
 	{ "syslog", LOG_TARGET_SYSLOG },
 	{ "stderr", LOG_TARGET_STDERR },
+	{ "file", LOG_TARGET_FILE },
 	{ NULL, 0 },
 };
 
@@ -157,7 +158,15 @@ const struct setting settings[] = {
 	    CONFIG_AT_ONCE },
 
 	{ "log", "target", SETTING_CHOICE, FIELD(log_target), 0, 0, NULL,
-	    log_targets, "syslog", "Where the log goes.", CONFIG_BY_RESTART },
+	    log_targets, "syslog",
+	    "Where the log goes: to the syslog daemon, to standard error, or "
+	    "to log.file.",
+	    CONFIG_BY_RESTART },
+	{ "log", "file", SETTING_PATH, FIELD(log_file), 1, 4095, NULL, NULL,
+	    "/var/log/vscan-milter.log",
+	    "The file, where log.target is \"file\"; its directory belongs to "
+	    "root.",
+	    CONFIG_BY_RESTART },
 	{ "log", "facility", SETTING_CHOICE, FIELD(log_facility), 0, 0, NULL,
 	    log_facilities, "mail", "The syslog facility.", CONFIG_BY_RESTART },
 	{ "log", "level", SETTING_CHOICE, FIELD(log_level), 0, 0, NULL,

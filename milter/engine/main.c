@@ -5,7 +5,8 @@
  *   vscan-engine --version   says which libclamav it runs with
  *
  * Started by the supervisor, with descriptor 3 its socket to the supervisor
- * (wire.h) and descriptor 4 the effective configuration.
+ * (wire.h), descriptor 4 the effective configuration, and descriptor 5 for
+ * log_join() (log.h).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -26,6 +27,7 @@
 
 #define SUPERVISOR 3
 #define CONFIGURATION 4
+#define LOG 5
 
 static int
 usage(void)
@@ -54,7 +56,7 @@ settle(void)
 	process_set_oom_score(300);
 	process_set_nondumpable();
 	process_die_with_parent();
-	fd_close_from(CONFIGURATION + 1);
+	fd_close_from(LOG + 1);
 }
 
 /* Its workers, which it makes, are the ones that have a sandbox. */
@@ -79,13 +81,14 @@ serve(enum scratch_kind kind)
 	int status;
 
 	settle();
+	log_open("vscan-milter/engine", LOG_LEVEL_INFO);
+	log_join(LOG);
 	if (config_load_fd(CONFIGURATION, "configuration", &config, &err) !=
 	    ERROR_NONE) {
 		log_error(LOG_LEVEL_ERROR, "engine", &err);
 		return EX_CONFIG;
 	}
-	log_open("vscan-milter/engine", (enum log_target)config->log_target,
-	    config->log_facility, (enum log_level)config->log_level);
+	log_set_level((enum log_level)config->log_level);
 	confine(config);
 	status = engine_run(config, kind, SUPERVISOR);
 	config_destroy(&config);

@@ -332,6 +332,7 @@ run(const struct worker_plan *plan, int sock)
 		log_error(LOG_LEVEL_ERROR, "worker", &err);
 		_exit(WIRE_EXIT_SETUP);
 	}
+	log_leave();
 	if (give_up(&worker, &err) != ERROR_NONE)
 		give_in(&err);
 	/* libclamav names its files by rand(), whose state siblings share. */

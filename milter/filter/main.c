@@ -1,7 +1,8 @@
 /* main - the filter process: libmilter, sessions, scan threads
  *
  * Started by the supervisor alone, with descriptor 3 the socket to it,
- * descriptor 4 the effective configuration and descriptor 5 the milter socket.
+ * descriptor 4 the effective configuration, descriptor 5 for log_join() (log.h)
+ * and descriptor 6 the milter socket.
  * --version is for people.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
@@ -33,8 +34,9 @@
 
 #define SUPERVISOR_FD 3
 #define CONFIG_FD 4
-#define LISTENER_FD 5
-#define LISTENER "fd:5" /* the same, as libmilter has it */
+#define LOG_FD 5
+#define LISTENER_FD 6
+#define LISTENER "fd:6" /* the same, as libmilter has it */
 
 /* Connections that may wait for accept(2), as the supervisor has it, too. */
 #define BACKLOG 1024
@@ -170,10 +172,8 @@ start_parts(struct filter *filter, struct upstream *upstream, struct error *err)
 	upstream->filter = filter;
 	upstream->reconfigured = raise_limits;
 	upstream->engines = upstream_create_engines(upstream);
-	code = log_start_thread(err);
-	if (code == ERROR_NONE)
-		code = netlist_create(&config->headers_keep_from,
-		    &filter->keep_from, err);
+	code = netlist_create(&config->headers_keep_from, &filter->keep_from,
+	    err);
 	if (code == ERROR_NONE)
 		code = create_pool(filter, err);
 	if (code == ERROR_NONE)
@@ -230,12 +230,12 @@ main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	prctl(PR_SET_NAME, "vscan-filter");
+	log_open("vscan-milter/filter", LOG_LEVEL_INFO);
+	log_join(LOG_FD);
 	code = config_load_fd(CONFIG_FD, "configuration", &config, &err);
 	if (code == ERROR_NONE) {
 		close(CONFIG_FD);
-		log_open("vscan-milter/filter",
-		    (enum log_target)config->log_target, config->log_facility,
-		    (enum log_level)config->log_level);
+		log_set_level((enum log_level)config->log_level);
 		if (sodium_init() < 0)
 			code = error_set(&err, ERROR_UNSUPPORTED,
 			    "libsodium does not start");
@@ -244,7 +244,6 @@ main(int argc, char **argv)
 		code = run(config, &err);
 	if (code != ERROR_NONE)
 		log_error(LOG_LEVEL_ERROR, "the filter can't run", &err);
-	log_flush(monotime_after(MONOTIME_S));
 	if (code == ERROR_NONE)
 		return EX_OK;
 	return code == ERROR_INPUT ? EX_CONFIG : EX_OSERR;

@@ -101,7 +101,6 @@ upstream_drain(struct upstream *upstream, bool last)
 	scanner_drain(filter->scanner, until);
 	end_sessions(filter, last);
 	scanner_save(filter->scanner, monotime_after(SAVE_TIME));
-	log_flush(monotime_after(MONOTIME_S));
 	exit(EX_OK);
 }
 

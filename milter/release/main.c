@@ -14,6 +14,7 @@
 #include "base/confine.h"
 #include "base/daemonize.h"
 #include "base/log.h"
+#include "base/log_writer.h"
 #include "base/priv.h"
 #include "config/config.h"
 #include "release/mtas.h"
@@ -116,6 +117,34 @@ confine(const struct config *config)
 		    &err);
 }
 
+/* With the process that writes the log, from here to its end. */
+static enum error_code
+serve_logged(const struct config *config, struct service *service, int *ready,
+    struct error *err)
+{
+	const struct log_options options = {
+		.target = (enum log_target)config->log_target,
+		.facility = config->log_facility,
+		.path = config->log_file,
+		.confined = config->engine_sandbox != SANDBOX_OFF,
+	};
+	struct log_writer writer;
+	enum error_code code;
+
+	log_open("vscan-release", (enum log_level)config->log_level);
+	code = log_writer_start(&writer, &options, err);
+	if (code != ERROR_NONE)
+		return code;
+	confine(config);
+	log_msg(LOG_LEVEL_NOTICE, "vscan-release %s listens on %s for %s",
+	    VSCAN_VERSION, config->hold_release_socket, service->account.name);
+	daemonize_ready(ready);
+	code = service_run(service, &writer, err);
+	log_msg(LOG_LEVEL_NOTICE, "vscan-release has ended");
+	log_writer_stop(&writer);
+	return code;
+}
+
 static enum error_code
 serve(const struct config *config, bool foreground, struct error *err)
 {
@@ -131,15 +160,8 @@ serve(const struct config *config, bool foreground, struct error *err)
 		code = service_open(&service, config, err);
 	if (code != ERROR_NONE)
 		return code;
-	log_open("vscan-release", (enum log_target)config->log_target,
-	    config->log_facility, (enum log_level)config->log_level);
-	confine(config);
-	log_msg(LOG_LEVEL_NOTICE, "listening on %s for %s",
-	    config->hold_release_socket, service.account.name);
-	daemonize_ready(&ready);
-	code = service_run(&service, err);
+	code = serve_logged(config, &service, &ready, err);
 	service_close(&service);
-	log_msg(LOG_LEVEL_NOTICE, "ended");
 	return code;
 }
 

@@ -20,6 +20,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_writer.h"
 #include "base/monotime.h"
 #include "base/seqpacket.h"
 #include "base/text.h"
@@ -317,7 +318,7 @@ handle(struct service *service, const struct pollfd *fds)
 }
 
 enum error_code
-service_run(struct service *service, struct error *err)
+service_run(struct service *service, struct log_writer *log, struct error *err)
 {
 	struct pollfd fds[POLL_PEERS + SERVICE_PEERS];
 
@@ -339,6 +340,7 @@ service_run(struct service *service, struct error *err)
 				return error_sys(err, errno, "poll");
 			continue;
 		}
+		log_writer_check(log);
 		if (fds[POLL_SIGNALS].revents != 0)
 			return ERROR_NONE;
 		handle(service, fds);

@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_writer.h"
 #include "base/ns.h"
 #include "base/seqpacket.h"
 #include "config/config.h"
@@ -24,7 +25,8 @@
 
 #define SOCKET_FD 3
 #define CONFIG_FD 4
-#define LISTENER_FD 5
+#define LOG_FD 5
+#define LISTENER_FD 6
 
 /* Where descriptors are out of the way of those that a child inherits. */
 #define OUT_OF_THE_WAY 10
@@ -151,7 +153,9 @@ struct birth {
 	const char *mode; /* its argument, or NULL */
 	int program;
 	int sock;
+	int ours; /* the other end of sock */
 	int config;
+	int log;      /* or -1 */
 	int listener; /* or -1 */
 };
 
@@ -160,7 +164,7 @@ static enum error_code
 move_away(struct birth *birth, struct error *err)
 {
 	int *moved[] = { &birth->program, &birth->sock, &birth->config,
-		&birth->listener };
+		&birth->log, &birth->listener };
 
 	for (size_t i = 0; i < sizeof moved / sizeof moved[0]; i++) {
 		if (*moved[i] < 0)
@@ -198,6 +202,8 @@ arrange_descriptors(struct birth *birth, bool in_background, struct error *err)
 		code = fd_move_to(birth->sock, SOCKET_FD, err);
 	if (code == ERROR_NONE)
 		code = fd_move_to(birth->config, CONFIG_FD, err);
+	if (code == ERROR_NONE && birth->log >= 0)
+		code = fd_move_to(birth->log, LOG_FD, err);
 	if (code == ERROR_NONE && birth->listener >= 0)
 		code = fd_move_to(birth->listener, LISTENER_FD, err);
 	if (code == ERROR_NONE && lseek(CONFIG_FD, 0, SEEK_SET) < 0)
@@ -231,29 +237,58 @@ become(const struct child_kit *kit, struct birth *birth)
 	_exit(EX_OSERR);
 }
 
+/* Makes what a child is to have of its own. */
+static enum error_code
+begin_birth(const struct child_kit *kit, struct birth *birth, struct error *err)
+{
+	enum error_code code;
+	int pair[2];
+
+	birth->log = -1;
+	code = seqpacket_pair(pair, err);
+	if (code != ERROR_NONE)
+		return code;
+	birth->ours = pair[0];
+	birth->sock = pair[1];
+	if (kit->log != NULL)
+		code = log_writer_connect(kit->log, &birth->log, err);
+	if (code != ERROR_NONE) {
+		fd_close(&birth->ours);
+		fd_close(&birth->sock);
+	}
+	return code;
+}
+
+/* The child has begun, or code says that it has not. */
+static void
+end_birth(struct birth *birth, enum error_code code, int *sock_r)
+{
+	fd_close(&birth->sock);
+	fd_close(&birth->log);
+	if (code != ERROR_NONE)
+		fd_close(&birth->ours);
+	*sock_r = birth->ours;
+}
+
 enum error_code
 child_start_filter(struct child_kit *kit, pid_t *pid_r, int *sock_r,
     struct error *err)
 {
 	struct birth birth = { .name = "vscan-filter" };
 	enum error_code code;
-	int pair[2];
 
-	code = seqpacket_pair(pair, err);
+	*sock_r = -1;
+	code = begin_birth(kit, &birth, err);
 	if (code != ERROR_NONE)
 		return code;
 	birth.program = kit->filter_program;
-	birth.sock = pair[1];
 	birth.listener = kit->listener->fd;
 	*pid_r = fork();
 	if (*pid_r == 0)
 		become(kit, &birth);
 	if (*pid_r < 0)
 		code = error_sys(err, errno, "forking the filter");
-	fd_close(&pair[1]);
-	*sock_r = pair[0];
-	if (code != ERROR_NONE)
-		fd_close(sock_r);
+	end_birth(&birth, code, sock_r);
 	return code;
 }
 
@@ -329,21 +364,17 @@ child_start_engine(struct child_kit *kit, pid_t *pid_r, int *sock_r,
 {
 	struct birth birth = { .name = "vscan-engine", .listener = -1 };
 	enum error_code code;
-	int pair[2];
 
-	code = seqpacket_pair(pair, err);
+	*sock_r = -1;
+	code = begin_birth(kit, &birth, err);
 	if (code != ERROR_NONE)
 		return code;
 	code = fork_engine(kit, pid_r, err);
 	birth.mode = kit->plain ? "plain" : "contained";
 	birth.program = kit->engine_program;
-	birth.sock = pair[1];
 	if (code == ERROR_NONE && *pid_r == 0)
 		become(kit, &birth);
-	fd_close(&pair[1]);
-	*sock_r = pair[0];
-	if (code != ERROR_NONE)
-		fd_close(sock_r);
+	end_birth(&birth, code, sock_r);
 	return code;
 }
 

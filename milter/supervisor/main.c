@@ -13,6 +13,7 @@
 #include "base/daemonize.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_writer.h"
 #include "config/config.h"
 #include "supervisor/child.h"
 #include "supervisor/confine.h"
@@ -147,6 +148,36 @@ open_service(struct start *start, const struct config *config,
 	return code;
 }
 
+/* From the start of the process that writes the log to its end. */
+static enum error_code
+serve_logged(const struct supervisor_plan *plan, struct start *start,
+    struct error *err)
+{
+	const struct config *config = plan->config;
+	const struct log_options options = {
+		.target = (enum log_target)config->log_target,
+		.facility = config->log_facility,
+		.path = config->log_file,
+		.confined = config->engine_sandbox != SANDBOX_OFF,
+	};
+	struct log_writer writer;
+	enum error_code code;
+
+	log_open("vscan-milter", (enum log_level)config->log_level);
+	code = log_writer_start(&writer, &options, err);
+	if (code != ERROR_NONE)
+		return code;
+	plan->kit->log = &writer;
+	confine_supervisor(config);
+	if (plan->kit->in_background)
+		code = instance_write_pid(&start->instance, err);
+	if (code == ERROR_NONE)
+		code = supervisor_run(plan, err);
+	log_writer_stop(&writer);
+	plan->kit->log = NULL;
+	return code;
+}
+
 static enum error_code
 serve(struct config *config, const struct options *options, struct error *err)
 {
@@ -173,13 +204,7 @@ serve(struct config *config, const struct options *options, struct error *err)
 		code = open_service(&start, config, &kit, err);
 	if (code != ERROR_NONE)
 		goto out;
-	log_open("vscan-milter", (enum log_target)config->log_target,
-	    config->log_facility, (enum log_level)config->log_level);
-	confine_supervisor(config);
-	if (!foreground)
-		code = instance_write_pid(&start.instance, err);
-	if (code == ERROR_NONE)
-		code = supervisor_run(&plan, err);
+	code = serve_logged(&plan, &start, err);
 	listener_close(&start.listener);
 	instance_close(&start.instance);
 out:

@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_writer.h"
 #include "base/monotime.h"
 #include "config/config.h"
 #include "wire/wire.h"
@@ -227,6 +228,8 @@ reap(struct supervisor *sup)
 		else
 			generations_reaped(&sup->generations, pid, status);
 	}
+	if (sup->kit->log != NULL)
+		log_writer_check(sup->kit->log);
 }
 
 static void

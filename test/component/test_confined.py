@@ -20,7 +20,7 @@ import testmain
 from daemon import Daemon, USER
 from daemoncase import DaemonCase
 from scratchdir import scratch_dir
-from syslogsink import SyslogSink
+from syslogsink import SyslogSink, private_log
 from waiting import wait_until
 
 # Of <linux/capability.h>: CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID,
@@ -86,23 +86,9 @@ class StatusCase(DaemonCase):
                 self.assertIn("Permission denied", done.stderr)
 
 
-# A mount namespace with a /dev of its own, and another zone's time.
-ENTER = """
-set -e
-cd "$1"
-shift
-mkdir dev
-mount --make-rprivate /
-mount -t tmpfs -o mode=755 none dev
-for node in null zero random urandom tty; do
-    touch dev/$node
-    mount --bind /dev/$node dev/$node
-done
-ln -s "$PWD/log.socket" dev/log
-mount --rbind dev /dev
-mount --bind /usr/share/zoneinfo/Asia/Kolkata /etc/localtime
-exec "$@"
-"""
+# Another zone's time, for the command that follows.
+IN_KOLKATA = ["sh", "-c", "mount --bind /usr/share/zoneinfo/Asia/Kolkata "
+              "/etc/localtime && exec \"$@\"", "sh"]
 HOURS_EAST = 5.5
 
 
@@ -123,32 +109,35 @@ class SyslogCase(unittest.TestCase):
         self.daemon = Daemon(
             path / "daemon", database, log={"target": "syslog"},
             limits={"sessions": 10, "waiting": 5, "queue": 5},
-            run_with=["unshare", "-m", "sh", "-c", ENTER, "sh", path])
+            run_with=[*private_log(path), *IN_KOLKATA])
         self.daemon.log_file = self.log
         self.enterContext(self.daemon)
 
-    def deliver(self):
-        """One mail, and its line in the log."""
+    def send(self):
+        """One mail; returns what its line in the log has in it."""
         mail = mails.plain()
         self.assertEqual(milterclient.deliver(
             self.daemon.socket, mail).action, "accept")
-        word = mails.fields_named(mail, "Message-ID")[0].strip("<> ")
+        return mails.fields_named(mail, "Message-ID")[0].strip("<> ")
+
+    def wait_line(self, word):
+        """A mail's line."""
         return wait_until("the mail's line", lambda: re.search(
             f".*vscan-milter/filter.*{word}.*", self.log.read_text()))[0]
+
+    def deliver(self):
+        """One mail, and its line in the log."""
+        return self.wait_line(self.send())
 
     def test_lines_come_before_and_after_a_new_syslogd(self):
         self.deliver()
         self.sink.stop()
         self.socket.unlink()
-        self.deliver_unheard()
+        word = self.send()
         self.sink = SyslogSink(self.socket, self.log)
         self.sink.start()
         self.deliver()
-
-    def deliver_unheard(self):
-        """While nobody listens."""
-        self.assertEqual(milterclient.deliver(
-            self.daemon.socket, mails.plain()).action, "accept")
+        self.wait_line(word)
 
     def test_libmilter_has_no_complaint(self):
         """It logs by itself, and as an error, for each reply that was to be

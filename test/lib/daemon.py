@@ -105,6 +105,7 @@ class Daemon(Running):
         }, settings)
         self.config_file.write_text(config_text(self.settings))
         self.environment = {}   # beside the test's own
+        self.stderr = None      # a file in the place of the log
         self._argv = [*run_with, program or needs.daemon(),
                       "-c", self.config_file, "-f"]
         self._process = None
@@ -128,7 +129,7 @@ class Daemon(Running):
             since = log.tell()
             self._process = procs.start(
                 self._argv, env=os.environ | self.environment,
-                stdout=log, stderr=log)
+                stdout=log, stderr=self.stderr or log)
         return since
 
     def stop(self):

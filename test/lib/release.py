@@ -84,6 +84,7 @@ class Release(Running):
         self.config_file.write_text(config_text(merged(
             {"user": USER, "log": {"target": "stderr", "level": "debug"}},
             settings, self.settings)))
+        self.stderr = None      # a file in the place of the log
         self._process = None
 
     @property
@@ -92,12 +93,17 @@ class Release(Running):
         return self._process.pid
 
     def start(self):
+        self.wait_log("vscan-release .* listens on", self.launch())
+
+    def launch(self):
+        """Starts it and waits for nothing; returns where its log begins."""
         with self.log_file.open("ab") as log:
             since = log.tell()
             self._process = procs.start(
                 [needs.file(needs.build() / "sbin/vscan-release"),
-                 "-c", self.config_file, "-f"], stdout=log, stderr=log)
-        self.wait_log("listening on", since)
+                 "-c", self.config_file, "-f"],
+                stdout=log, stderr=self.stderr or log)
+        return since
 
     def stop(self):
         if self._process is not None:

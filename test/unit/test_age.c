@@ -144,6 +144,6 @@ main(void)
 		    test_age_is_told_though_the_clock_was_set_back),
 	};
 
-	log_open("test_age", LOG_TARGET_STDERR, 0, LOG_LEVEL_INFO);
+	log_open("test_age", LOG_LEVEL_INFO);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

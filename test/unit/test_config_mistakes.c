@@ -106,8 +106,8 @@ test_config_wrong_value_says_what_is_allowed(void **state)
 		    "1: log.level is \"loud\", but must be \"debug\", "
 		    "\"info\", \"notice\", \"warning\" or \"error\"" },
 		{ "log { target = Syslog }",
-		    "1: log.target is \"Syslog\", but must be \"syslog\" or "
-		    "\"stderr\"" },
+		    "1: log.target is \"Syslog\", but must be \"syslog\", "
+		    "\"stderr\" or \"file\"" },
 		{ "state_directory = \"var/lib\"",
 		    "1: state_directory is \"var/lib\", but must be an "
 		    "absolute path of up to 4095 bytes, such as "
@@ -333,7 +333,7 @@ test_config_wrong_template_is_refused(void **state)
 	"deadline, engine, buffer, limits, cache, hold, headers, action, reply"
 #define LOG_UNKNOWN(name) \
 	"unknown setting \"" name "\" in section \"log\"; " \
-	"allowed are target, facility, level"
+	"allowed are target, file, facility, level"
 #define TOP_UNKNOWN(name) \
 	"unknown setting or section \"" name "\"; " \
 	"allowed are " TOP_LEVEL

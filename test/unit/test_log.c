@@ -1,4 +1,4 @@
-/* test_log - one line a call, on standard error
+/* test_log - one line a call, which never waits
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,7 +19,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/monotime.h"
+#include "base/seqpacket.h"
+#include "../../milter/base/log_line.h"
 #include "support.h"
 
 /* Standard error goes into a pipe until ended. */
@@ -58,7 +61,7 @@ test_log_line_has_time_ident_and_pid(void **state)
 	char out[4096], expected[64];
 
 	(void)state;
-	log_open("unit", LOG_TARGET_STDERR, 0, LOG_LEVEL_INFO);
+	log_open("unit", LOG_LEVEL_INFO);
 	capture_begin(&capture);
 	log_msg(LOG_LEVEL_INFO, "%s=%d", "answer", 42);
 	capture_end(&capture, out, sizeof out);
@@ -90,7 +93,7 @@ test_log_level_decides_what_is_written(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++) {
-		log_open("unit", LOG_TARGET_STDERR, 0, cases[i].limit);
+		log_open("unit", cases[i].limit);
 		capture_begin(&capture);
 		log_msg(cases[i].level, "x");
 		capture_end(&capture, out, sizeof out);
@@ -110,7 +113,7 @@ test_log_line_that_is_too_long_is_cut_and_still_ends(void **state)
 	(void)state;
 	memset(text, 'x', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
-	log_open("unit", LOG_TARGET_STDERR, 0, LOG_LEVEL_INFO);
+	log_open("unit", LOG_LEVEL_INFO);
 	capture_begin(&capture);
 	log_msg(LOG_LEVEL_ERROR, "%s", text);
 	capture_end(&capture, out, sizeof out);
@@ -129,83 +132,107 @@ test_log_error_names_what_failed(void **state)
 
 	(void)state;
 	error_set(&err, ERROR_INPUT, "it is blue");
-	log_open("unit", LOG_TARGET_STDERR, 0, LOG_LEVEL_INFO);
+	log_open("unit", LOG_LEVEL_INFO);
 	capture_begin(&capture);
 	log_error(LOG_LEVEL_WARNING, "the sky", &err);
 	capture_end(&capture, out, sizeof out);
 	assert_non_null(strstr(out, "]: warning: the sky: it is blue\n"));
 }
 
-#define LINES 6000
-
-/* A process whose standard error nobody reads yet; says on done how many ms
- * it took to log, and ends when all is written. */
-static void
-log_into_full_pipe(int stderr_end, int done)
+/* The other end of what the process's lines go to. */
+static int
+join_pair(void)
 {
-	int64_t began;
-	int ms;
+	int pair[2];
 
-	dup2(stderr_end, STDERR_FILENO);
-	fd_close(&stderr_end);
-	if (log_start_thread(NULL) != ERROR_NONE)
-		_exit(1);
-	began = monotime_now();
-	for (int i = 0; i < LINES; i++)
-		log_msg(LOG_LEVEL_INFO, "line %d of a log that hangs", i);
-	log_flush(monotime_after(20 * MONOTIME_MS));
-	ms = (int)((monotime_now() - began) / MONOTIME_MS);
-	if (write(done, &ms, sizeof ms) != sizeof ms)
-		_exit(1);
-	log_flush(monotime_after(30 * MONOTIME_S));
-	_exit(0);
+	assert_int_equal(seqpacket_pair(pair, NULL), ERROR_NONE);
+	log_open("unit", LOG_LEVEL_INFO);
+	log_join(pair[0]);
+	return pair[1];
+}
+
+/* The text of the next line, or false. */
+static bool
+next_line(int sock, struct log_line *line_r)
+{
+	memset(line_r, 0, sizeof *line_r);
+	return recv(sock, line_r, sizeof *line_r, MSG_DONTWAIT) > 0;
 }
 
 static void
-test_log_thread_never_blocks_and_counts_what_it_drops(void **state)
+test_log_never_waits_and_counts_what_it_drops(void **state)
 {
-	int log[2], done[2], ms, status, lines = 0, dropped = 0, n;
-	char line[256];
-	pid_t pid;
-	FILE *in;
+	int sock = join_pair(), n, expected = 0, lost = 0, i = 0;
+	struct log_line line;
 
 	(void)state;
-	log_open("unit", LOG_TARGET_STDERR, 0, LOG_LEVEL_INFO);
-	assert_int_equal(pipe(log), 0);
-	assert_int_equal(pipe(done), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		log_into_full_pipe(log[1], done[1]);
-	fd_close(&log[1]);
-	fd_close(&done[1]);
-	assert_int_equal(read(done[0], &ms, sizeof ms), sizeof ms);
-	assert_in_range(ms, 20, 10000);
-	in = fdopen(log[0], "r");
-	assert_non_null(in);
-	while (fgets(line, sizeof line, in) != NULL) {
-		const char *text = strstr(line, "]: ");
-
-		assert_non_null(text);
-		if (sscanf(text, "]: warning: %d log lines were", &n) == 1)
-			dropped += n;
-		else if (sscanf(text, "]: line %d of a log", &n) == 1)
-			assert_true(n >= lines++);
+	/* Until the socket is full, and some more. */
+	while (i < 100000)
+		log_msg(LOG_LEVEL_INFO, "line %d", i++);
+	while (next_line(sock, &line)) {
+		assert_int_equal(sscanf(line.text, "line %d", &n), 1);
+		assert_int_equal(n, expected++);
 	}
-	fclose(in);
-	fd_close(&done[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_true(dropped > 0);
-	assert_in_range(lines, 4096, LINES);
-	assert_int_equal(lines + dropped, LINES);
+	assert_in_range(expected, 1, i - 1);
+	log_msg(LOG_LEVEL_ERROR, "found room");
+	assert_true(next_line(sock, &line));
+	assert_int_equal(line.level, LOG_LEVEL_WARNING);
+	assert_int_equal(sscanf(line.text, "warning: %d log lines were dropped",
+			     &lost),
+	    1);
+	assert_int_equal(expected + lost, i);
+	assert_true(next_line(sock, &line));
+	assert_string_equal(line.text, "error: found room");
+	assert_false(next_line(sock, &line));
+	fd_close(&sock);
 }
 
 static void
-test_log_flush_without_a_thread_returns(void **state)
+test_log_is_silent_when_nobody_is_there_any_more(void **state)
 {
+	int sock = join_pair();
+	struct log_line line;
+
 	(void)state;
-	log_flush(MONOTIME_NEVER);
+	log_leave();
+	log_msg(LOG_LEVEL_ERROR, "said to nobody");
+	assert_false(next_line(sock, &line));
+	sock = join_pair();
+	fd_close(&sock);
+	log_msg(LOG_LEVEL_ERROR, "said to nobody"); /* and no SIGPIPE */
+}
+
+/* As libraries do; see the component tests for a real one. */
+static void
+test_log_takes_what_is_said_by_syslog(void **state)
+{
+	static const struct {
+		int priority;
+		enum log_level level;
+		const char *prefix;
+	} cases[] = {
+		{ LOG_CRIT, LOG_LEVEL_ERROR, "error: " },
+		{ LOG_ERR, LOG_LEVEL_ERROR, "error: " },
+		{ LOG_MAIL | LOG_WARNING, LOG_LEVEL_WARNING, "warning: " },
+		{ LOG_NOTICE, LOG_LEVEL_NOTICE, "" },
+		{ LOG_INFO, LOG_LEVEL_INFO, "" },
+	};
+	int sock = join_pair();
+	struct log_line line;
+	char expected[128];
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		errno = ENOSPC;
+		syslog(cases[i].priority, "case %zu: %m\n", i);
+		assert_true(next_line(sock, &line));
+		assert_int_equal(line.level, cases[i].level);
+		snprintf(expected, sizeof expected,
+		    "%stest_log: case %zu: No space left on device",
+		    cases[i].prefix, i);
+		assert_string_equal(line.text, expected);
+	}
+	fd_close(&sock);
 }
 
 int
@@ -217,9 +244,10 @@ main(void)
 		cmocka_unit_test(
 		    test_log_line_that_is_too_long_is_cut_and_still_ends),
 		cmocka_unit_test(test_log_error_names_what_failed),
+		cmocka_unit_test(test_log_never_waits_and_counts_what_it_drops),
 		cmocka_unit_test(
-		    test_log_thread_never_blocks_and_counts_what_it_drops),
-		cmocka_unit_test(test_log_flush_without_a_thread_returns),
+		    test_log_is_silent_when_nobody_is_there_any_more),
+		cmocka_unit_test(test_log_takes_what_is_said_by_syslog),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,7 @@ open_filter(void **state)
 	(void)state;
 	config = support_config("");
 	filter_init(&filter, config);
-	log_open("unit", LOG_TARGET_STDERR, 0, LOG_LEVEL_INFO);
+	log_open("unit", LOG_LEVEL_INFO);
 	if (netlist_create(&config->headers_keep_from, &filter.keep_from,
 		NULL) != ERROR_NONE)
 		return -1;
