@@ -122,6 +122,7 @@ struct config {
 	int64_t hold_commit;
 
 	struct config_strings headers_keep_from; /* ADDRESS[/BITS] */
+	struct config_strings headers_ignore;    /* NAME or NAME* */
 
 	int action_clean; /* all: enum action */
 	int action_infected;

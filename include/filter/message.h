@@ -18,6 +18,8 @@
 #include "scan/cost.h"
 #include "wire/key.h"
 
+struct config_strings;
+
 /* More recipients than any MTA gives one message; and an address is cut at
  * twice what RFC 5321 4.5.3.1.3 allows, so that a message's envelope is
  * bounded. */
@@ -35,13 +37,16 @@ struct message {
 	char message_id[256];          /* cut; as it came */
 	/* How often each of our headers came with the message. */
 	unsigned own_headers[HEADER_OWN_COUNT];
+	struct header_left_out left_out;
 	bool headers_begun;
 	bool headers_ended;
 	struct msgbuf *buf;
 };
 
-/* Aborts if memory is short. */
-struct message *message_create(struct msgpool *pool, const char *sender);
+/* ignore: headers.ignore, which must outlive the message, or NULL.  Aborts if
+ * memory is short. */
+struct message *message_create(struct msgpool *pool, const char *sender,
+    const struct config_strings *ignore);
 
 void message_add_recipient(struct message *message, const char *recipient);
 

@@ -372,6 +372,13 @@ const struct setting settings[] = {
 	    "Networks whose X-Virus-Status and X-Virus-Scanned headers are "
 	    "believed; from others they are removed.",
 	    CONFIG_AT_ONCE },
+	{ "headers", "ignore", SETTING_HEADERS, FIELD(headers_ignore), 0, 64,
+	    NULL, NULL, "",
+	    "Headers that a milter before us, or a relay, makes anew at each "
+	    "try of one mail, such as \"X-Site-*\", beside the many that are "
+	    "known: the engine isn't shown them, so that each try is the same "
+	    "mail. Only plain text of up to 16 KB is left out.",
+	    CONFIG_AT_ONCE },
 
 	{ "action", "clean", SETTING_CHOICE, FIELD(action_clean), 0, 0, NULL,
 	    clean_actions, "accept",

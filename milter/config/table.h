@@ -30,6 +30,7 @@ enum setting_type {
 	SETTING_PATHS,    /* (struct config_strings) */
 	SETTING_MTAS,     /* postfix:PATH, sendmail:PATH (the same) */
 	SETTING_NETWORKS, /* (struct config_strings) */
+	SETTING_HEADERS,  /* names, a "*" at their end (the same) */
 };
 
 /* One word that a setting may be; a NULL name ends an array. */

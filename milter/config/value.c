@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "units.h"
 #include "value.h"
@@ -239,6 +240,39 @@ check_network(const struct setting *setting, const char *text)
 	return is_network(address, size, bits);
 }
 
+/* True if a mail is read differently without the headers that pattern, of len
+ * characters before its "*", takes in. */
+static bool
+takes_in_needed(const char *pattern, size_t len, bool family)
+{
+	static const char *const needed[] = { "MIME-Version", "From", "To",
+		"Cc", "Subject", "Sender", "Reply-To" };
+	static const char content[] = "Content-";
+	size_t common = len < strlen(content) ? len : strlen(content);
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (strncasecmp(pattern, needed[i], len) == 0 &&
+		    (family || strlen(needed[i]) == len))
+			return true;
+	return strncasecmp(pattern, content, common) == 0 &&
+	    (family || common == strlen(content));
+}
+
+/* A field name of RFC 5322, or the beginning of one and a "*". */
+static bool
+check_header(const struct setting *setting, const char *text)
+{
+	size_t len = strcspn(text, "*");
+	bool family = text[len] == '*';
+
+	(void)setting;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] <= ' ' || text[i] >= 0x7f || text[i] == ':')
+			return false;
+	return len > 0 && len <= 64 && strlen(text) == len + family &&
+	    !takes_in_needed(text, len, family);
+}
+
 static const struct kind kinds[] = {
 	[SETTING_SOCKET] = { .check = check_socket,
 	    .allowed = "unix:PATH with an absolute path of up to 107 bytes, "
@@ -274,6 +308,11 @@ static const struct kind kinds[] = {
 	[SETTING_NETWORKS] = { .check = check_network,
 	    .allowed = "an IPv4 or IPv6 ADDRESS or ADDRESS/BITS with no bit "
 		       "set behind BITS",
+	    .list = true },
+	[SETTING_HEADERS] = { .check = check_header,
+	    .allowed = "the name of a header, or its beginning and a \"*\", "
+		       "but none that the mail is read by (Content-*, "
+		       "MIME-Version, From, To, Cc, Subject, Sender, Reply-To)",
 	    .list = true },
 };
 

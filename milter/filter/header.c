@@ -4,16 +4,16 @@
  */
 #include "filter/header.h"
 
-#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
+#include "config/config.h"
 #include "filter/msgbuf.h"
 
 /* What becomes of a header that is not simply kept. */
 struct rule {
-	const char *name;     /* a '*' at its end stands for any rest */
-	const char *stand_in; /* NULL: left out */
+	const char *pattern;  /* a '*' at its end stands for any rest */
+	const char *stand_in; /* NULL: the header is left out */
 };
 
 static const struct rule rules[] = {
@@ -28,7 +28,21 @@ static const struct rule rules[] = {
 	{ "X-Google-*", NULL },
 	{ "X-MS-Exchange-*", NULL },
 	{ "X-Forefront-*", NULL },
+	/* Other milters and content filters: SpamAssassin and whatever runs
+	 * it, rspamd, milter-greylist and the greylisting policy servers,
+	 * OpenDKIM, OpenDMARC, policyd-spf, amavis, DSPAM, Bogofilter. */
+	{ "X-Spam", NULL },
 	{ "X-Spam-*", NULL },
+	{ "X-Spamd-*", NULL },
+	{ "X-Rspamd-*", NULL },
+	{ "X-Greylist*", NULL },
+	{ "DKIM-Filter", NULL },
+	{ "DMARC-Filter", NULL },
+	{ "X-Comment", NULL },
+	{ "X-Amavis-*", NULL },
+	{ "X-Quarantine-ID", NULL },
+	{ "X-DSPAM-*", NULL },
+	{ "X-Bogosity", NULL },
 	{ "Message-ID", "Message-ID: <message@vscan-milter.invalid>\r\n" },
 	{ "Date", "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n" },
 };
@@ -60,22 +74,52 @@ header_own_find(const char *name)
 }
 
 static bool
-rule_matches(const struct rule *rule, const char *name)
+matches(const char *pattern, const char *name)
 {
-	size_t len = strlen(rule->name);
+	size_t len = strlen(pattern);
 
-	if (rule->name[len - 1] == '*')
-		return strncasecmp(name, rule->name, len - 1) == 0;
-	return strcasecmp(name, rule->name) == 0;
+	if (pattern[len - 1] == '*')
+		return strncasecmp(name, pattern, len - 1) == 0;
+	return strcasecmp(name, pattern) == 0;
 }
 
 static const struct rule *
-find_rule(const char *name)
+find_rule(const char *name, const struct config_strings *ignore)
 {
+	static const struct rule ignored = { .stand_in = NULL };
+
 	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
-		if (rule_matches(&rules[i], name))
+		if (matches(rules[i].pattern, name))
 			return &rules[i];
+	for (size_t i = 0; ignore != NULL && i < ignore->count; i++)
+		if (matches(ignore->items[i], name))
+			return &ignored;
 	return NULL;
+}
+
+/* Printable ASCII, blanks and line ends. */
+static bool
+is_plain(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((*s < ' ' || *s > '~') && strchr("\t\r\n", *s) == NULL)
+			return false;
+	return true;
+}
+
+/* True if the engine may miss this header; then it is counted. */
+static bool
+take_out(struct header_left_out *left_out, const char *name, const char *value)
+{
+	size_t size = strlen(name) + strlen(value);
+
+	if (size > HEADER_LEFT_OUT_VALUE || !is_plain(name) ||
+	    !is_plain(value) || left_out->count == HEADER_LEFT_OUT_COUNT ||
+	    left_out->bytes + size > HEADER_LEFT_OUT_BYTES)
+		return false;
+	left_out->count++;
+	left_out->bytes += size;
+	return true;
 }
 
 static void
@@ -109,15 +153,16 @@ append_value(struct msgbuf *buf, const char *value)
 }
 
 void
-header_add(struct msgbuf *buf, const char *name, const char *value,
-    bool has_space)
+header_add(struct header_left_out *left_out, struct msgbuf *buf,
+    const char *name, const char *value, bool has_space)
 {
-	const struct rule *rule = find_rule(name);
+	const struct rule *rule = find_rule(name, left_out->ignore);
 
-	if (rule != NULL && rule->stand_in != NULL)
-		append_string(buf, rule->stand_in);
-	if (rule != NULL)
+	if (rule != NULL && take_out(left_out, name, value)) {
+		if (rule->stand_in != NULL)
+			append_string(buf, rule->stand_in);
 		return;
+	}
 	append_string(buf, name);
 	append_string(buf, has_space ? ":" : ": ");
 	append_value(buf, value);

@@ -20,13 +20,15 @@ copy_address(const char *s)
 }
 
 struct message *
-message_create(struct msgpool *pool, const char *sender)
+message_create(struct msgpool *pool, const char *sender,
+    const struct config_strings *ignore)
 {
 	struct message *message = calloc(1, sizeof *message);
 
 	if (message == NULL)
 		abort();
 	message->sender = copy_address(sender);
+	message->left_out.ignore = ignore;
 	message->buf = msgbuf_create(pool);
 	return message;
 }
@@ -86,7 +88,7 @@ message_add_header(struct message *message, const char *name, const char *value,
 		    value + strspn(value, " \t"));
 	if (strcasecmp(name, "Content-Type") == 0)
 		message->structure = structure_of(value);
-	header_add(message->buf, name, value, has_space);
+	header_add(&message->left_out, message->buf, name, value, has_space);
 }
 
 static void

@@ -143,7 +143,8 @@ session_begin_message(struct session *session, const char *sender,
 	session->config = filter_config(session->filter);
 	session->local = session->from_command ||
 	    (session->no_connection && queue_id != NULL);
-	session->message = message_create(session->filter->pool, sender);
+	session->message = message_create(session->filter->pool, sender,
+	    &session->config->headers_ignore);
 }
 
 void

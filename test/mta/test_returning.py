@@ -20,6 +20,7 @@ import mails
 import needs
 import postfix
 import signatures
+import tagmilter
 import testmain
 from daemoncase import MtaCase
 
@@ -137,6 +138,53 @@ class ReturningCase(MtaCase):
         self.assertEqual(self.daemon.terminate(), 0)
         self.daemon.start()
         self.assert_known(mail, key, ("store",))
+
+
+def tags(number):
+    """What rspamd, milter-greylist, OpenDKIM, amavis and a milter of the site
+    add, with queue IDs, scores and times that are new for each try."""
+    return [
+        ("X-Rspamd-Queue-Id", f"4Zabc{number}"),
+        ("X-Spamd-Result", f"default: False [{number}.10 / 15.00];\n"
+                           f"\tGREYLIST(0.00)[pass,body]; T({number})[]"),
+        ("X-Greylist", f"delayed {number} seconds by mx"),
+        ("DKIM-Filter", f"OpenDKIM Filter v2.11.0 mx 4Zabc{number}"),
+        ("X-Quarantine-ID", f"<Q{number}>"),
+        ("X-Site-Try", f"{number}; {mails.token()}"),
+    ]
+
+
+class BehindAnotherMilterCase(MtaCase):
+    """Postfix shows a milter what those before it have added."""
+
+    @classmethod
+    def enter_mta(cls):
+        other = cls.enterClassContext(tagmilter.TagMilter(tags))
+        mta = postfix.Postfix(cls.scratch / "postfix", cls.sink.port,
+                              f"{other.socket}, unix:vscan/milter.sock")
+        account = pwd.getpwnam(daemon.USER)
+        socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+        return (cls.enterClassContext(daemon.Daemon(
+            cls.scratch / "daemon", cls.database,
+            socket=f"unix:{socket}/milter.sock",
+            deadline={"reply": "1s"}, drain_timeout="1s",
+            headers={"ignore": ["X-Site-*"]})),
+                cls.enterClassContext(mta))
+
+    def test_each_try_is_the_same_mail(self):
+        mail = signatures.slow_mail(4)
+        message_id, = mails.fields_named(mail, "Message-ID")
+        self.assertEqual([451, 451], [self.deliver(mail).code
+                                      for _ in range(2)])
+        first, second = self.daemon.wait_messages(2, message_id)
+        self.assertEqual(second.key, first.key)
+        self.assertEqual(second.source, "joined")
+        self.daemon.wait_log(f"scan: key={first.key}", timeout=60)
+        self.assertEqual(self.deliver(mail).code, 250)
+        self.assertEqual(len(self.daemon.scans(first.key)), 1)
+        got = self.sink.wait_for(self.own_word(mail)).data
+        self.assertEqual(mails.fields_named(got, "X-Rspamd-Queue-Id"),
+                         ["4Zabc3"])
 
 
 if __name__ == "__main__":

@@ -180,6 +180,10 @@ test_config_wrong_socket_says_what_is_allowed(void **state)
 #define NETWORK_MUST \
 	"but each item must be an IPv4 or IPv6 ADDRESS or " \
 	"ADDRESS/BITS with no bit set behind BITS"
+#define HEADER_MUST \
+	"but each item must be the name of a header, or its beginning and " \
+	"a \"*\", but none that the mail is read by (Content-*, " \
+	"MIME-Version, From, To, Cc, Subject, Sender, Reply-To)"
 
 static void
 test_config_wrong_list_names_the_line_of_the_item(void **state)
@@ -194,6 +198,26 @@ test_config_wrong_list_names_the_line_of_the_item(void **state)
 		    "1: headers.keep_from has \"::/129\", " NETWORK_MUST },
 		{ "headers { keep_from = { \"10.0.0.0/\" } }",
 		    "1: headers.keep_from has \"10.0.0.0/\", " NETWORK_MUST },
+		{ "headers { ignore = {\n\"X-A-*\", \"X-*-B\" } }",
+		    "2: headers.ignore has \"X-*-B\", " HEADER_MUST },
+		{ "headers { ignore = { \"X A\" } }",
+		    "1: headers.ignore has \"X A\", " HEADER_MUST },
+		{ "headers { ignore = { \"X-A:\" } }",
+		    "1: headers.ignore has \"X-A:\", " HEADER_MUST },
+		{ "headers { ignore = { \"\" } }",
+		    "1: headers.ignore has \"\", " HEADER_MUST },
+		{ "headers { ignore = { \"*\" } }",
+		    "1: headers.ignore has \"*\", " HEADER_MUST },
+		{ "headers { ignore = { \"subject\" } }",
+		    "1: headers.ignore has \"subject\", " HEADER_MUST },
+		{ "headers { ignore = { \"MIME-*\" } }",
+		    "1: headers.ignore has \"MIME-*\", " HEADER_MUST },
+		{ "headers { ignore = { \"c*\" } }",
+		    "1: headers.ignore has \"c*\", " HEADER_MUST },
+		{ "headers { ignore = { \"Content-Type-*\" } }",
+		    "1: headers.ignore has \"Content-Type-*\", " HEADER_MUST },
+		{ "headers { ignore = { \"content-id\" } }",
+		    "1: headers.ignore has \"content-id\", " HEADER_MUST },
 		{ "headers { keep_from = { \"\" } }",
 		    "1: headers.keep_from has \"\", " NETWORK_MUST },
 		{ "engine {\ndatabase = { /a,\nb\n} }",

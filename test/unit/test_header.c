@@ -27,12 +27,17 @@ struct line {
 
 static struct config *config;
 static struct msgpool *pool;
+static struct header_left_out left_out;
 
 static int
 open_pool(void **state)
 {
 	(void)state;
-	config = support_config("");
+	config = support_config(
+	    "headers { ignore = { \"X-Site-*\", \"Deliver-To\" } }");
+	left_out = (struct header_left_out){
+		.ignore = &config->headers_ignore,
+	};
 	return msgpool_create(config, &pool, NULL) == ERROR_NONE ? 0 : -1;
 }
 
@@ -53,7 +58,7 @@ seen(const char *name, const char *value, bool has_space)
 	char *text;
 
 	msgbuf_append(buf, ">", 1);
-	header_add(buf, name, value, has_space);
+	header_add(&left_out, buf, name, value, has_space);
 	text = content_text(buf);
 	msgbuf_unref(&buf);
 	memmove(text, text + 1, strlen(text));
@@ -100,6 +105,26 @@ test_header_trace_is_left_out_in_any_case(void **state)
 		"x-spam-flag",
 		"X-Spam-",
 		"ARC-",
+		/* Of milters and content filters before us. */
+		"X-Spam",
+		"X-Spamd-Result",
+		"X-Spamd-Bar",
+		"X-Rspamd-Queue-Id",
+		"x-rspamd-server",
+		"X-Greylist",
+		"X-Greylisting-By",
+		"DKIM-Filter",
+		"DMARC-Filter",
+		"ARC-Filter",
+		"X-Comment",
+		"X-Amavis-Alert",
+		"X-Quarantine-ID",
+		"X-DSPAM-Processed",
+		"X-Bogosity",
+		/* Of headers.ignore. */
+		"X-Site-Try",
+		"x-site-",
+		"deliver-to",
 	};
 
 	(void)state;
@@ -117,7 +142,12 @@ test_header_with_a_name_that_is_only_like_it_is_kept(void **state)
 		"Return-Path-X",
 		"ARC",
 		"X-Google",
-		"X-Spam",
+		"X-Spam2",
+		"X-Spamd",
+		"X-Rspamd",
+		"X-Site",
+		"Deliver-To2",
+		"DKIM-Filter2",
 		"X-ARC-Seal",
 		"DKIM-Signature2",
 		"Authentication-Results-X",
@@ -146,6 +176,61 @@ test_header_message_id_and_date_become_stand_ins(void **state)
 	expect_seen("Message-Id", "", false, MESSAGE_ID);
 	expect_seen("Date", "today", false, DATE);
 	expect_seen("DATE", " today", true, DATE);
+}
+
+/* Fails unless the engine is shown this header, whatever its name. */
+static void
+expect_shown(const char *name, const char *value)
+{
+	char *text = seen(name, value, false);
+
+	assert_memory_equal(text, name, strlen(name));
+	assert_non_null(strstr(text, value));
+	free(text);
+}
+
+static void
+test_header_that_could_hide_something_is_shown(void **state)
+{
+	static const char *const values[] = { "a\001b", "caf\303\251", "MZ\220",
+		"\177", "a\033[1m" };
+	char huge[HEADER_LEFT_OUT_VALUE + 1];
+
+	(void)state;
+	memset(huge, 'x', sizeof huge - 1);
+	huge[sizeof huge - 1] = '\0';
+	for (size_t i = 0; i < LENGTH(values); i++) {
+		expect_shown("Received", values[i]);
+		expect_shown("X-Site-Try", values[i]);
+		expect_shown("Message-ID", values[i]);
+	}
+	expect_shown("X-Spam-Report", huge);
+	expect_shown("X-Site-Try", huge);
+	expect_shown("Date", huge);
+	expect_shown("X-Spam-\001", "plain");
+	assert_int_equal(left_out.count, 0);
+	huge[sizeof huge - 1 - strlen("X-Spam-Report")] = '\0';
+	expect_seen("X-Spam-Report", huge, false, "");
+}
+
+static void
+test_header_more_than_a_trace_is_shown(void **state)
+{
+	char value[HEADER_LEFT_OUT_VALUE / 2];
+
+	(void)state;
+	for (unsigned i = 0; i < HEADER_LEFT_OUT_COUNT; i++)
+		expect_seen("Received", "by mx", false, "");
+	expect_shown("Received", "by mx");
+	expect_shown("Date", "today");
+	left_out.count = 0;
+	left_out.bytes = 0;
+	memset(value, 'x', sizeof value - 1);
+	value[sizeof value - 1] = '\0';
+	for (size_t sum = 0; sum + strlen(value) + 8 <= HEADER_LEFT_OUT_BYTES;
+	     sum += strlen(value) + 8)
+		expect_seen("Received", value, false, "");
+	expect_shown("Received", value);
 }
 
 static void
@@ -181,12 +266,13 @@ test_header_is_kept_to_the_byte_with_crlf(void **state)
 static struct key
 key_of(const struct line *lines)
 {
+	struct header_left_out none = { .ignore = &config->headers_ignore };
 	struct msgbuf *buf = msgbuf_create(pool);
 	struct key key;
 
 	header_begin(buf);
 	for (; lines->name != NULL; lines++)
-		header_add(buf, lines->name, lines->value, false);
+		header_add(&none, buf, lines->name, lines->value, false);
 	header_end(buf);
 	msgbuf_append(buf, "body\r\n", 6);
 	content_seal(buf);
@@ -217,6 +303,8 @@ test_header_two_tries_of_one_mail_have_one_key(void **state)
 		    { "Message-Id", "<20260102.7@mx2>" },
 		    { "Date", "Tue, 02 Jan 2026 00:00:00 +0000" },
 		    { "Authentication-Results", "mx2; spf=pass" },
+		    { "X-Rspamd-Queue-Id", "4Zabc" },
+		    { "X-Site-Try", "2" },
 		    { NULL, NULL },
 	    };
 	struct key a = key_of(first), b = key_of(second);
@@ -291,6 +379,12 @@ main(void)
 		    open_pool, close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_header_message_id_and_date_become_stand_ins, open_pool,
+		    close_pool),
+		cmocka_unit_test_setup_teardown(
+		    test_header_that_could_hide_something_is_shown, open_pool,
+		    close_pool),
+		cmocka_unit_test_setup_teardown(
+		    test_header_more_than_a_trace_is_shown, open_pool,
 		    close_pool),
 		cmocka_unit_test_setup_teardown(
 		    test_header_is_kept_to_the_byte_with_crlf, open_pool,

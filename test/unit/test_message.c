@@ -58,7 +58,7 @@ expect_content(struct message *message, const char *expected)
 static void
 test_message_is_headers_empty_line_and_body(void **state)
 {
-	struct message *message = message_create(pool, "<a@example.org>");
+	struct message *message = message_create(pool, "<a@example.org>", NULL);
 
 	(void)state;
 	message_add_header(message, "Subject", "hello", false);
@@ -73,7 +73,7 @@ test_message_is_headers_empty_line_and_body(void **state)
 static void
 test_message_that_is_empty_has_an_end_of_headers(void **state)
 {
-	struct message *message = message_create(pool, "<>");
+	struct message *message = message_create(pool, "<>", NULL);
 
 	(void)state;
 	expect_content(message, RECEIVED "\r\n");
@@ -83,7 +83,7 @@ test_message_that_is_empty_has_an_end_of_headers(void **state)
 static void
 test_message_without_a_body_has_an_end_of_headers(void **state)
 {
-	struct message *message = message_create(pool, "<>");
+	struct message *message = message_create(pool, "<>", NULL);
 
 	(void)state;
 	message_add_header(message, "Subject", "hello", false);
@@ -95,7 +95,7 @@ test_message_without_a_body_has_an_end_of_headers(void **state)
 static void
 test_message_without_headers_keeps_its_body(void **state)
 {
-	struct message *message = message_create(pool, "<>");
+	struct message *message = message_create(pool, "<>", NULL);
 
 	(void)state;
 	message_add_body(message, "body", 4);
@@ -110,7 +110,7 @@ test_message_end_is_harmless_at_any_time_and_twice(void **state)
 
 	(void)state;
 	for (int steps = 0; steps <= 4; steps++) {
-		struct message *message = message_create(pool, "<a>");
+		struct message *message = message_create(pool, "<a>", NULL);
 
 		if (steps > 0)
 			message_add_recipient(message, "<b>");
@@ -135,7 +135,7 @@ test_message_keeps_copies_of_its_envelope(void **state)
 	char address[32] = "<sender@example.org>", expected[32];
 
 	(void)state;
-	message = message_create(pool, address);
+	message = message_create(pool, address, NULL);
 	for (unsigned n = 0; n < 1000; n++) {
 		snprintf(address, sizeof address, "<%u@example.org>", n);
 		message_add_recipient(message, address);
@@ -152,7 +152,7 @@ test_message_keeps_copies_of_its_envelope(void **state)
 static void
 test_message_counts_the_headers_that_claim_to_be_ours(void **state)
 {
-	struct message *message = message_create(pool, "<a>");
+	struct message *message = message_create(pool, "<a>", NULL);
 
 	(void)state;
 	message_add_header(message, "X-Virus-Status", "Clean", false);
@@ -168,7 +168,7 @@ test_message_counts_the_headers_that_claim_to_be_ours(void **state)
 static void
 test_message_id_is_kept_for_the_log_and_cut(void **state)
 {
-	struct message *message = message_create(pool, "<a>");
+	struct message *message = message_create(pool, "<a>", NULL);
 	char value[1000];
 
 	(void)state;
@@ -186,7 +186,7 @@ test_message_id_is_kept_for_the_log_and_cut(void **state)
 static void
 test_message_keeps_a_bounded_envelope(void **state)
 {
-	struct message *message = message_create(pool, "<a@example.org>");
+	struct message *message = message_create(pool, "<a@example.org>", NULL);
 	char address[2 * MESSAGE_ADDRESS];
 
 	(void)state;
@@ -205,7 +205,7 @@ test_message_keeps_a_bounded_envelope(void **state)
 static enum cost_structure
 structure_of(const char *name, const char *value)
 {
-	struct message *message = message_create(pool, "<a>");
+	struct message *message = message_create(pool, "<a>", NULL);
 	enum cost_structure structure;
 
 	message_add_header(message, "Subject", "multipart/mixed", true);
