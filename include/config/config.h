@@ -61,7 +61,8 @@ struct config {
 
 	char *socket; /* unix:PATH, inet:PORT@HOST, inet6:…, fd:N */
 	unsigned socket_mode;
-	char *socket_group; /* "" leaves the group alone */
+	char *socket_group;           /* "" leaves the group alone */
+	struct config_strings access; /* ADDRESS[/BITS] */
 	char *user;
 	char *state_directory;
 	char *control_socket;
@@ -102,6 +103,7 @@ struct config {
 	uint64_t buffer_message_max;
 	uint64_t buffer_disk;
 	char *buffer_directory;
+	uint64_t buffer_envelope;
 
 	unsigned limits_sessions;
 	unsigned limits_waiting;

@@ -62,6 +62,10 @@ const struct config *filter_config(struct filter *filter);
 bool filter_keeps_headers_of(struct filter *filter,
     const struct sockaddr *address);
 
+/* How many connections there may be: limits.sessions, and the few more that
+ * are told so. */
+unsigned filter_capacity(const struct config *config);
+
 /* Counts the session.  Over limits.sessions it is to be told so at MAIL; the
  * few over that which an MTA keeps open nevertheless end at FULL, which is
  * not counted. */

@@ -15,6 +15,7 @@
 #include "filter/message.h"
 
 struct config;
+struct connection;
 struct filter;
 struct sockaddr;
 
@@ -23,6 +24,8 @@ enum session_kind { SESSION_MTA, SESSION_SUBMISSION, SESSION_LOCAL };
 
 struct session {
 	struct filter *filter;
+	struct connection *connection; /* outlives the session */
+	size_t recipients;   /* bytes that the connection keeps for them */
 	unsigned long steps; /* SMFIP_* that were agreed on */
 	bool over_limit;     /* one more than limits.sessions */
 	char client[320];    /* "name[address]", for the log */
@@ -41,7 +44,8 @@ struct session {
 
 /* Counts the session; NULL if there is no room even to say so.  Aborts if
  * memory is short. */
-struct session *session_create(struct filter *filter, unsigned long steps);
+struct session *session_create(struct filter *filter,
+    struct connection *connection, unsigned long steps);
 
 /* What CONNECT told; address may be NULL, and so may source, the MTA's macro
  * "_". */
@@ -52,6 +56,10 @@ void session_connected(struct session *session, const char *name,
  * knew at MAIL, or NULL. */
 void session_begin_message(struct session *session, const char *sender,
     const char *queue_id);
+
+/* Adds a recipient to the message.  One that buffer.envelope has no room for
+ * is not kept, and the message is deferred at its end. */
+void session_add_recipient(struct session *session, const char *recipient);
 
 /* Ends the message if there is one. */
 void session_end_message(struct session *session);

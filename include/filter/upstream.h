@@ -26,7 +26,8 @@ struct upstream {
 	int sock;     /* to the supervisor; the caller's */
 	int listener; /* the milter socket, as libmilter knows it */
 	/* Told of a new configuration, before any message goes by it. */
-	void (*reconfigured)(const struct config *config);
+	enum error_code (
+	    *reconfigured)(const struct config *config, struct error *err);
 	struct filter *filter;
 	struct engines *engines;
 	struct handover handover; /* to the next filter, if there is one */

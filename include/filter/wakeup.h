@@ -53,4 +53,8 @@ bool wakeup_listens(int fd);
  * and serves the same purpose. */
 void wakeup_connect(const struct wakeup *wakeup);
 
+/* For whoever accepts connections, once for each: true if a wake-up connection
+ * is on its way, and this may be it. */
+bool wakeup_take(void);
+
 #endif

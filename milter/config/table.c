@@ -126,6 +126,12 @@ const struct setting settings[] = {
 	    "Group that a unix: socket is given to, so that the MTA's account "
 	    "may use it; empty leaves the group alone.",
 	    CONFIG_BY_RESTART },
+	{ "", "access", SETTING_NETWORKS, FIELD(access), 0, 1024, NULL, NULL,
+	    "",
+	    "Hosts that may connect to an inet: or inet6: socket. This "
+	    "machine itself always may, whichever of its addresses it uses; "
+	    "others are closed at once. A unix: socket goes by its mode.",
+	    CONFIG_AT_ONCE },
 	{ "", "user", SETTING_USER, FIELD(user), 1, 63, NULL, NULL,
 	    "vscan-milter",
 	    "Account that the filter becomes when it is started as root; it "
@@ -291,6 +297,12 @@ const struct setting settings[] = {
 	{ "buffer", "directory", SETTING_PATH, FIELD(buffer_directory), 1, 4095,
 	    NULL, NULL, "/var/tmp", "Where messages go that don't fit memory.",
 	    CONFIG_BY_RESTART },
+	{ "buffer", "envelope", SETTING_SIZE, FIELD(buffer_envelope), UNITS_M,
+	    SIZE_MAX_SANE, NULL, NULL, "64M",
+	    "Memory for what is not a message's text: recipients, macros and "
+	    "half-sent commands of all sessions together; beyond it mail is "
+	    "deferred.",
+	    CONFIG_AT_ONCE },
 
 	{ "limits", "sessions", SETTING_COUNT, FIELD(limits_sessions), 1,
 	    1000000, "sessions", NULL, "4000",

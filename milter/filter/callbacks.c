@@ -8,10 +8,14 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/tally.h"
 #include "config/config.h"
+#include "filter/command.h"
+#include "filter/connection.h"
 #include "filter/eom.h"
 #include "filter/filter.h"
 #include "filter/session.h"
+#include "filter/transport.h"
 #include "scan/scanner.h"
 
 /* Set once before smfi_main(), see callbacks.h. */
@@ -25,6 +29,13 @@ static struct filter *the_filter;
 	    SMFIP_HDR_LEADSPC)
 
 #define ACTIONS_WANTED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE)
+
+static struct tally over_limit = TALLY_INIT(
+    "mails were deferred, since there are more than limits.sessions");
+static struct tally far_over_limit = TALLY_INIT(
+    "sessions were refused, far over limits.sessions");
+static struct tally overloaded = TALLY_INIT(
+    "mails were deferred at MAIL, since the scanner is overloaded");
 
 /* The reply to a step, or none where that was agreed on: libmilter sends none
  * then, whatever is returned, and logs an error for anything but NOREPLY. */
@@ -69,15 +80,52 @@ ask_for_macros(SMFICTX *ctx)
 	    smfi_setsymlist(ctx, SMFIM_EOM, at_end) == MI_SUCCESS;
 }
 
+/* Without these functions of ours a peer can crash libmilter. */
+static struct connection *
+find_connection(void)
+{
+	static struct tally unguarded = TALLY_INIT(
+	    "sessions were refused, since libmilter is not guarded");
+	struct connection *connection = transport_current();
+
+	if (connection == NULL && tally_add(&unguarded))
+		log_msg(LOG_LEVEL_ERROR,
+		    "libmilter.so reads commands by functions of its own, so a "
+		    "session is refused: build vscan-milter with libmilter.a");
+	return connection;
+}
+
+/* At negotiation, or where another client's session follows in the same
+ * connection. */
+static struct session *
+begin_session(SMFICTX *ctx, struct connection *connection)
+{
+	struct session *session = session_create(the_filter, connection,
+	    connection->steps);
+
+	if (session == NULL) {
+		if (tally_add(&far_over_limit))
+			log_msg(LOG_LEVEL_WARNING,
+			    "a session is refused: there are far more than "
+			    "limits.sessions");
+	} else if (smfi_setpriv(ctx, session) != MI_SUCCESS) {
+		session_destroy(&session);
+	}
+	return session;
+}
+
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
     unsigned long unused2, unsigned long unused3, unsigned long *actions_r,
     unsigned long *steps_r, unsigned long *unused2_r, unsigned long *unused3_r)
 {
+	struct connection *connection = find_connection();
 	struct session *session = session_of(ctx);
 
 	(void)unused2;
 	(void)unused3;
+	if (connection == NULL)
+		return SMFIS_TEMPFAIL; /* libmilter closes it */
 	*actions_r = actions & ACTIONS_WANTED;
 	*steps_r = steps & STEPS_WANTED;
 	*unused2_r = 0;
@@ -91,17 +139,11 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 	if (*actions_r == 0)
 		log_msg(LOG_LEVEL_WARNING,
 		    "the MTA lets no milter change headers");
+	connection->steps = *steps_r;
 	session_destroy(&session);
-	session = session_create(the_filter, *steps_r);
-	if (session == NULL) {
-		log_msg(LOG_LEVEL_WARNING,
-		    "a session is refused: far more "
-		    "than limits.sessions");
-		return SMFIS_TEMPFAIL; /* libmilter closes it */
-	}
-	if (smfi_setpriv(ctx, session) != MI_SUCCESS)
-		session_destroy(&session);
-	return SMFIS_CONTINUE;
+	session = begin_session(ctx, connection);
+	/* libmilter closes a session that is refused here. */
+	return session != NULL ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
 }
 
 static sfsistat
@@ -110,6 +152,8 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 	struct session *session = session_of(ctx);
 	char source[] = "_";
 
+	if (session == NULL)
+		session = begin_session(ctx, transport_current());
 	if (session == NULL)
 		return SMFIS_TEMPFAIL;
 	session_connected(session, name, address, smfi_getsymval(ctx, source));
@@ -158,19 +202,21 @@ on_mail(SMFICTX *ctx, char **arguments)
 	if (session == NULL)
 		return SMFIS_TEMPFAIL;
 	if (session->over_limit) {
-		log_msg(LOG_LEVEL_WARNING,
-		    "NOQUEUE: client=%s, "
-		    "action=tempfail, reason=limits.sessions",
-		    session->client);
+		if (tally_add(&over_limit))
+			log_msg(LOG_LEVEL_WARNING,
+			    "NOQUEUE: client=%s, "
+			    "action=tempfail, reason=limits.sessions",
+			    session->client);
 		return turn_away(ctx, "has too many sessions");
 	}
 	if (filter_is_draining(session->filter))
 		return turn_away(ctx, "is shutting down");
 	if (is_overloaded(the_filter, arguments[0])) {
-		log_msg(LOG_LEVEL_NOTICE,
-		    "NOQUEUE: client=%s, "
-		    "action=tempfail, reason=overloaded",
-		    session->client);
+		if (tally_add(&overloaded))
+			log_msg(LOG_LEVEL_NOTICE,
+			    "NOQUEUE: client=%s, "
+			    "action=tempfail, reason=overloaded",
+			    session->client);
 		return put_off(ctx, "451", "is overloaded");
 	}
 	session_begin_message(session, arguments[0],
@@ -185,7 +231,7 @@ on_recipient(SMFICTX *ctx, char **arguments)
 
 	if (session == NULL || session->message == NULL)
 		return without_message(session, SMFIP_NR_RCPT);
-	message_add_recipient(session->message, arguments[0]);
+	session_add_recipient(session, arguments[0]);
 	return quietly(session, SMFIP_NR_RCPT);
 }
 
@@ -196,7 +242,8 @@ on_header(SMFICTX *ctx, char *name, char *value)
 
 	if (session == NULL || session->message == NULL)
 		return without_message(session, SMFIP_NR_HDR);
-	message_add_header(session->message, name, value,
+	message_add_header(session->message,
+	    session->connection->nameless ? "" : name, value,
 	    (session->steps & SMFIP_HDR_LEADSPC) != 0);
 	return quietly(session, SMFIP_NR_HDR);
 }
@@ -221,6 +268,10 @@ on_body(SMFICTX *ctx, unsigned char *data, size_t len)
 	if (session == NULL || session->message == NULL)
 		return without_message(session, SMFIP_NR_BODY);
 	message_add_body(session->message, data, len);
+	/* The end of a message may bring the rest of its body; only after
+	 * CONTINUE libmilter calls on_eom() then. */
+	if (session->connection->letter == COMMAND_END)
+		return SMFIS_CONTINUE;
 	return quietly(session, SMFIP_NR_BODY);
 }
 

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "eom_internal.h"
+#include "filter/connection.h"
 #include "filter/filter.h"
 #include "filter/reply.h"
 #include "hold/hold.h"
@@ -113,6 +114,10 @@ seal(struct eom *eom)
 
 	if (eom->session->message->too_many) {
 		eom_set_verdict(eom, VERDICT_ERROR, "too-many-recipients");
+		return false;
+	}
+	if (eom->session->connection->overfull) {
+		eom_set_verdict(eom, VERDICT_ERROR, "envelope-memory");
 		return false;
 	}
 	message_complete(eom->session->message);

@@ -83,6 +83,14 @@ filter_keeps_headers_of(struct filter *filter, const struct sockaddr *address)
 	return keeps;
 }
 
+unsigned
+filter_capacity(const struct config *config)
+{
+	unsigned limit = config->limits_sessions;
+
+	return limit + limit / SPARE_SHARE + SPARE;
+}
+
 enum filter_room
 filter_session_begin(struct filter *filter)
 {
@@ -91,7 +99,7 @@ filter_session_begin(struct filter *filter)
 
 	pthread_mutex_lock(&filter->lock);
 	limit = filter->config->limits_sessions;
-	if (filter->sessions >= limit + limit / SPARE_SHARE + SPARE)
+	if (filter->sessions >= filter_capacity(filter->config))
 		room = FILTER_FULL;
 	else if (filter->sessions++ >= limit)
 		room = FILTER_OVER;

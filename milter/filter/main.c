@@ -23,10 +23,12 @@
 #include "config/config.h"
 #include "filter/callbacks.h"
 #include "filter/confine.h"
+#include "filter/connection.h"
 #include "filter/filter.h"
 #include "filter/hangup.h"
 #include "filter/msgbuf.h"
 #include "filter/netlist.h"
+#include "filter/transport.h"
 #include "filter/upstream.h"
 #include "hold/hold.h"
 #include "scan/engines.h"
@@ -40,10 +42,6 @@
 
 /* Connections that may wait for accept(2), as the supervisor has it, too. */
 #define BACKLOG 1024
-
-/* A command longer than libmilter's 64 KB would close the session without a
- * word. */
-#define COMMAND_MAX (1024 * 1024)
 
 /* Seconds for an MTA to send its next command, or to read a reply: a little
  * more than the hour that Sendmail gives its own clients. */
@@ -76,21 +74,43 @@ set_signals(void)
 }
 
 /* Each session has a connection and perhaps a message in memory; each waiting
- * one may have a spill file besides. */
-static void
+ * one may have a spill file besides.  Returns how many connections there may
+ * be. */
+static unsigned
 raise_limits(const struct config *config)
 {
+	uint64_t capacity = filter_capacity(config);
 	uint64_t want = 2 * (uint64_t)config->limits_sessions +
 	    3 * (uint64_t)config->limits_waiting +
 	    4 * (uint64_t)config->limits_queue + 640;
 	uint64_t reached = process_raise_nofile(want);
 
-	if (reached < want)
-		log_msg(LOG_LEVEL_WARNING,
-		    "only %llu of %llu descriptors are "
-		    "allowed: raise RLIMIT_NOFILE (LimitNOFILE=), or lower "
-		    "limits.sessions, limits.waiting and limits.queue",
-		    (unsigned long long)reached, (unsigned long long)want);
+	if (reached >= want)
+		return (unsigned)capacity;
+	capacity = capacity * reached / want;
+	log_msg(LOG_LEVEL_WARNING,
+	    "only %llu of %llu descriptors are allowed, and so only %llu "
+	    "connections: raise RLIMIT_NOFILE (LimitNOFILE=), or lower "
+	    "limits.sessions, limits.waiting and limits.queue",
+	    (unsigned long long)reached, (unsigned long long)want,
+	    (unsigned long long)capacity);
+	return (unsigned)capacity;
+}
+
+/* At the start, and with each new configuration. */
+static enum error_code
+limit_connections(const struct config *config, struct error *err)
+{
+	struct connections_limits limits = {
+		.capacity = raise_limits(config),
+		.memory = config->buffer_envelope,
+	};
+	enum error_code code;
+
+	code = netlist_create(&config->access, &limits.access, err);
+	if (code == ERROR_NONE)
+		connections_limit(&limits);
+	return code;
 }
 
 /* libmilter accepts on the socket that the supervisor has opened. */
@@ -114,8 +134,11 @@ open_as_root(struct filter *filter, struct error *err)
 	struct priv_account account;
 	enum error_code code;
 
-	raise_limits(filter->config);
-	code = priv_find(filter->config->user, &account, err);
+	code = limit_connections(filter->config, err);
+	connections_init();
+	transport_init(&filter->wakeup);
+	if (code == ERROR_NONE)
+		code = priv_find(filter->config->user, &account, err);
 	if (code == ERROR_NONE)
 		code = callbacks_register(filter, err);
 	if (code == ERROR_NONE)
@@ -170,10 +193,12 @@ start_parts(struct filter *filter, struct upstream *upstream, struct error *err)
 	upstream->sock = SUPERVISOR_FD;
 	upstream->listener = LISTENER_FD;
 	upstream->filter = filter;
-	upstream->reconfigured = raise_limits;
+	upstream->reconfigured = limit_connections;
 	upstream->engines = upstream_create_engines(upstream);
 	code = netlist_create(&config->headers_keep_from, &filter->keep_from,
 	    err);
+	if (code == ERROR_NONE)
+		code = connections_start(err);
 	if (code == ERROR_NONE)
 		code = create_pool(filter, err);
 	if (code == ERROR_NONE)
@@ -200,7 +225,6 @@ run(struct config *config, struct error *err)
 
 	filter_init(&filter, config);
 	set_signals();
-	smfi_setmaxdatasize(COMMAND_MAX);
 	smfi_settimeout(MTA_TIMEOUT);
 	code = open_as_root(&filter, err);
 	if (code == ERROR_NONE)

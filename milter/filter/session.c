@@ -12,10 +12,15 @@
 
 #include "base/text.h"
 #include "config/config.h"
+#include "filter/connection.h"
 #include "filter/filter.h"
 
+/* What the C library and the list of recipients take for each of them. */
+#define RECIPIENT_OVERHEAD (4 * sizeof(void *))
+
 struct session *
-session_create(struct filter *filter, unsigned long steps)
+session_create(struct filter *filter, struct connection *connection,
+    unsigned long steps)
 {
 	enum filter_room room = filter_session_begin(filter);
 	struct session *session;
@@ -26,6 +31,7 @@ session_create(struct filter *filter, unsigned long steps)
 	if (session == NULL)
 		abort();
 	session->filter = filter;
+	session->connection = connection;
 	session->steps = steps;
 	session->over_limit = room == FILTER_OVER;
 	snprintf(session->client, sizeof session->client, "unknown");
@@ -148,12 +154,29 @@ session_begin_message(struct session *session, const char *sender,
 }
 
 void
+session_add_recipient(struct session *session, const char *recipient)
+{
+	struct connection *connection = session->connection;
+	size_t size = strnlen(recipient, MESSAGE_ADDRESS) + RECIPIENT_OVERHEAD;
+
+	if (connection->overfull || !connection_keep(connection, size)) {
+		connection->overfull = true;
+		return;
+	}
+	session->recipients += size;
+	message_add_recipient(session->message, recipient);
+}
+
+void
 session_end_message(struct session *session)
 {
 	if (session->message == NULL)
 		return;
 	message_end(&session->message);
 	config_unref(&session->config);
+	connection_drop(session->connection, session->recipients);
+	session->recipients = 0;
+	session->connection->overfull = false;
 	filter_message_end(session->filter);
 }
 

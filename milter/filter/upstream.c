@@ -63,14 +63,16 @@ take_config(struct upstream *upstream, int fd)
 	if (code == ERROR_NONE)
 		code = netlist_create(&config->headers_keep_from, &keep_from,
 		    &err);
+	if (code == ERROR_NONE)
+		code = upstream->reconfigured(config, &err);
 	if (code != ERROR_NONE) {
 		log_error(LOG_LEVEL_ERROR,
 		    "the filter keeps the old configuration", &err);
+		netlist_destroy(&keep_from);
 		config_destroy(&config);
 		return;
 	}
 	log_set_level((enum log_level)config->log_level);
-	upstream->reconfigured(config);
 	filter_configure(upstream->filter, config, keep_from);
 	config_destroy(&config);
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +21,9 @@
 
 /* Wake-up connections are closed at once: few wait. */
 #define BACKLOG 64
+
+/* Wake-up connections that were made and not accepted yet. */
+static atomic_uint on_their_way;
 
 bool
 wakeup_listens(int fd)
@@ -134,9 +138,10 @@ connect_private(const struct wakeup *wakeup)
 	snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d",
 	    wakeup->reachable);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 &&
+	atomic_fetch_add(&on_their_way, 1);
+	if (fd < 0 ||
 	    connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-		errno = 0; /* see wakeup.h */
+		wakeup_take(); /* see wakeup.h */
 	fd_close(&fd);
 }
 
@@ -157,8 +162,21 @@ wakeup_connect(const struct wakeup *wakeup)
 		return;
 	if (family != AF_UNIX)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	atomic_fetch_add(&on_their_way, 1);
 	if (connect(fd, (const struct sockaddr *)&wakeup->address,
 		wakeup->length) < 0)
-		errno = 0; /* see wakeup.h */
+		wakeup_take(); /* see wakeup.h */
 	close(fd);
+}
+
+bool
+wakeup_take(void)
+{
+	unsigned count = atomic_load(&on_their_way);
+
+	while (count > 0)
+		if (atomic_compare_exchange_weak(&on_their_way, &count,
+			count - 1))
+			return true;
+	return false;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "filter/connection.h"
 #include "filter/filter.h"
 #include "filter/netlist.h"
 #include "filter/record.h"
@@ -74,6 +75,7 @@ struct expected {
 };
 
 static struct config *config;
+static struct connection connection;
 static struct filter filter;
 
 void
@@ -354,7 +356,7 @@ check_record(struct fuzz_input *in, const struct session *session,
 static struct session *
 connect_session(struct fuzz_input *in)
 {
-	struct session *session = session_create(&filter, 0);
+	struct session *session = session_create(&filter, &connection, 0);
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	char *name = fuzz_string(in), *sender = fuzz_string(in);
 	char *recipient = fuzz_string(in);

@@ -351,7 +351,7 @@ test_config_wrong_template_is_refused(void **state)
 }
 
 #define TOP_LEVEL \
-	"socket, socket_mode, socket_group, user, " \
+	"socket, socket_mode, socket_group, access, user, " \
 	"state_directory, control_socket, pid_file, drain_timeout, " \
 	"alarm_after, log, " \
 	"deadline, engine, buffer, limits, cache, hold, headers, action, reply"

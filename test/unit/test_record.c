@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
+#include "filter/connection.h"
 #include "filter/filter.h"
 #include "filter/netlist.h"
 #include "filter/record.h"
@@ -24,6 +25,7 @@
 #include "support.h"
 
 static struct config *config;
+static struct connection connection;
 static struct filter filter;
 
 /* What a record line is to have, in this order. */
@@ -125,7 +127,7 @@ expect_only_fields(char *line, const char *queue_id)
 static void
 test_record_has_what_is_known_of_a_message(void **state)
 {
-	struct session *session = session_create(&filter, 0);
+	struct session *session = session_create(&filter, &connection, 0);
 	struct key key = { { 0x12, 0x34 } };
 	struct record record = {
 		.session = session,
@@ -165,7 +167,7 @@ test_record_has_what_is_known_of_a_message(void **state)
 static void
 test_record_has_a_dash_for_what_is_not_known(void **state)
 {
-	struct session *session = session_create(&filter, 0);
+	struct session *session = session_create(&filter, &connection, 0);
 	struct record record = { .session = session };
 	char line[4096];
 
@@ -195,7 +197,8 @@ test_record_from_has_brackets_whether_given_or_not(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++) {
-		struct session *session = session_create(&filter, 0);
+		struct session *session = session_create(&filter, &connection,
+		    0);
 		struct record record = { .session = session };
 
 		session_begin_message(session, cases[i].sender, NULL);
@@ -226,7 +229,8 @@ test_record_has_no_field_or_line_that_a_sender_wrote(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2 * LENGTH(evil); i++) {
-		struct session *session = session_create(&filter, 0);
+		struct session *session = session_create(&filter, &connection,
+		    0);
 		struct record record = { .session = session };
 		bool twice = i >= LENGTH(evil);
 
@@ -251,7 +255,7 @@ test_record_has_no_field_or_line_that_a_sender_wrote(void **state)
 static void
 test_record_of_the_longest_values_is_whole(void **state)
 {
-	struct session *session = session_create(&filter, 0);
+	struct session *session = session_create(&filter, &connection, 0);
 	struct record record = { .session = session, .queue_id = "Q" };
 	char line[4096], text[5000];
 

@@ -15,12 +15,14 @@
 #include <cmocka.h>
 
 #include "config/config.h"
+#include "filter/connection.h"
 #include "filter/filter.h"
 #include "filter/netlist.h"
 #include "filter/session.h"
 #include "support.h"
 
 static struct config *config;
+static struct connection connection;
 static struct filter filter;
 
 static int
@@ -54,7 +56,7 @@ close_filter(void **state)
 static struct session *
 from_port(const char *name, const char *address, int port, const char *source)
 {
-	struct session *session = session_create(&filter, 0);
+	struct session *session = session_create(&filter, &connection, 0);
 	struct sockaddr_in in = {
 		.sin_family = AF_INET,
 		.sin_port = htons((in_port_t)port),
@@ -169,7 +171,7 @@ test_session_network_is_shared_by_a_24_or_a_48(void **state)
 static void
 test_session_without_an_address_has_no_network(void **state)
 {
-	struct session *session = session_create(&filter, 0);
+	struct session *session = session_create(&filter, &connection, 0);
 
 	(void)state;
 	assert_int_equal(session->network, 0);
@@ -292,8 +294,9 @@ test_session_has_one_message_at_a_time(void **state)
 static void
 test_session_beyond_the_limit_knows_it_and_is_counted(void **state)
 {
-	struct session *first = session_create(&filter, 0);
-	struct session *second = session_create(&filter, 7), *third;
+	struct session *first = session_create(&filter, &connection, 0);
+	struct session *second = session_create(&filter, &connection, 7),
+		       *third;
 
 	(void)state;
 	assert_false(first->over_limit);
@@ -302,7 +305,7 @@ test_session_beyond_the_limit_knows_it_and_is_counted(void **state)
 	assert_string_equal(first->client, "unknown");
 	session_destroy(&second);
 	session_destroy(&first);
-	third = session_create(&filter, 0);
+	third = session_create(&filter, &connection, 0);
 	assert_false(third->over_limit);
 	session_destroy(&third);
 }
