@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
-"""Runs one harness for VSCAN_FUZZ_SECONDS (default: 30), from its corpus.
+"""Runs one harness for VSCAN_FUZZ_SECONDS (default: 10), from its corpus.
 
     run_fuzz.py HARNESS CORPORA
 
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-SECONDS = int(os.environ.get("VSCAN_FUZZ_SECONDS", "30"))
+SECONDS = int(os.environ.get("VSCAN_FUZZ_SECONDS", "10"))
 
 # For one input, on a machine that has other things to do.
 INPUT_SECONDS = 20
