@@ -151,9 +151,22 @@ struct config {
 
 #define CONFIG_DEFAULT_PATH "/etc/vscan-milter/vscan-milter.conf"
 
+/* Told of one mistake in a file: "FILE:LINE: what is wrong and what is
+ * allowed".  text is gone when it returns. */
+typedef void config_mistake_function(void *context, const char *text);
+
+/* As config_load(), and tells all mistakes that can be seen, not only the
+ * first; where the file can't be read at all there is none, and err says
+ * why. */
+CHECK_RESULT enum error_code config_check(const char *path,
+    config_mistake_function *each, void *context, struct config **config_r,
+    struct error *err);
+
 /* Reads and checks the file.  On failure *config_r is NULL and err->text is
  * "FILE:LINE: what is wrong and what is allowed" (ERROR_INPUT), or says why
- * the file can't be read.  The caller ends it with config_destroy(). */
+ * the file can't be read.  A file that everybody may write to, or that belongs
+ * to somebody other than root and ourselves, is refused (ERROR_INPUT).  The
+ * caller ends it with config_destroy(). */
 CHECK_RESULT enum error_code config_load(const char *path,
     struct config **config_r, struct error *err);
 

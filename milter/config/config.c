@@ -7,9 +7,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "config/config.h"
+#include "mistakes.h"
 #include "parse.h"
 #include "rules.h"
 #include "source.h"
@@ -57,31 +60,56 @@ config_create(void)
 	return config;
 }
 
-enum error_code
-config_load_fd(int fd, const char *name, struct config **config_r,
-    struct error *err)
+/* Whom to tell all mistakes, or nobody. */
+struct listener {
+	config_mistake_function *each;
+	void *context;
+};
+
+/* Fills in config with what the source says. */
+static enum error_code
+take_source(struct config *config, struct source *source, const char *name,
+    const struct listener *listener, struct error *err)
 {
-	struct config *config = NULL;
 	unsigned lines[SETTINGS_MAX] = { 0 };
+	struct mistakes *mistakes = malloc(sizeof(*mistakes));
+	enum error_code code;
+
+	if (mistakes == NULL)
+		return error_sys(err, ENOMEM, "cannot read configuration %s",
+		    name);
+	mistakes_init(mistakes);
+	parse_source(source, config, lines, mistakes);
+	resolve(config);
+	if (!mistakes->unread)
+		rules_check(config, lines, mistakes);
+	code = mistakes_tell(mistakes, name, listener->each, listener->context,
+	    err);
+	mistakes_fini(mistakes);
+	free(mistakes);
+	return code;
+}
+
+static enum error_code
+load_fd(int fd, const char *name, const struct listener *listener,
+    struct config **config_r, struct error *err)
+{
+	struct config *config;
 	struct source source;
 	enum error_code code;
 
 	*config_r = NULL;
 	code = source_read(&source, fd, name, err);
+	if (code == ERROR_INPUT && listener->each != NULL && err != NULL)
+		listener->each(listener->context, err->text);
 	if (code != ERROR_NONE)
 		return code;
 	config = config_create();
-	if (config == NULL) {
+	if (config == NULL)
 		code = error_sys(err, ENOMEM, "cannot read configuration %s",
 		    name);
-		goto out;
-	}
-	code = parse_source(&source, name, config, lines, err);
-	if (code != ERROR_NONE)
-		goto out;
-	resolve(config);
-	code = rules_check(config, lines, name, err);
-out:
+	else
+		code = take_source(config, &source, name, listener, err);
 	source_fini(&source);
 	if (code != ERROR_NONE)
 		config_destroy(&config);
@@ -90,18 +118,82 @@ out:
 }
 
 enum error_code
-config_load(const char *path, struct config **config_r, struct error *err)
+config_load_fd(int fd, const char *name, struct config **config_r,
+    struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	static const struct listener nobody = { .each = NULL };
+
+	return load_fd(fd, name, &nobody, config_r, err);
+}
+
+/* Whoever may write to the file decides what is let through, and root obeys
+ * it. */
+static enum error_code
+check_owner(int fd, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_sys(err, errno, "cannot read configuration %s",
+		    path);
+	/* /dev/null is everybody's. */
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
+		return ERROR_NONE;
+	if ((st.st_mode & S_IWOTH) != 0)
+		return error_set(err, ERROR_INPUT,
+		    "%s: everybody may write to this file, so it is not read; "
+		    "chmod o-w mends that",
+		    path);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return error_set(err, ERROR_INPUT,
+		    "%s: this file belongs to account number %u, so it is not "
+		    "read; it must belong to root%s",
+		    path, (unsigned)st.st_uid,
+		    geteuid() != 0 ? ", or to the account that reads it" : "");
+	return ERROR_NONE;
+}
+
+static enum error_code
+check_fd(int fd, const char *path, const struct listener *listener,
+    struct config **config_r, struct error *err)
+{
+	struct error why;
+	enum error_code code = check_owner(fd, path, &why);
+
+	if (code == ERROR_NONE)
+		return load_fd(fd, path, listener, config_r, err);
+	if (code == ERROR_INPUT && listener->each != NULL)
+		listener->each(listener->context, why.text);
+	if (err != NULL)
+		*err = why;
+	return code;
+}
+
+enum error_code
+config_check(const char *path, config_mistake_function *each, void *context,
+    struct config **config_r, struct error *err)
+{
+	const struct listener listener = { each, context };
+	/* A FIFO that nobody writes to is empty, and must not hang us. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	enum error_code code;
 
 	*config_r = NULL;
-	if (fd == -1)
-		return error_sys(err, errno, "cannot open configuration %s",
+	if (fd == -1 || fcntl(fd, F_SETFL, O_RDONLY) == -1) {
+		code = error_sys(err, errno, "cannot open configuration %s",
 		    path);
-	code = config_load_fd(fd, path, config_r, err);
+		fd_close(&fd);
+		return code;
+	}
+	code = check_fd(fd, path, &listener, config_r, err);
 	close(fd);
 	return code;
+}
+
+enum error_code
+config_load(const char *path, struct config **config_r, struct error *err)
+{
+	return config_check(path, NULL, NULL, config_r, err);
 }
 
 static void

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "names.h"
 #include "parse.h"
 #include "table.h"
 #include "value.h"
@@ -22,11 +23,10 @@
 #define SHOWN 60 /* characters of a value in a message */
 
 struct reading {
-	const char *name; /* of the file */
 	struct config *config;
-	unsigned *lines;       /* where each setting is given, or 0 */
-	unsigned mistake_line; /* 0 for none, or no memory */
-	struct error mistake;
+	unsigned *lines; /* where each setting is given, or 0 */
+	struct mistakes *mistakes;
+	unsigned end; /* the text ends in this line, in the middle; or 0 */
 };
 
 /* libconfuse's scanner is global, and its callbacks get no context. */
@@ -49,30 +49,6 @@ show(const char *s, char out[SHOWN + 4])
 	if (strlen(s) > SHOWN)
 		strcpy(out + SHOWN, "...");
 	return out;
-}
-
-/* Notes the first mistake only. */
-static void __attribute__((format(printf, 3, 4)))
-mistake(struct reading *r, int line, const char *fmt, ...)
-{
-	char text[sizeof(r->mistake.text)];
-	va_list args;
-
-	if (r->mistake.code != ERROR_NONE)
-		return;
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	r->mistake_line = (unsigned)line;
-	error_set(&r->mistake, ERROR_INPUT, "%s:%d: %s", r->name, line, text);
-}
-
-static void
-no_memory(struct reading *r)
-{
-	if (r->mistake.code == ERROR_NONE)
-		error_sys(&r->mistake, ENOMEM, "cannot read configuration %s",
-		    r->name);
 }
 
 /* Appends word to the list in out. */
@@ -101,19 +77,20 @@ list_names(const char *section, char *out, size_t size)
 }
 
 static void
-unknown_setting(struct reading *r, const cfg_t *cfg, const char *name)
+unknown_name(void *context, unsigned line, const char *section,
+    const char *name)
 {
-	const char *section = section_of(cfg);
-	char names[256] = "", shown[SHOWN + 4];
+	struct reading *r = context;
+	char names[512] = "", shown[SHOWN + 4];
 
 	list_names(section, names, sizeof(names));
 	if (section[0] != '\0')
-		mistake(r, cfg->line,
+		mistakes_note(r->mistakes, line, NULL,
 		    "unknown setting \"%s\" in section "
 		    "\"%s\"; allowed are %s",
 		    show(name, shown), section, names);
 	else
-		mistake(r, cfg->line,
+		mistakes_note(r->mistakes, line, NULL,
 		    "unknown setting or section \"%s\"; "
 		    "allowed are %s",
 		    show(name, shown), names);
@@ -127,7 +104,8 @@ wrong_value(struct reading *r, int line, const struct setting *setting,
 	bool example = setting->choices == NULL &&
 	    setting->fallback[0] != '\0' && setting->type != SETTING_TEMPLATE;
 
-	mistake(r, line, "%s %s \"%s\", but%s must be %s%s%s%s",
+	mistakes_note(r->mistakes, (unsigned)line, setting,
+	    "%s %s \"%s\", but%s must be %s%s%s%s",
 	    setting_name(setting, name, sizeof(name)),
 	    value_is_list(setting) ? "has" : "is", show(value, shown),
 	    value_is_list(setting) ? " each item" : "",
@@ -144,7 +122,7 @@ take_line(struct reading *r, int line, const struct setting *setting)
 	char name[64];
 
 	if (*given > 0) {
-		mistake(r, line,
+		mistakes_note(r->mistakes, (unsigned)line, setting,
 		    "%s is given twice, on line %u first; it "
 		    "is allowed once",
 		    setting_name(setting, name, sizeof(name)), *given);
@@ -154,21 +132,20 @@ take_line(struct reading *r, int line, const struct setting *setting)
 	return true;
 }
 
-static bool
+static void
 take_empty_list(struct reading *r, int line, const struct setting *setting)
 {
 	char name[64];
 
 	if (setting->min == 0)
-		return true;
-	mistake(r, line,
+		return;
+	mistakes_note(r->mistakes, (unsigned)line, setting,
 	    "%s is empty, but must have 1 item or more, such as "
 	    "{\"%s\"}",
 	    setting_name(setting, name, sizeof(name)), setting->fallback);
-	return false;
 }
 
-static bool
+static void
 take_text(struct reading *r, int line, const struct setting *setting,
     const char *text)
 {
@@ -176,47 +153,48 @@ take_text(struct reading *r, int line, const struct setting *setting,
 
 	switch (value_parse(setting, r->config, text)) {
 	case VALUE_OK:
-		return true;
+		break;
 	case VALUE_WRONG:
 		wrong_value(r, line, setting, text);
 		break;
 	case VALUE_FULL:
-		mistake(r, line,
+		if (mistakes_about(r->mistakes, setting))
+			break;
+		mistakes_note(r->mistakes, (unsigned)line, setting,
 		    "%s has too many items, but must have %d "
 		    "or fewer",
 		    setting_name(setting, name, sizeof(name)),
 		    (int)setting->max);
 		break;
 	case VALUE_NO_MEMORY:
-		no_memory(r);
+		r->mistakes->no_memory = true;
 		break;
 	}
-	return false;
 }
 
 /* libconfuse's callback for each value, and for each item of a list: by then
- * it has counted it, and forgotten those of an earlier assignment. */
+ * it has counted it, and forgotten those of an earlier assignment.  A mistake
+ * is noted and is none to libconfuse, which goes on. */
 static int
 take_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
 	const struct setting *setting;
 
 	setting = setting_find(section_of(cfg), opt->name);
-	if (setting == NULL) {
-		/* "section|name" is a way of libconfuse to write it. */
-		unknown_setting(reading, cfg, opt->name);
+	if (setting == NULL)
 		return -1;
-	}
 	*(const char **)result = value;
 	if (opt->nvalues == 1) {
 		if (!take_line(reading, cfg->line, setting))
-			return -1;
+			return 0;
 		if (value_is_list(setting))
 			value_clear(setting, reading->config);
 	}
 	if (value_is_list(setting) && value[0] == SOURCE_EMPTY_LIST)
-		return take_empty_list(reading, cfg->line, setting) ? 0 : -1;
-	return take_text(reading, cfg->line, setting, value) ? 0 : -1;
+		take_empty_list(reading, cfg->line, setting);
+	else
+		take_text(reading, cfg->line, setting, value);
+	return 0;
 }
 
 /* What libconfuse says in its words, and in ours. */
@@ -253,6 +231,19 @@ quoted_word(const char *message, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)(end - begin), begin);
 }
 
+/* Notes a mistake behind which libconfuse reads nothing.  The end of a text
+ * that was cut for a mistake of its own is none. */
+static void
+no_sense(struct reading *r, int line, const char *before, const char *word,
+    const char *after)
+{
+	if (r->end > 0 && (unsigned)line >= r->end)
+		return;
+	r->mistakes->unread = true;
+	mistakes_note(r->mistakes, (unsigned)line, NULL, "%s%s%s", before, word,
+	    after);
+}
+
 /* libconfuse's error function. */
 static void __attribute__((format(printf, 2, 0)))
 take_complaint(cfg_t *cfg, const char *format, va_list args)
@@ -261,17 +252,23 @@ take_complaint(cfg_t *cfg, const char *format, va_list args)
 
 	vsnprintf(message, sizeof(message), format, args);
 	quoted_word(message, word, sizeof(word));
-	show(word, shown);
 	if (strncmp(format, "no such option", 14) == 0 ||
-	    strncmp(format, "no sub-section", 14) == 0)
-		unknown_setting(reading, cfg, word);
+	    strncmp(format, "no sub-section", 14) == 0) {
+		/* Of a name that nothing sensible follows, see names.h. */
+		reading->mistakes->unread = true;
+		unknown_name(reading, (unsigned)cfg->line, section_of(cfg),
+		    word);
+		return;
+	}
+	show(word, shown);
 	for (size_t i = 0; i < sizeof(complaints) / sizeof(*complaints); i++)
-		if (strcmp(format, complaints[i].format) == 0)
-			mistake(reading, cfg->line, "%s%s%s",
-			    complaints[i].before, shown, complaints[i].after);
-	/* Heard if it was none of these. */
+		if (strcmp(format, complaints[i].format) == 0) {
+			no_sense(reading, cfg->line, complaints[i].before,
+			    shown, complaints[i].after);
+			return;
+		}
 	text_line(word, sizeof(word), message);
-	mistake(reading, cfg->line, "%s", word);
+	no_sense(reading, cfg->line, word, "", "");
 }
 
 /* Writes the options of a section, and their end, to opts; returns how many
@@ -339,32 +336,35 @@ parse_text(struct reading *r, const char *text)
 	reading = r;
 	cfg = parser_create();
 	if (cfg == NULL)
-		no_memory(r);
-	else if (cfg_parse_buf(cfg, text) != CFG_SUCCESS)
-		/* Heard if nothing else was said: of a name "". */
-		mistake(r, last_line(cfg),
-		    "syntax error; a setting is NAME = VALUE");
+		r->mistakes->no_memory = true;
+	else if (cfg_parse_buf(cfg, text) != CFG_SUCCESS &&
+	    !r->mistakes->unread)
+		/* It has said nothing. */
+		no_sense(r, last_line(cfg),
+		    "syntax error; a setting is NAME = VALUE", "", "");
 	if (cfg != NULL)
 		cfg_free(cfg);
 	reading = NULL;
 	pthread_mutex_unlock(&parser_lock);
 }
 
-enum error_code
-parse_source(struct source *source, const char *name, struct config *config,
-    unsigned *lines, struct error *err)
+void
+parse_source(struct source *source, struct config *config, unsigned *lines,
+    struct mistakes *mistakes)
 {
-	struct reading r = { .name = name, .config = config, .lines = lines };
-	bool prepared = source_prepare(source);
+	struct reading r = {
+		.config = config,
+		.lines = lines,
+		.mistakes = mistakes,
+	};
 
-	/* Up to the mistake in the text too: the first one counts. */
+	/* Up to a mistake in the text itself, the rest is parsed, too. */
+	if (!source_prepare(source)) {
+		r.end = source->mistake_line;
+		mistakes_note(mistakes, source->mistake_line, NULL, "%s",
+		    source->mistake);
+	}
+	names_check(source->text, unknown_name, &r);
 	parse_text(&r, source->text);
-	if (!prepared &&
-	    (r.mistake.code == ERROR_NONE ||
-		r.mistake_line >= source->mistake_line))
-		return error_set(err, ERROR_INPUT, "%s:%u: %s", name,
-		    source->mistake_line, source->mistake);
-	if (r.mistake.code != ERROR_NONE && err != NULL)
-		*err = r.mistake;
-	return r.mistake.code;
+	mistakes->unread |= r.end > 0;
 }

@@ -6,13 +6,15 @@
 #define CONFIG_PARSE_H
 
 #include "config/config.h"
+#include "mistakes.h"
 #include "source.h"
 
 /* Prepares and parses the source, and replaces the defaults in config by
  * what it says.  Sets lines[row of the table] to where a setting is given,
- * and leaves it else; name is the file's.  Any thread, one at a time. */
-CHECK_RESULT enum error_code parse_source(struct source *source,
-    const char *name, struct config *config, unsigned *lines,
-    struct error *err);
+ * and leaves it else.  Notes all mistakes that can be seen: a wrong name or
+ * value leaves the default, and the rest is read.  Any thread, one at a
+ * time. */
+void parse_source(struct source *source, struct config *config, unsigned *lines,
+    struct mistakes *mistakes);
 
 #endif

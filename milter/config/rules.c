@@ -88,11 +88,20 @@ append_value(const struct config *config, const struct setting *setting,
 	    value_text(setting, config, value, sizeof(value)));
 }
 
-static enum error_code
-broken(const struct rule *rule, const struct config *config,
-    const unsigned *lines, const char *name, struct error *err)
+static bool
+can_be_judged(const struct rule *rule, const struct mistakes *mistakes)
 {
-	char values[256] = "", place[24] = "";
+	for (unsigned i = 0; i < rule->count; i++)
+		if (mistakes_about(mistakes, setting_at(rule->fields[i])))
+			return false;
+	return true;
+}
+
+static void
+broken(const struct rule *rule, const struct config *config,
+    const unsigned *lines, struct mistakes *mistakes)
+{
+	char values[256] = "";
 	unsigned line = 0;
 
 	for (unsigned i = 0; i < rule->count; i++) {
@@ -102,18 +111,15 @@ broken(const struct rule *rule, const struct config *config,
 		if (lines[setting - settings] > line)
 			line = lines[setting - settings];
 	}
-	if (line > 0)
-		snprintf(place, sizeof(place), ":%u", line);
-	return error_set(err, ERROR_INPUT, "%s%s: %sbut %s", name, place,
-	    values, rule->must);
+	mistakes_note(mistakes, line, NULL, "%sbut %s", values, rule->must);
 }
 
-enum error_code
+void
 rules_check(const struct config *config, const unsigned *lines,
-    const char *name, struct error *err)
+    struct mistakes *mistakes)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (!rules[i].holds(config))
-			return broken(&rules[i], config, lines, name, err);
-	return ERROR_NONE;
+		if (can_be_judged(&rules[i], mistakes) &&
+		    !rules[i].holds(config))
+			broken(&rules[i], config, lines, mistakes);
 }

@@ -6,11 +6,12 @@
 #define CONFIG_RULES_H
 
 #include "config/config.h"
+#include "mistakes.h"
 
-/* lines has the line of each row of the table, 0 where the default holds;
- * name is the file's.  ERROR_INPUT names the first rule that is broken and
- * the last line that has part in it. */
-CHECK_RESULT enum error_code rules_check(const struct config *config,
-    const unsigned *lines, const char *name, struct error *err);
+/* Notes each rule that is broken, at the last line that has part in it; lines
+ * has the line of each row of the table, 0 where the default holds.  A rule
+ * about a setting that has a mistake of its own isn't looked at. */
+void rules_check(const struct config *config, const unsigned *lines,
+    struct mistakes *mistakes);
 
 #endif

@@ -74,6 +74,13 @@ parse_options(int argc, char **argv, struct options *options)
 	return 0;
 }
 
+static void
+print_mistake(void *context, const char *text)
+{
+	(void)context;
+	fprintf(stderr, "vscan-release: error: %s\n", text);
+}
+
 static int
 complain(const struct error *err, int status)
 {
@@ -198,6 +205,7 @@ main(int argc, char **argv)
 {
 	struct options options = { .path = CONFIG_DEFAULT_PATH };
 	struct config *config;
+	enum error_code code;
 	struct error err;
 	int status;
 
@@ -208,8 +216,10 @@ main(int argc, char **argv)
 		printf("vscan-release %s\n", VSCAN_VERSION);
 		return EX_OK;
 	}
-	if (config_load(options.path, &config, &err) != ERROR_NONE)
-		return complain(&err, EX_CONFIG);
+	code = config_check(options.path, print_mistake, NULL, &config, &err);
+	if (code != ERROR_NONE)
+		return code == ERROR_INPUT ? EX_CONFIG
+					   : complain(&err, EX_CONFIG);
 	status = run(config, &options);
 	config_destroy(&config);
 	return status;

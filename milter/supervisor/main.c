@@ -83,6 +83,13 @@ complain(const struct error *err, int status)
 	return status;
 }
 
+static void
+print_mistake(void *context, const char *text)
+{
+	(void)context;
+	fprintf(stderr, "vscan-milter: error: %s\n", text);
+}
+
 static int
 print_versions(void)
 {
@@ -257,6 +264,7 @@ main(int argc, char **argv)
 {
 	struct options options = { .path = NULL };
 	struct config *config;
+	enum error_code code;
 	struct error err;
 	int status;
 
@@ -271,8 +279,10 @@ main(int argc, char **argv)
 			access(CONFIG_DEFAULT_PATH, F_OK) < 0
 		    ? "/dev/null"
 		    : CONFIG_DEFAULT_PATH;
-	if (config_load(options.path, &config, &err) != ERROR_NONE)
-		return complain(&err, EX_CONFIG);
+	code = config_check(options.path, print_mistake, NULL, &config, &err);
+	if (code != ERROR_NONE)
+		return code == ERROR_INPUT ? EX_CONFIG
+					   : complain(&err, EX_CONFIG);
 	make_absolute(&options);
 	status = run(config, &options);
 	config_destroy(&config);

@@ -75,6 +75,13 @@ refuse(const char *path)
 	    path);
 }
 
+static void
+log_mistake(void *context, const char *text)
+{
+	(void)context;
+	log_msg(LOG_LEVEL_ERROR, "%s", text);
+}
+
 /* What the file says, with the old values of what needs a restart; NULL if it
  * can't be used, which is logged. */
 static struct config *
@@ -84,14 +91,15 @@ read_file(const struct reload *reload)
 	enum error_code code;
 	struct error err;
 
-	code = config_load(reload->path, &config, &err);
+	code = config_check(reload->path, log_mistake, NULL, &config, &err);
 	if (code == ERROR_NONE) {
 		config_compare(reload->config, config, log_change, NULL);
 		code = config_keep(config, reload->config, &err);
 	}
 	if (code == ERROR_NONE)
 		return config;
-	log_msg(LOG_LEVEL_ERROR, "%s", err.text);
+	if (code != ERROR_INPUT)
+		log_error(LOG_LEVEL_ERROR, "reading the configuration", &err);
 	refuse(reload->path);
 	config_destroy(&config);
 	return NULL;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """What the daemon says on its command line, and how it refuses to start."""
 
+import os
 import pathlib
 import pwd
 import re
@@ -74,6 +75,27 @@ class CommandLineCase(unittest.TestCase):
                 self.assertEqual(done.returncode, EX_CONFIG, done.stderr)
                 self.assertIn(f"{self.file}:{line}: ", done.stderr)
                 self.assertIn(named, done.stderr)
+
+    def test_all_mistakes_are_told_at_once(self):
+        self.file.write_text('user = "root"\nsokcet = "x"\n'
+                             'action { infected = "shred" }\n')
+        done = self.run_daemon("-t", "-c", self.file)
+        self.assertEqual(done.returncode, EX_CONFIG)
+        self.assertEqual(
+            re.findall(r"(?m)^vscan-milter: error: .*:(\d+): ", done.stderr),
+            ["1", "2", "3"])
+
+    def test_file_that_others_may_write_to_is_refused(self):
+        self.file.write_text("# all defaults\n")
+        for mode, uid, said in ((0o666, 0, "everybody may write"),
+                                (0o644, 12345, "account number 12345")):
+            self.file.chmod(mode)
+            os.chown(self.file, uid, 0)
+            for arguments in (["-t"], ["-f"], ["--print-config"]):
+                done = self.run_daemon(*arguments, "-c", self.file)
+                self.assertEqual(done.returncode, EX_CONFIG, done.stderr)
+                self.assertIn(f"error: {self.file}: ", done.stderr)
+                self.assertIn(said, done.stderr)
 
     def test_nothing_is_started_with_a_mistake(self):
         self.file.write_text(f'socket = "unix:{self.directory}/socket"\n'

@@ -210,6 +210,14 @@ class ConfigurationCase(DaemonCase):
                       'action.infected is "shred"', self.refused())
         self.assertEqual(self.answer(), "reject")
 
+    def test_file_that_others_may_write_to_is_not_read(self):
+        self.daemon.configure(action={"infected": "tempfail"})
+        self.daemon.config_file.chmod(0o666)
+        self.addCleanup(self.daemon.config_file.chmod, 0o644)
+        self.assertIn("everybody may write to this file", self.refused())
+        self.daemon.config_file.chmod(0o644)
+        self.assertEqual(self.answer(), "reject")
+
     def test_setting_that_needs_a_restart_is_named_and_stays(self):
         since = self.daemon.mark()
         self.daemon.configure(socket_mode="0600", user="daemon")

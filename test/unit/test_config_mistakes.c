@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -378,11 +379,10 @@ test_config_unknown_setting_lists_the_known(void **state)
 		    "\"error\"" },
 		{ "log { level = \"info\"; }", "1: " LOG_UNKNOWN(";") },
 		{ "include(\"/etc/passwd\")", "1: " TOP_UNKNOWN("include") },
-		{ "log|level = info", "1: " TOP_UNKNOWN("level") },
-		{ "nix|level = info", "1: " TOP_UNKNOWN("nix") },
-		{ "\"log=1|level\" = info", "1: " TOP_UNKNOWN("log") },
-		{ "log {\n\"\" = 5 }",
-		    "2: syntax error; a setting is NAME = VALUE" },
+		{ "log|level = info", "1: " TOP_UNKNOWN("log|level") },
+		{ "nix|level = info", "1: " TOP_UNKNOWN("nix|level") },
+		{ "\"log=1|level\" = info", "1: " TOP_UNKNOWN("log=1|level") },
+		{ "log {\n\"\" = 5 }", "2: " LOG_UNKNOWN("") },
 	};
 
 	(void)state;
@@ -501,7 +501,7 @@ test_config_environment_is_not_expanded(void **state)
 }
 
 static void
-test_config_only_the_first_mistake_counts(void **state)
+test_config_first_mistake_is_that_of_the_first_line(void **state)
 {
 	static const struct wrong cases[] = {
 		{ "\nuser = root\nfoo = 1\nsocket_group = 0\n",
@@ -510,12 +510,125 @@ test_config_only_the_first_mistake_counts(void **state)
 		{ "\nuser = root\nlog {\nlevel = \"",
 		    "2: user is \"root\", but must be the name of an account "
 		    "other than root, such as \"vscan-milter\"" },
-		{ "deadline { scan_cpu = 3h }\nfoo = 1",
-		    "2: " TOP_UNKNOWN("foo") },
+		{ "foo = 1\ndeadline { scan_cpu = 3h }",
+		    "1: " TOP_UNKNOWN("foo") },
 	};
 
 	(void)state;
 	expect_wrong(cases, LENGTH(cases));
+}
+
+/* Notes what it is told up to the comma, without the file's name. */
+static void
+note(void *context, const char *text)
+{
+	const char *line = strchr(text, ':');
+
+	sprintf((char *)context + strlen(context), "%.*s\n",
+	    (int)strcspn(line + 1, ",;"), line + 1);
+}
+
+static void
+expect_all(const char *text, const char *expected)
+{
+	char path[] = "/tmp/test_config.XXXXXX", said[2048] = "";
+	int fd = mkstemp(path);
+	struct config *config;
+	struct error err;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(config_check(path, note, said, &config, &err),
+	    ERROR_INPUT);
+	assert_null(config);
+	assert_string_equal(said, expected);
+	close(fd);
+	unlink(path);
+}
+
+static void
+test_config_all_mistakes_are_told(void **state)
+{
+	(void)state;
+	expect_all("user = root\nfoo = 1\nsocket_group = 0\n",
+	    "1: user is \"root\"\n"
+	    "2: unknown setting or section \"foo\"\n"
+	    "3: socket_group is \"0\"\n");
+	/* Whatever an unknown name is given, the rest is read. */
+	expect_all("foo {\n a = {\"}\", 'b'}\n log { x = 1 } }\n"
+		   "log {\n bar = {1, \"2\"}\n level = loud }\n"
+		   "bar = \"{\" baz = {}\nuser = root",
+	    "1: unknown setting or section \"foo\"\n"
+	    "5: unknown setting \"bar\" in section \"log\"\n"
+	    "6: log.level is \"loud\"\n"
+	    "7: unknown setting or section \"bar\"\n"
+	    "7: unknown setting or section \"baz\"\n"
+	    "8: user is \"root\"\n");
+	expect_all("headers {\nkeep_from = {\"x\",\n\"::1\", y}\n}\n"
+		   "engine { database = {} }\npid_file = a pid_file = /b",
+	    "2: headers.keep_from has \"x\"\n"
+	    "3: headers.keep_from has \"y\"\n"
+	    "5: engine.database is empty\n"
+	    "6: pid_file is \"a\"\n"
+	    "6: pid_file is given twice\n");
+}
+
+static void
+test_config_rule_is_judged_unless_its_settings_are_wrong(void **state)
+{
+	(void)state;
+	expect_all("deadline { scan_cpu = 3h }\nuser = root\n"
+		   "engine { max_file_size = 500M }",
+	    "1: deadline.scan_cpu is \"3h\"\n"
+	    "2: user is \"root\"\n"
+	    "3: engine.max_file_size is \"500M\"\n"
+	    "3: engine.scratch is \"1G\"\n");
+	expect_all("deadline { scan_cpu = 3h\n scan_wall = 1 parsec }",
+	    "2: unknown setting \"parsec\" in section \"deadline\"\n"
+	    " what follows line 2 could not be checked\n");
+	expect_all("deadline { scan_cpu = 3h\n scan_wall = \"1 parsec\" }",
+	    "2: deadline.scan_wall is \"1 parsec\"\n");
+}
+
+static void
+test_config_what_can_not_be_read_is_said(void **state)
+{
+	(void)state;
+	expect_all("user = root\nlog {\n}\n}\nuser = root\nfoo = 1\n",
+	    "1: user is \"root\"\n"
+	    "4: \"}\" is not expected here\n"
+	    " what follows line 4 could not be checked\n");
+	expect_all("user = root\nsocket \"x\"\nfoo = 1\n",
+	    "1: user is \"root\"\n"
+	    "2: setting \"socket\" must be followed by \"=\" and its "
+	    "value\n"
+	    " what follows line 2 could not be checked\n");
+}
+
+static void
+test_config_mistakes_beyond_a_hundred_are_counted(void **state)
+{
+	char *text = malloc(8192), *said = calloc(1, 65536);
+	char path[] = "/tmp/test_config.XXXXXX";
+	int fd = mkstemp(path);
+	struct config *config;
+	struct error err;
+
+	(void)state;
+	assert_true(text != NULL && said != NULL && fd >= 0);
+	text[0] = '\0';
+	for (int i = 0; i < 130; i++)
+		sprintf(text + strlen(text), "a%d = 1\n", i);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(config_check(path, note, said, &config, &err),
+	    ERROR_INPUT);
+	assert_non_null(strstr(said, "\n100: "));
+	assert_null(strstr(said, "\n101: "));
+	assert_non_null(strstr(said, "\n and 30 mistakes more\n"));
+	close(fd);
+	unlink(path);
+	free(said);
+	free(text);
 }
 
 static void
@@ -623,7 +736,14 @@ main(void)
 		cmocka_unit_test(test_config_setting_given_twice_is_refused),
 		cmocka_unit_test(test_config_wrong_syntax_names_line),
 		cmocka_unit_test(test_config_environment_is_not_expanded),
-		cmocka_unit_test(test_config_only_the_first_mistake_counts),
+		cmocka_unit_test(
+		    test_config_first_mistake_is_that_of_the_first_line),
+		cmocka_unit_test(test_config_all_mistakes_are_told),
+		cmocka_unit_test(
+		    test_config_rule_is_judged_unless_its_settings_are_wrong),
+		cmocka_unit_test(test_config_what_can_not_be_read_is_said),
+		cmocka_unit_test(
+		    test_config_mistakes_beyond_a_hundred_are_counted),
 		cmocka_unit_test(test_config_comments_do_not_shift_lines),
 		cmocka_unit_test(
 		    test_config_settings_that_contradict_name_the_last_line),
