@@ -18,14 +18,16 @@ struct instance {
 	bool has_pid_file;
 };
 
-/* As root makes state_directory, for the account, if it is missing.  Checks
- * that it is the account's, and takes the lock in it; ERROR_LIMIT if another
- * instance has that. */
+/* As root, makes state_directory, for the account, if it is missing.  Refused
+ * with ERROR_INPUT is one that isn't the account's alone, or that lies below a
+ * directory that another account than root can write to.  The lock in it is
+ * taken; ERROR_LIMIT if another instance has that. */
 CHECK_RESULT enum error_code instance_open(struct instance *instance,
     const struct config *config, const struct priv_account *account,
     struct error *err);
 
-/* Writes our PID to pid_file. */
+/* Writes our PID to pid_file, which must be a file of ours if it is there, in
+ * a directory that only root can write to. */
 CHECK_RESULT enum error_code instance_write_pid(struct instance *instance,
     struct error *err);
 

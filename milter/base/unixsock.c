@@ -15,19 +15,25 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/rootpath.h"
 
 enum error_code
-unixsock_make_directory(const char *path, struct error *err)
+unixsock_make_directory(const char *what, const char *path, struct error *err)
 {
-	char copy[PATH_MAX];
 	const char *directory;
+	enum error_code code;
+	char copy[PATH_MAX];
+	int fd;
 
+	if (geteuid() != 0)
+		return ERROR_NONE;
 	snprintf(copy, sizeof copy, "%s", path);
 	directory = dirname(copy);
-	if (geteuid() == 0 && mkdir(directory, 0755) < 0 && errno != EEXIST)
-		return error_sys(err, errno, "making the directory %s",
-		    directory);
-	return ERROR_NONE;
+	code = rootpath_make_directory(what, directory, 0, 0, &fd, err);
+	if (code == ERROR_NONE)
+		code = rootpath_check_is_roots(what, directory, fd, err);
+	fd_close(&fd);
+	return code;
 }
 
 /* 0 if somebody answers there, else why not. */

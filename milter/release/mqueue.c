@@ -159,7 +159,7 @@ mqueue_open(struct mqueue *mqueue, const char *cf, struct error *err)
 	int fd;
 
 	memset(mqueue, 0, sizeof *mqueue);
-	fd = open(cf, O_RDONLY | O_CLOEXEC);
+	fd = open(cf, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return error_sys(err, errno, "%s", cf);
 	code = fd_read_text(fd, cf, &text, err);

@@ -5,8 +5,6 @@
 #include "release/service.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -33,26 +31,6 @@
 #define BACKLOG 128
 
 enum { POLL_SIGNALS, POLL_LISTENER, POLL_PEERS };
-
-static enum error_code
-check_directory(const char *path, struct error *err)
-{
-	char copy[PATH_MAX];
-	const char *directory;
-	struct stat st;
-
-	snprintf(copy, sizeof copy, "%s", path);
-	directory = dirname(copy);
-	if (stat(directory, &st) < 0)
-		return error_sys(err, errno, "%s", directory);
-	if (st.st_uid != 0 || (st.st_mode & 022) != 0)
-		return error_set(err, ERROR_INPUT,
-		    "%s, where "
-		    "hold.release_socket is to be, must be root's and "
-		    "writable by no one else",
-		    directory);
-	return ERROR_NONE;
-}
 
 /* The umask gives it its mode; so it is never open to more than that. */
 static enum error_code
@@ -112,9 +90,8 @@ service_open(struct service *service, const struct config *config,
 	if (code == ERROR_NONE)
 		code = open_signals(service, err);
 	if (code == ERROR_NONE)
-		code = unixsock_make_directory(path, err);
-	if (code == ERROR_NONE)
-		code = check_directory(path, err);
+		code = unixsock_make_directory("hold.release_socket", path,
+		    err);
 	if (code == ERROR_NONE)
 		code = unixsock_remove_stale(path, SOCK_SEQPACKET, err);
 	if (code == ERROR_NONE)

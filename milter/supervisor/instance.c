@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -14,37 +13,18 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/rootpath.h"
 #include "config/config.h"
-
-/* Makes one directory and gives it to the owner, as root only; elsewhere it
- * has to be there. */
-static enum error_code
-make_directory(const char *path, uid_t uid, gid_t gid, struct error *err)
-{
-	if (geteuid() != 0)
-		return ERROR_NONE;
-	if (mkdir(path, 0755) < 0) {
-		if (errno == EEXIST)
-			return ERROR_NONE;
-		return error_sys(err, errno, "making the directory %s", path);
-	}
-	if (chown(path, uid, gid) < 0)
-		return error_sys(err, errno, "giving %s to its owner", path);
-	return ERROR_NONE;
-}
 
 /* The service writes here, and so must nobody else. */
 static enum error_code
-check_state_directory(const char *path, const struct priv_account *account,
-    struct error *err)
+check_state_directory(const char *path, int directory,
+    const struct priv_account *account, struct error *err)
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	if (fstat(directory, &st) < 0)
 		return error_sys(err, errno, "state_directory %s", path);
-	if (!S_ISDIR(st.st_mode))
-		return error_set(err, ERROR_INPUT,
-		    "state_directory %s is not a directory", path);
 	if (st.st_uid != account->uid || (st.st_mode & 022) != 0)
 		return error_set(err, ERROR_INPUT,
 		    "state_directory %s must belong to %s and be writable by "
@@ -53,25 +33,56 @@ check_state_directory(const char *path, const struct priv_account *account,
 	return ERROR_NONE;
 }
 
+/* The directory is the account's, who may have put anything there. */
 static enum error_code
-take_lock(struct instance *instance, struct error *err)
+open_lock(struct instance *instance, int directory, const char *path,
+    struct error *err)
 {
-	const char *directory = instance->config->state_directory;
-	char path[PATH_MAX];
+	struct stat st;
 
-	snprintf(path, sizeof path, "%s/lock", directory);
-	instance->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	instance->lock = openat(directory, "lock",
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
 	    0600);
-	if (instance->lock < 0)
-		return error_sys(err, errno, "%s", path);
-	if (flock(instance->lock, LOCK_EX | LOCK_NB) == 0)
-		return ERROR_NONE;
+	if (instance->lock < 0 || fstat(instance->lock, &st) < 0)
+		return error_sys(err, errno, "%s/lock", path);
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return error_set(err, ERROR_INPUT,
+		    "%s/lock is not a file of one name: remove it", path);
+	return ERROR_NONE;
+}
+
+static enum error_code
+take_lock(struct instance *instance, int directory, struct error *err)
+{
+	const char *path = instance->config->state_directory;
+	enum error_code code;
+
+	code = open_lock(instance, directory, path, err);
+	if (code != ERROR_NONE || flock(instance->lock, LOCK_EX | LOCK_NB) == 0)
+		return code;
 	if (errno == EWOULDBLOCK)
 		return error_set(err, ERROR_LIMIT,
-		    "another instance runs "
-		    "with state_directory %s",
-		    directory);
-	return error_sys(err, errno, "locking %s", path);
+		    "another instance runs with state_directory %s", path);
+	return error_sys(err, errno, "locking %s/lock", path);
+}
+
+/* Makes state_directory, for the account, if it is missing, and locks it. */
+static enum error_code
+open_state_directory(struct instance *instance,
+    const struct priv_account *account, struct error *err)
+{
+	const char *path = instance->config->state_directory;
+	enum error_code code;
+	int directory;
+
+	code = rootpath_make_directory("state_directory", path, account->uid,
+	    account->gid, &directory, err);
+	if (code == ERROR_NONE)
+		code = check_state_directory(path, directory, account, err);
+	if (code == ERROR_NONE)
+		code = take_lock(instance, directory, err);
+	fd_close(&directory);
+	return code;
 }
 
 enum error_code
@@ -83,13 +94,7 @@ instance_open(struct instance *instance, const struct config *config,
 	memset(instance, 0, sizeof *instance);
 	instance->config = config;
 	instance->lock = -1;
-	code = make_directory(config->state_directory, account->uid,
-	    account->gid, err);
-	if (code == ERROR_NONE)
-		code = check_state_directory(config->state_directory, account,
-		    err);
-	if (code == ERROR_NONE)
-		code = take_lock(instance, err);
+	code = open_state_directory(instance, account, err);
 	if (code != ERROR_NONE)
 		fd_close(&instance->lock);
 	return code;
@@ -99,18 +104,17 @@ enum error_code
 instance_write_pid(struct instance *instance, struct error *err)
 {
 	const char *path = instance->config->pid_file;
-	enum error_code code = ERROR_NONE;
+	enum error_code code;
 	int fd;
 
 	if (path[0] == '\0')
 		return ERROR_NONE;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-	    0644);
-	if (fd < 0)
-		return error_sys(err, errno, "pid_file %s", path);
+	code = rootpath_open_file("pid_file", path, &fd, err);
+	if (code != ERROR_NONE)
+		return code;
 	instance->has_pid_file = true;
-	if (dprintf(fd, "%ld\n", (long)getpid()) < 0)
-		code = error_sys(err, errno, "pid_file %s", path);
+	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
+		code = error_sys(err, errno, "pid_file: %s", path);
 	close(fd);
 	return code;
 }

@@ -139,7 +139,7 @@ open_unix(struct listener *listener, const char *path, struct error *err)
 	enum error_code code;
 	mode_t mask;
 
-	code = unixsock_make_directory(path, err);
+	code = unixsock_make_directory("socket", path, err);
 	if (code == ERROR_NONE)
 		code = unixsock_remove_stale(path, SOCK_STREAM, err);
 	if (code != ERROR_NONE)

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """What the daemon says on its command line, and how it refuses to start."""
 
+import contextlib
 import os
 import pathlib
 import pwd
 import re
 import signal
+import socket
 import subprocess
 import sys
 import unittest
@@ -153,6 +155,115 @@ class CommandLineCase(unittest.TestCase):
         self.assertIn("\n\t#workers = 0\n", text)
 
 
+def refusal(served, foreground=True):
+    """What a daemon that does not start says."""
+    process = procs.start(
+        [needs.daemon(), *(["-f"] if foreground else []),
+         "-c", served.config_file],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        said = process.communicate(timeout=10)[1]
+    finally:
+        code = procs.stop(process)
+        for pid in procs.with_argument(served.config_file):
+            procs.signal_if_alive(pid, signal.SIGKILL)
+    assert code != 0, said
+    return said
+
+
+class PlantedCase(unittest.TestCase):
+    """What another account can put in the way of a start that root makes."""
+
+    def setUp(self):
+        self.path = self.enterContext(scratch_dir())
+        self.account = pwd.getpwnam(daemon.USER)
+
+    def daemon(self, **settings):
+        return daemon.Daemon(self.path / "daemon", self.path, **settings)
+
+    def given_away(self, path, mode=0o755):
+        """A directory that belongs to the account."""
+        return owned_dir(path, self.account.pw_uid, self.account.pw_gid, mode)
+
+    def test_socket_directory_that_others_can_write_to_is_refused(self):
+        served = self.daemon()
+        directory = pathlib.Path(served.socket[5:]).parent
+        for uid, mode in ((0, 0o777), (0, 0o1777), (0, 0o775),
+                          (self.account.pw_uid, 0o755)):
+            with self.subTest(uid=uid, mode=oct(mode)):
+                owned_dir(directory, uid, self.account.pw_gid, mode)
+                said = refusal(served)
+                self.assertIn(f"socket: its directory {directory} belongs to "
+                              f"{pwd.getpwuid(uid).pw_name} and has mode "
+                              f"{mode:04o}", said)
+                self.assertIn(f"mend it with: chown root {directory} && "
+                              f"chmod go-w {directory}", said)
+        self.assertEqual(list(directory.iterdir()), [])
+
+    def test_nothing_is_made_below_what_others_can_write_to(self):
+        for setting in ("state_directory", "socket", "pid_file"):
+            with self.subTest(setting):
+                parent = self.given_away(self.path / setting)
+                place = parent / "new" / "milter.sock"
+                served = self.daemon(**{setting: {
+                    "state_directory": parent / "new",
+                    "socket": f"unix:{place}",
+                    "pid_file": parent / "pid"}[setting]},
+                    log={"target": "syslog"})
+                said = refusal(served, foreground=False)
+                self.assertIn(f"{setting}: the directory {parent} belongs to "
+                              f"{daemon.USER} and has mode 0755", said)
+                self.assertEqual(list(parent.iterdir()), [])
+
+    def test_link_in_the_place_of_state_directory_gives_nothing_away(self):
+        victim = self.path / "victim"
+        victim.mkdir()
+        parent = owned_dir(self.path / "tmp", 0, 0, 0o1777)
+        (parent / "state").symlink_to(victim)
+        said = refusal(self.daemon(state_directory=parent / "state"))
+        self.assertIn(f"{parent}/state is a symbolic link", said)
+        self.assertEqual(victim.stat().st_uid, 0)
+
+    def test_fifos_hold_up_no_start(self):
+        served = self.daemon(pid_file=self.path / "pid",
+                             log={"target": "syslog"})
+        os.mkfifo(served.state / "lock")
+        self.assertIn(f"{served.state}/lock is not a file", refusal(served))
+        (served.state / "lock").unlink()
+        os.mkfifo(self.path / "pid")
+        self.assertIn(f"pid_file: {self.path}/pid is not a file",
+                      refusal(served, foreground=False))
+
+    def test_pid_file_overwrites_nothing_of_others(self):
+        served = self.daemon(pid_file=self.path / "pid",
+                             log={"target": "syslog"})
+        precious = self.path / "precious"
+        precious.write_text("precious\n")
+        for name, plant in (("a link", os.symlink), ("a name", os.link)):
+            with self.subTest(name):
+                plant(precious, self.path / "pid")
+                self.assertIn("pid_file: ", refusal(served, foreground=False))
+                self.assertEqual(precious.read_text(), "precious\n")
+                (self.path / "pid").unlink()
+
+    def test_socket_whose_backlog_is_full_holds_up_no_start(self):
+        served = self.daemon()
+        address = served.socket[5:]
+        with contextlib.ExitStack() as links:
+            def unix():
+                return links.enter_context(socket.socket(socket.AF_UNIX))
+            listener = unix()
+            listener.bind(address)
+            listener.listen(0)
+            with self.assertRaises(BlockingIOError):
+                while True:
+                    link = unix()
+                    link.setblocking(False)
+                    link.connect(address)
+            self.assertIn(f"another process listens on {address}",
+                          refusal(served))
+
+
 class StartCase(unittest.TestCase):
     """Runs that go on."""
 
@@ -160,16 +271,8 @@ class StartCase(unittest.TestCase):
         """What the daemon says when it does not start."""
         with scratch_dir() as path:
             database = signatures.make_set(path / "signatures")
-            served = daemon.Daemon(path / "daemon", database, **settings)
-            process = procs.start(
-                [needs.daemon(), "-f", "-c", served.config_file],
-                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            try:
-                said = process.communicate(timeout=10)[1]
-            finally:
-                code = procs.stop(process)
-            self.assertNotEqual(code, 0)
-            return said
+            return refusal(daemon.Daemon(path / "daemon", database,
+                                         **settings))
 
     def test_missing_account_is_named(self):
         self.assertIn("no-such-account", self.refused(user="no-such-account"))
@@ -179,7 +282,7 @@ class StartCase(unittest.TestCase):
                          {"socket": "unix:/dev/null/milter.sock"},
                          {"buffer": {"directory": "/dev/null/buffers"}}):
             with self.subTest(settings=settings):
-                self.assertIn("/dev/null/", self.refused(**settings))
+                self.assertIn("/dev/null", self.refused(**settings))
 
     def test_second_instance_is_kept_out(self):
         with fresh_daemon() as first:
@@ -202,9 +305,7 @@ class StartCase(unittest.TestCase):
 
     def test_without_f_it_goes_to_the_background(self):
         with scratch_dir() as path:
-            account = pwd.getpwnam(daemon.USER)
-            run = owned_dir(path / "run", account.pw_uid, account.pw_gid)
-            pid_file = run / "pid"
+            pid_file = path / "pid"
             served = daemon.Daemon(
                 path / "daemon", signatures.make_set(path / "signatures"),
                 pid_file=pid_file, log={"target": "syslog"})

@@ -258,11 +258,15 @@ class LifeCase(unittest.TestCase):
 
     def test_directory_that_others_can_write_to_is_refused(self):
         service = self.service()
-        for uid, mode in ((ACCOUNT.pw_uid, 0o755), (0, 0o775), (0, 0o757)):
-            owned_dir(service.socket.parent, uid, 0, mode)
-            done = self.run_with(service.config_file)
-            self.assertEqual(done.returncode, EX_CONFIG)
-            self.assertIn("must be root's", done.stderr)
+        for uid, gid, mode in ((ACCOUNT.pw_uid, 0, 0o755),
+                               (0, ACCOUNT.pw_gid, 0o775), (0, 0, 0o757),
+                               (0, 0, 0o1777)):
+            with self.subTest(uid=uid, gid=gid, mode=oct(mode)):
+                owned_dir(service.socket.parent, uid, gid, mode)
+                done = self.run_with(service.config_file)
+                self.assertEqual(done.returncode, EX_CONFIG)
+                self.assertIn(f"chmod go-w {service.socket.parent}",
+                              done.stderr)
         self.assertFalse(service.socket.exists())
 
     def test_end_waits_for_the_request_under_way(self):

@@ -92,10 +92,11 @@ class Daemon(Running):
         self.directory.mkdir(mode=0o755, exist_ok=True)
         self.log_file = self.directory / "daemon.log"
         self.config_file = self.directory / "vscan-milter.conf"
-        self.buffers, self.state, control, sockets = (
+        self.buffers, self.state, control = (
             owned_dir(self.directory / name, account.pw_uid, account.pw_gid,
                       0o755)
-            for name in ("buffers", "state", "control", "socket"))
+            for name in ("buffers", "state", "control"))
+        sockets = owned_dir(self.directory / "socket", 0, 0, 0o755)
         self.settings = merged(_DEFAULTS, {
             "socket": f"unix:{sockets}/milter.sock",
             "state_directory": self.state,

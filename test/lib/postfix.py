@@ -121,9 +121,9 @@ class Postfix(Mta):
             procs.stop(self._master)
             procs.wait_gone(family, 20)
 
-    def make_socket_directory(self, uid, gid):
-        """Makes queue/vscan for the milter's account; returns its path."""
-        return owned_dir(self.queue / "vscan", uid, gid, 0o755)
+    def make_socket_directory(self):
+        """Makes queue/vscan for the milter's socket; returns its path."""
+        return owned_dir(self.queue / "vscan", 0, 0, 0o755)
 
     def submit(self, mail, sender, recipient):
         """Local submission through the sendmail command: into maildrop."""

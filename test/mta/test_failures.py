@@ -4,7 +4,6 @@
 
 import os
 import pathlib
-import pwd
 import signal
 import sys
 import threading
@@ -31,8 +30,7 @@ class FailureCase(MtaCase):
     def enter_mta(cls):
         mta = postfix.Postfix(cls.scratch / "postfix", cls.sink.port,
                               "unix:vscan/milter.sock")
-        account = pwd.getpwnam(daemon.USER)
-        socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+        socket = mta.make_socket_directory()
         return (cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database,
             socket=f"unix:{socket}/milter.sock",

@@ -4,7 +4,6 @@
 
 import os
 import pathlib
-import pwd
 import signal
 import sys
 
@@ -34,8 +33,7 @@ class _PostfixCase(MtaCase):
             cls.scratch / "postfix", cls.sink.port, "unix:vscan/milter.sock",
             smtpd_authorized_xclient_hosts="127.0.0.0/8",
             smtpd_sasl_auth_enable="yes")
-        account = pwd.getpwnam(daemon.USER)
-        socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+        socket = mta.make_socket_directory()
         cls.release = release.Release(cls.scratch / "release", {
             "hold": {"mta": [f"postfix:{mta.config}"]}})
         settings = daemon.merged(

@@ -4,7 +4,6 @@
 
 import concurrent.futures
 import pathlib
-import pwd
 import sys
 import time
 
@@ -44,8 +43,7 @@ class PostfixCase(mtacases.MtaTests, MtaCase):
             "unix:vscan/milter.sock", milter_content_timeout="5s",
             smtpd_authorized_xclient_hosts="127.0.0.0/8",
             mynetworks=f"127.0.0.0/8 {TRUSTED} {STRANGER}")
-        account = pwd.getpwnam(daemon.USER)
-        socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+        socket = mta.make_socket_directory()
         settings = daemon.merged(mtacases.SETTINGS, {
             "socket": f"unix:{socket}/milter.sock",
             "deadline": {"reply_local": f"{LOCAL_DEADLINE:.0f}s"},

@@ -10,7 +10,6 @@ keep the X-Virus-Status header that the client has put a mark in.
 import contextlib
 import fcntl
 import pathlib
-import pwd
 import shutil
 import sys
 import time
@@ -243,8 +242,7 @@ def enter_postfix(enter, scratch, sink_port, **settings):
         scratch / "postfix", sink_port, "unix:vscan/milter.sock",
         **{"queue_run_delay": "300s", "minimal_backoff_time": "300s"}
         | settings)
-    account = pwd.getpwnam(daemon.USER)
-    socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+    socket = mta.make_socket_directory()
     enter(daemon.Daemon(
         scratch / "postfix-daemon", scratch / "signatures",
         socket=f"unix:{socket}/milter.sock", **SETTINGS))

@@ -8,7 +8,6 @@ is delivered.
 """
 
 import pathlib
-import pwd
 import sys
 import time
 
@@ -46,8 +45,7 @@ class ReturningCase(MtaCase):
     def enter_mta(cls):
         mta = postfix.Postfix(cls.scratch / "postfix", cls.sink.port,
                               "unix:vscan/milter.sock")
-        account = pwd.getpwnam(daemon.USER)
-        socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+        socket = mta.make_socket_directory()
         return (cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database,
             socket=f"unix:{socket}/milter.sock",

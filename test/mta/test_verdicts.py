@@ -3,7 +3,6 @@
 """What is found in a mail over SMTP is what clamscan finds in it."""
 
 import pathlib
-import pwd
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -73,8 +72,7 @@ class VerdictCase(MtaCase):
         signatures.add_testfiles(cls.database)
         mta = postfix.Postfix(cls.scratch / "postfix", cls.sink.port,
                               "unix:vscan/milter.sock")
-        account = pwd.getpwnam(daemon.USER)
-        socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+        socket = mta.make_socket_directory()
         return (cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database,
             socket=f"unix:{socket}/milter.sock")),
