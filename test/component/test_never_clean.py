@@ -31,6 +31,8 @@ import testmain
 from daemoncase import DaemonCase
 from signatures import EICAR
 
+SEVEN_ZIP = needs.seven_zip()
+
 MIB = 1 << 20
 CLEAN, INFECTED = "clean", "infected"
 INCOMPLETE, ENCRYPTED = "incomplete", "encrypted"
@@ -75,7 +77,7 @@ def spoilt(make, at):
     return run
 
 
-seven = packed_by("7zz", "-t7z")
+seven = packed_by(SEVEN_ZIP, "-t7z")
 
 
 def pdf(*encryption):
@@ -307,7 +309,7 @@ UNREAD = {
         attach(lambda: archives.self_extracting(spoilt(seven, -20)())),
         "7Z-not-opened"),
     "7z packed by Deflate": (
-        attach(packed_by("7zz", "-t7z", "-m0=Deflate")), "7Z-in-part"),
+        attach(packed_by(SEVEN_ZIP, "-t7z", "-m0=Deflate")), "7Z-in-part"),
     # Others
     "CAB with damaged contents": (
         attach(archives.cab_of, text, "a.txt", b"CKxx" * 10), "CAB-in-part"),
@@ -342,7 +344,7 @@ UNREAD = {
              "LZMA-not-opened"),
     "Zstandard": (attach(lambda: b"\x28\xb5\x2f\xfd" + text()),
                   "Zstandard-not-opened"),
-    "WIM": (attach(packed_by("7zz", "-twim")), "WIM-not-opened"),
+    "WIM": (attach(packed_by(SEVEN_ZIP, "-twim")), "WIM-not-opened"),
     "ACE": (attach(lambda: bytes(7) + b"**ACE**" + text()), "ACE-not-opened"),
     "hard disk image": (attach(lambda: text() * 100 + b"conectix" +
                                bytes(504)), "VHD-not-opened"),
@@ -381,14 +383,14 @@ UNREAD = {
 
 LOCKED = {
     "ZIP": (attach(mails.encrypted_zip), "Zip"),
-    "ZIP, AES": (attach(packed_by("7zz", "-tzip", "-psecret", "-mem=AES256")),
+    "ZIP, AES": (attach(packed_by(SEVEN_ZIP, "-tzip", "-psecret", "-mem=AES256")),
                  "Zip"),
     "ZIP behind a program": (
         attach(lambda: archives.self_extracting(mails.encrypted_zip())),
         "ZIP"),
-    "7z": (attach(packed_by("7zz", "-t7z", "-psecret")), "7Zip"),
+    "7z": (attach(packed_by(SEVEN_ZIP, "-t7z", "-psecret")), "7Zip"),
     "7z, directory too": (
-        attach(packed_by("7zz", "-t7z", "-psecret", "-mhe=on")), "7Zip"),
+        attach(packed_by(SEVEN_ZIP, "-t7z", "-psecret", "-mhe=on")), "7Zip"),
     "PDF": (attach(pdf, "--encrypt", "user", "owner", "256", "--"), "PDF"),
     "Office 2007 and later": (attach(ole2.encrypted_package), "Office"),
     "Office, managed rights": (attach(ole2.rights_managed), "Office"),
@@ -544,7 +546,7 @@ def seven_of(data):
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory)
         (path / "big").write_bytes(data)
-        procs.run([needs.program("7zz"), "a", path / "big.7z", path / "big"])
+        procs.run([needs.program(SEVEN_ZIP), "a", path / "big.7z", path / "big"])
         return (path / "big.7z").read_bytes()
 
 
@@ -685,7 +687,7 @@ class StrictCase(TableCase):
 
     def test_an_encrypted_archive_is_no_excuse_for_another(self):
         locked = ("application/x-7z-compressed", "base64",
-                  lambda: packed_by("7zz", "-t7z", "-psecret", "-mhe=on")())
+                  lambda: packed_by(SEVEN_ZIP, "-t7z", "-psecret", "-mhe=on")())
         shut = ("application/zip", "base64",
                 lambda: archives.zip_without_directory(text()))
         for order in ([locked, shut], [shut, locked]):
@@ -726,7 +728,7 @@ class TimeCase(TableCase):
 
 def _needed():
     needs.file(signatures.TESTFILES)
-    for program in ("7zz", "openssl", "qpdf"):
+    for program in (SEVEN_ZIP, "openssl", "qpdf"):
         needs.program(program)
 
 

@@ -40,6 +40,11 @@ def program(name):
     return path
 
 
+def seven_zip():
+    """7-Zip's name, which is another on Debian 13 than on Debian 12."""
+    return "7zz" if shutil.which("7zz") else "7z"
+
+
 def file(path):
     """A file or directory of some package."""
     if not os.path.exists(path):
