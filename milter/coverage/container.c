@@ -61,10 +61,12 @@ struct magic {
 	const char *name;
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): it is an initialiser. */
 #define MAGIC(offset, bytes, name) \
 	{ \
 		offset, bytes, sizeof bytes - 1, name \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct magic foreign[] = {
 	MAGIC(0, "Rar!\x1a\x07", "RAR"),

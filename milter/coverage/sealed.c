@@ -38,7 +38,8 @@ is_stream_named(const unsigned char *entry, const char *name)
 	if (le16(entry + 64) != 2 * (len + 1) || entry[66] != 2)
 		return false;
 	for (i = 0; i < len; i++)
-		if (entry[2 * i] != name[i] || entry[2 * i + 1] != 0)
+		if (entry[2 * i] != (unsigned char)name[i] ||
+		    entry[2 * i + 1] != 0)
 			return false;
 	return true;
 }

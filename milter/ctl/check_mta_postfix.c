@@ -50,7 +50,7 @@ static enum error_code
 run_postconf(char *const *argv, char **text_r, struct error *err)
 {
 	enum error_code code;
-	int pipe_fds[2], status;
+	int pipe_fds[2], status = 0;
 	pid_t child;
 
 	*text_r = NULL;

@@ -112,8 +112,9 @@ check_engine(struct lane *lane, enum error_code code)
 }
 
 /* Receives the report of the worker's end, killing it if it is not there in
- * time.  False if there is none to be had: the lane is of no more use, since a
- * worker that hangs in the kernel may end at any time, or not at all. */
+ * time; where no worker was alive, the report is empty.  False if there is none
+ * to be had: the lane is of no more use, since a worker that hangs in the
+ * kernel may end at any time, or not at all. */
 static bool
 reap(struct lane *lane, int64_t patience, struct wire_message *ended)
 {
@@ -121,6 +122,7 @@ reap(struct lane *lane, int64_t patience, struct wire_message *ended)
 	enum error_code code;
 	struct error err;
 
+	*ended = wire_make(WIRE_ENDED);
 	fd_close(&lane->worker);
 	if (!lane->alive)
 		return lane->slot >= 0;
@@ -185,7 +187,7 @@ spawn(struct lane *lane, struct error *err)
 static bool
 bury(struct lane *lane)
 {
-	struct wire_message ended = wire_make(WIRE_ENDED);
+	struct wire_message ended;
 
 	if (!reap(lane, REAP_TIME, &ended))
 		return false;
@@ -483,7 +485,8 @@ wait_round(struct run *run)
 	}
 	if (monotime_now() >= lane->parts.again_at)
 		lane_attachments_again(&lane->parts, lane->job, lane->worker);
-	return monotime_now() >= run->slow_at && ask_slow(run);
+	return run->slow != NULL && monotime_now() >= run->slow_at &&
+	    ask_slow(run);
 }
 
 /* No process has used more time than has passed, whatever it or its engine
