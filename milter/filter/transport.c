@@ -250,7 +250,7 @@ mi_rd_cmd(int fd, struct timeval *timeout, char *letter_r, size_t *len_r,
 static void
 advance(struct iovec *parts, size_t count, size_t n)
 {
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && n > 0; i++) {
 		size_t part = n < parts[i].iov_len ? n : parts[i].iov_len;
 
 		parts[i].iov_base = (char *)parts[i].iov_base + part;

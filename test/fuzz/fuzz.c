@@ -18,12 +18,19 @@
 #include "base/log.h"
 #include "config/config.h"
 
+/* What the linker has in place of log_msg() and log_error(). */
+void __wrap_log_msg(enum log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void __wrap_log_error(enum log_level level, const char *what,
+    const struct error *err);
+
 /* What libFuzzer calls. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char directory[PATH_MAX];
-static char logged[4096];
+/* Of the thread that runs the inputs, or any other. */
+static __thread char logged[4096];
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -211,9 +218,8 @@ fuzz_check_error(const struct error *err, int code)
 	assert(fuzz_is_line(err->text, sizeof err->text - 1));
 }
 
-/* In place of base/log.c, which is then not taken from its library. */
 void
-log_msg(enum log_level level, const char *fmt, ...)
+__wrap_log_msg(enum log_level level, const char *fmt, ...)
 {
 	va_list args;
 	int len;
@@ -235,7 +241,8 @@ fuzz_logged(void)
 }
 
 void
-log_error(enum log_level level, const char *what, const struct error *err)
+__wrap_log_error(enum log_level level, const char *what,
+    const struct error *err)
 {
-	log_msg(level, "%s: %s", what, err->text);
+	__wrap_log_msg(level, "%s: %s", what, err->text);
 }
