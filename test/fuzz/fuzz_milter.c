@@ -367,33 +367,10 @@ step(struct peer *peer, struct fuzz_input *in)
 	}
 }
 
-static int
-lowest_free(void)
-{
-	int fd = dup(STDERR_FILENO);
-
-	assert(fd >= 0);
-	close(fd);
-	return fd;
-}
-
-/* The session's threads end when they end. */
-static void
-wait_until_closed(int lowest)
-{
-	int64_t until = monotime_after(PATIENCE);
-
-	while (lowest_free() > lowest) {
-		assert(monotime_now() < until);
-		usleep(100);
-	}
-}
-
 void
 fuzz_one(struct fuzz_input *in)
 {
 	static unsigned runs;
-	int lowest = lowest_free();
 	struct peer *peer = open_peer();
 
 	while (in->left > 0)
@@ -402,5 +379,4 @@ fuzz_one(struct fuzz_input *in)
 	close_peer(peer);
 	if (++runs % HONEST_EVERY == 0)
 		be_honest();
-	wait_until_closed(lowest);
 }
