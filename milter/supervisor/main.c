@@ -20,6 +20,7 @@
 #include "supervisor/instance.h"
 #include "supervisor/listener.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/survey.h"
 
 struct options {
 	const char *path;
@@ -123,7 +124,41 @@ block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static void
+print_findings(const struct survey *survey)
+{
+	for (size_t i = 0; i < survey->count; i++)
+		fprintf(stderr, "vscan-milter: %s: %s\n",
+		    survey->items[i].level == LOG_LEVEL_ERROR ? "error"
+							      : "warning",
+		    survey->items[i].text);
+}
+
+/* The file itself has no mistakes. */
+static int
+test(struct config *config, const char *path)
+{
+	struct survey survey;
+	int status;
+
+	survey_init(&survey);
+	survey_machine(&survey, config);
+	survey_services(&survey, config);
+	if (survey.errors == 0)
+		survey_engine(&survey, config);
+	print_findings(&survey);
+	if (survey.count == 0)
+		printf("%s: no mistakes found\n", path);
+	else
+		printf("%s: %zu errors, %zu warnings\n", path, survey.errors,
+		    survey.count - survey.errors);
+	status = survey.errors == 0 ? EX_OK : EX_CONFIG;
+	survey_fini(&survey);
+	return status;
+}
+
 struct start {
+	struct survey survey;
 	struct instance instance;
 	struct listener listener;
 	int ready; /* see daemonize.h */
@@ -175,6 +210,7 @@ serve_logged(const struct supervisor_plan *plan, struct start *start,
 	if (code != ERROR_NONE)
 		return code;
 	plan->kit->log = &writer;
+	survey_log(&start->survey);
 	confine_supervisor(config);
 	if (plan->kit->in_background)
 		code = instance_write_pid(&start->instance, err);
@@ -200,9 +236,13 @@ serve(struct config *config, const struct options *options, struct error *err)
 	};
 	enum error_code code;
 
+	survey_init(&start.survey);
+	survey_machine(&start.survey, config);
+	if (!foreground)
+		print_findings(&start.survey);
 	code = child_kit_open(&kit, config, err);
 	if (code != ERROR_NONE)
-		return code;
+		goto out;
 	kit.in_background = !foreground;
 	block_signals();
 	if (!foreground)
@@ -216,6 +256,7 @@ serve(struct config *config, const struct options *options, struct error *err)
 	instance_close(&start.instance);
 out:
 	child_kit_close(&kit);
+	survey_fini(&start.survey);
 	return code;
 }
 
@@ -229,10 +270,8 @@ run(struct config *config, const struct options *options)
 		config_print(config, stdout, 1);
 		return EX_OK;
 	}
-	if (options->test) {
-		printf("%s: no mistakes found\n", options->path);
-		return EX_OK;
-	}
+	if (options->test)
+		return test(config, options->path);
 	if (!options->foreground && config->log_target == LOG_TARGET_STDERR) {
 		fprintf(stderr,
 		    "vscan-milter: log.target = \"stderr\" needs "

@@ -61,13 +61,13 @@ class CommandLineCase(unittest.TestCase):
 
     def test_good_file_is_found_good(self):
         self.file.write_text('deadline { reply = "45s" }\n')
-        done = self.run_daemon("-t", "-c", self.file)
+        done = self.run_daemon("--print-config", "-c", self.file)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_empty_file_is_found_good(self):
         self.file.write_text("# all defaults\n")
         self.assertEqual(
-            self.run_daemon("-t", "-c", self.file).returncode, 0)
+            self.run_daemon("--print-config", "-c", self.file).returncode, 0)
 
     def test_each_mistake_is_named_with_its_line(self):
         for text, line, named in MISTAKES:
