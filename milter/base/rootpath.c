@@ -287,7 +287,7 @@ make_and_open(struct walk *walk, uid_t uid, gid_t gid, int *fd_r,
 		code = walk_to_end(walk, fd_r, err);
 	/* The umask may have taken something off the mode. */
 	if (code == ERROR_NONE && made &&
-	    (fchown(*fd_r, uid, gid) < 0 || fchmod(*fd_r, 0755) < 0)) {
+	    (fchmod(*fd_r, 0755) < 0 || fchown(*fd_r, uid, gid) < 0)) {
 		code = error_sys(err, errno, "%s: giving %s to its owner",
 		    walk->what, walk->at);
 		fd_close(fd_r);

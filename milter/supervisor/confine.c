@@ -15,19 +15,20 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+/* README says of each what it is for; a test compares. */
 static const unsigned needed[] = {
-	/* The filter: its socket and its limits, then its account. */
+	/* The socket, when it is opened anew, and the account's files. */
 	CAP_CHOWN,
 	CAP_DAC_OVERRIDE,
-	CAP_FOWNER,
 	CAP_NET_BIND_SERVICE,
+	/* A child's limits, then its account. */
 	CAP_SYS_RESOURCE,
 	CAP_SETGID,
 	CAP_SETUID,
 	CAP_SETPCAP,
-	/* Children of another account are ended by us. */
+	/* The supervisor ends children that are of another account. */
 	CAP_KILL,
-	/* Some kernels let nobody else make user namespaces (sysctl
+	/* Some kernels let only root make user namespaces (sysctl
 	 * kernel.unprivileged_userns_clone = 0, AppArmor), and an engine in
 	 * namespaces is worth more than this. */
 	CAP_SYS_ADMIN,

@@ -23,10 +23,23 @@ from scratchdir import scratch_dir
 from syslogsink import SyslogSink, private_log
 from waiting import wait_until
 
-# Of <linux/capability.h>: CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID,
-# SETPCAP, NET_BIND_SERVICE, SYS_ADMIN, SYS_RESOURCE.
-SUPERVISOR_CAPABILITIES = sum(
-    1 << bit for bit in (0, 1, 3, 5, 6, 7, 8, 10, 21, 24))
+# Of <linux/capability.h>.
+NUMBERS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7,
+           "SETPCAP": 8, "NET_BIND_SERVICE": 10, "SYS_ADMIN": 21,
+           "SYS_RESOURCE": 24}
+
+
+def documented():
+    """The supervisor's capabilities as the README's table has them: {name:
+    whether it is needed}."""
+    table = needs.file(pathlib.Path(__file__).parents[2] / "README") \
+        .read_text().partition("### Capabilities")[2].partition("\nFilter,")[0]
+    return {name: row.endswith("; needed |") for row in table.splitlines()
+            if row.startswith("| CAP_")
+            for name in re.findall(r"CAP_(\w+)", row.split("|")[1])}
+
+
+SUPERVISOR_CAPABILITIES = sum(1 << NUMBERS[name] for name in documented())
 
 FILTERED = "2"		# of Seccomp: in status
 
@@ -84,6 +97,24 @@ class StatusCase(DaemonCase):
                 done = procs.run([*account, "cat", f"/proc/{pid}/environ"],
                                  check=False)
                 self.assertIn("Permission denied", done.stderr)
+
+
+class NeededCase(unittest.TestCase):
+    """The README says which capabilities the service can't do without."""
+
+    def test_service_runs_with_the_needed_capabilities_alone(self):
+        path = self.enterContext(scratch_dir())
+        few = [f"+{name.lower()}" for name, is_needed in documented().items()
+               if is_needed]
+        self.assertEqual(len(few), 4)
+        daemon = Daemon(
+            path / "daemon", signatures.make_set(path / "signatures"),
+            run_with=["setpriv", "--inh-caps", "-all",
+                      "--bounding-set", ",".join(["-all", *few])])
+        daemon.state.rmdir()
+        with daemon:
+            self.assertEqual(milterclient.deliver(
+                daemon.socket, mails.plain()).action, "accept")
 
 
 # Another zone's time, for the command that follows.
