@@ -11,13 +11,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Copies s (NULL counts as empty), each byte outside 0x21..0x7e and each '"'
- * and ',' as '?': what results can neither end a log line nor begin a new
- * key=value field.  Returns out. */
+/* The three below copy s, of which NULL counts as empty, and return out.  A
+ * byte that is not copied becomes a '?'. */
+
+/* For a value in a log line: without the white space around it, and then
+ * characters of UTF-8 that can be seen, but '"' and ','.  The result can
+ * neither end the line nor begin a new key=value field; what controls a
+ * terminal, turns the direction of writing or looks like a blank does not get
+ * into it. */
 char *text_field(char *out, size_t size, const char *s);
 
-/* Copies s, each control or non-ASCII byte as '?'; spaces stay. */
+/* For a line of its own, or the end of one: characters of UTF-8 that can be
+ * seen, and spaces.  out may be s. */
 char *text_line(char *out, size_t size, const char *s);
+
+/* For a header or an SMTP reply: printable ASCII and spaces. */
+char *text_ascii(char *out, size_t size, const char *s);
 
 /* Cuts the blanks off both ends of text, in place. */
 char *text_trim(char *text);

@@ -34,7 +34,7 @@ struct message {
 	bool too_many; /* over MESSAGE_RECIPIENTS: not all are kept */
 	enum cost_structure structure; /* of its top-level Content-Type */
 	uint64_t size;                 /* bytes that the MTA gave */
-	char message_id[256];          /* cut; as it came */
+	char message_id[256];          /* cut; by text_field() */
 	/* How often each of our headers came with the message. */
 	unsigned own_headers[HEADER_OWN_COUNT];
 	struct header_left_out left_out;

@@ -18,6 +18,7 @@
 #include "base/cond.h"
 #include "base/fd.h"
 #include "base/monotime.h"
+#include "base/text.h"
 
 /* That wait to be written, of one process. */
 #define SOURCE_LINES 2048
@@ -139,9 +140,7 @@ make_sound(struct log_line *line, size_t length)
 	for (char *c = line->ident; *c != '\0'; c++)
 		if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f)
 			*c = '?';
-	for (char *c = line->text; *c != '\0'; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	text_line(line->text, sizeof line->text, line->text);
 	return true;
 }
 

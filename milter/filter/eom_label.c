@@ -71,7 +71,7 @@ eom_label(struct eom *eom, const char *status)
 	const char *name = smfi_getsymval(eom->ctx, mta);
 	bool ok = true;
 
-	text_field(host, sizeof host, name != NULL ? name : eom->filter->host);
+	text_ascii(host, sizeof host, name != NULL ? name : eom->filter->host);
 	snprintf(scanned, sizeof scanned, "vscan-milter %s at %s",
 	    VSCAN_VERSION, host);
 	if (!eom->session->keep_own)

@@ -4,10 +4,11 @@
  */
 #include "filter/message.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/text.h"
 
 static char *
 copy_address(const char *s)
@@ -84,8 +85,8 @@ message_add_header(struct message *message, const char *name, const char *value,
 	if (own != HEADER_OWN_COUNT)
 		message->own_headers[own]++;
 	if (strcasecmp(name, "Message-ID") == 0)
-		snprintf(message->message_id, sizeof message->message_id, "%s",
-		    value + strspn(value, " \t"));
+		text_field(message->message_id, sizeof message->message_id,
+		    value);
 	if (strcasecmp(name, "Content-Type") == 0)
 		message->structure = structure_of(value);
 	header_add(&message->left_out, message->buf, name, value, has_space);

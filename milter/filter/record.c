@@ -25,9 +25,15 @@ bracketed(char *out, size_t size, const char *address)
 }
 
 static const char *
+or_else(const char *s, const char *otherwise)
+{
+	return s[0] != '\0' ? s : otherwise;
+}
+
+static const char *
 or_dash(const char *s)
 {
-	return s[0] != '\0' ? s : "-";
+	return or_else(s, "-");
 }
 
 void
@@ -35,7 +41,7 @@ record_log(const struct record *record)
 {
 	const struct message *message = record->session->message;
 	const struct scan_outcome *outcome = &record->outcome;
-	char id[64], from[260], message_id[256], key[KEY_SHORT_SIZE] = "-";
+	char id[64], from[260], key[KEY_SHORT_SIZE] = "-";
 
 	if (record->key != NULL)
 		key_short(record->key, key);
@@ -44,14 +50,10 @@ record_log(const struct record *record)
 	    "message-id=%s, size=%llu, key=%s, verdict=%s, virus=%s, "
 	    "action=%s, source=%s, generation=%s, wait_ms=%lld, scan_ms=%lld, "
 	    "total_ms=%lld",
-	    record->queue_id != NULL
-		? text_field(id, sizeof id, record->queue_id)
-		: "NOQUEUE",
+	    or_else(text_field(id, sizeof id, record->queue_id), "NOQUEUE"),
 	    record->session->client,
 	    bracketed(from, sizeof from, message->sender),
-	    message->recipient_count,
-	    or_dash(
-		text_field(message_id, sizeof message_id, message->message_id)),
+	    message->recipient_count, or_dash(message->message_id),
 	    (unsigned long long)msgbuf_size(message->buf), key,
 	    verdict_kind_name(outcome->verdict.kind),
 	    or_dash(outcome->verdict.name), config_action_name(record->action),

@@ -88,8 +88,8 @@ reply_make(const struct config *config, enum action action,
 		    verdict->kind == VERDICT_UNSCANNABLE ? "554" : "550");
 		strcpy(reply_r->status, "5.7.1");
 	}
-	text_line(id, sizeof id, queue_id != NULL ? queue_id : "-");
-	text_line(template, sizeof template, at);
+	text_ascii(id, sizeof id, queue_id != NULL ? queue_id : "-");
+	text_ascii(template, sizeof template, at);
 	for (at = template; *at != '\0';)
 		at = expand_one(reply_r, at, verdict, id);
 }

@@ -22,7 +22,7 @@ answer(struct release_reply *reply, enum release_result result, const char *fmt,
 	va_end(ap);
 	memset(reply, 0, sizeof *reply);
 	reply->result = result;
-	text_line(reply->text, sizeof reply->text, text);
+	text_ascii(reply->text, sizeof reply->text, text);
 }
 
 const char *

@@ -77,7 +77,7 @@ check_reply(struct release_reply *reply, struct error *err)
 	char safe[sizeof reply->text];
 
 	reply->text[sizeof reply->text - 1] = '\0';
-	text_line(safe, sizeof safe, reply->text);
+	text_ascii(safe, sizeof safe, reply->text);
 	memcpy(reply->text, safe, sizeof safe);
 	if (reply->result == 0 || reply->result >= RELEASE_RESULTS)
 		return error_set(err, ERROR_PEER, "a reply of no known kind");

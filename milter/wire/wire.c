@@ -25,7 +25,7 @@ wire_make(enum wire_type type)
 void
 wire_set_text(struct wire_message *message, const char *s)
 {
-	text_line(message->text, sizeof message->text, s);
+	text_ascii(message->text, sizeof message->text, s);
 }
 
 /* The types that a descriptor belongs to. */
@@ -46,7 +46,7 @@ text_is_sound(const struct wire_message *message)
 
 	if (memchr(message->text, '\0', sizeof message->text) == NULL)
 		return false;
-	return strcmp(text_line(copy, sizeof copy, message->text),
+	return strcmp(text_ascii(copy, sizeof copy, message->text),
 		   message->text) == 0;
 }
 

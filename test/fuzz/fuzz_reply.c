@@ -4,8 +4,11 @@
  */
 #include <assert.h>
 #include <ctype.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "base/text.h"
 #include "config/config.h"
@@ -16,15 +19,11 @@
 void
 fuzz_begin(void)
 {
+	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+		abort();
 }
 
 /* --- base/text.h --- */
-
-static bool
-is_field_character(char c)
-{
-	return c > 0x20 && c < 0x7f && c != '"' && c != ',';
-}
 
 static bool
 is_line_character(char c)
@@ -47,6 +46,21 @@ all(const char *s, bool (*is)(char c))
 	return true;
 }
 
+/* UTF-8, as the C library has it, of characters that can be seen. */
+static void
+check_shown(const char *copy, size_t size, const char *but)
+{
+	size_t len = strlen(copy);
+	wchar_t *wide = calloc(len + 1, sizeof *wide);
+
+	assert(wide != NULL && len < size);
+	assert(mbstowcs(wide, copy, len + 1) != (size_t)-1);
+	for (size_t i = 0; wide[i] != L'\0'; i++)
+		assert(wide[i] == L' ' || iswgraph((wint_t)wide[i]));
+	assert(strpbrk(copy, but) == NULL || *but == '\0');
+	free(wide);
+}
+
 /* As much of s as fits, other characters as '?'. */
 static void
 check_copy(const char *copy, size_t size, const char *s, bool (*is)(char c))
@@ -66,10 +80,12 @@ check_text(const char *s, size_t size)
 	size_t len = strlen(s);
 
 	assert(out != NULL);
-	/* Both write into the last size bytes, at most. */
+	/* They write into the last size bytes, at most. */
 	assert(text_field(out + 2 * len + 1, size, s) == out + 2 * len + 1);
-	check_copy(out + 2 * len + 1, size, s, is_field_character);
+	check_shown(out + 2 * len + 1, size, " \",\r\n\t");
 	text_line(out + 2 * len + 1, size, s);
+	check_shown(out + 2 * len + 1, size, "\r\n\t");
+	text_ascii(out + 2 * len + 1, size, s);
 	check_copy(out + 2 * len + 1, size, s, is_line_character);
 	text_field(out, size, NULL);
 	assert(out[0] == '\0');

@@ -327,7 +327,7 @@ test_config_wrong_template_is_refused(void **state)
 		{ "reply { late = \"%s\" }",
 		    "1: reply.late is \"%s\", " TEMPLATE_MUST },
 		{ "reply { late = \"caf\xc3\xa9\" }",
-		    "1: reply.late is \"caf??\", " TEMPLATE_MUST },
+		    "1: reply.late is \"caf\xc3\xa9\", " TEMPLATE_MUST },
 		{ "reply { late = \"\" }",
 		    "1: reply.late is \"\", " TEMPLATE_MUST },
 		{ "\nreply { late = \"a\tb\" }",

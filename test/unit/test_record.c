@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/monotime.h"
+#include "base/text.h"
 #include "config/config.h"
 #include "filter/connection.h"
 #include "filter/filter.h"
@@ -98,14 +99,13 @@ logged(const struct record *record, char *out, size_t size)
 static void
 expect_only_fields(char *line, const char *queue_id)
 {
-	char *end = strchr(line, '\n'), *at = line, *field;
+	char *end = strchr(line, '\n'), *at = line, *field, shown[4096];
 	size_t n = 0;
 
 	assert_non_null(end);
 	assert_string_equal(end, "\n");
 	*end = '\0';
-	for (const char *p = line; *p != '\0'; p++)
-		assert_in_range((unsigned char)*p, ' ', '~');
+	assert_string_equal(text_line(shown, sizeof shown, line), line);
 	assert_null(strchr(line, '"'));
 	assert_memory_equal(line, queue_id, strlen(queue_id));
 	at += strlen(queue_id);
@@ -209,6 +209,26 @@ test_record_from_has_brackets_whether_given_or_not(void **state)
 }
 
 static void
+test_record_shows_utf8_and_a_folded_message_id(void **state)
+{
+	struct session *session = session_create(&filter, &connection, 0);
+	struct record record = { .session = session, .queue_id = " " };
+	char line[4096];
+
+	(void)state;
+	session_begin_message(session, "<\u7528\u6237@b\u00fccher.example>",
+	    NULL);
+	message_add_header(session->message, "Message-ID", "\r\n <1@x>\r\n",
+	    true);
+	logged(&record, line, sizeof line);
+	assert_memory_equal(line, "NOQUEUE: ", 9);
+	assert_non_null(
+	    strstr(line, ", from=<\u7528\u6237@b\u00fccher.example>, "));
+	assert_non_null(strstr(line, ", message-id=<1@x>, "));
+	session_destroy(&session);
+}
+
+static void
 test_record_has_no_field_or_line_that_a_sender_wrote(void **state)
 {
 	static const char *const evil[] = {
@@ -219,6 +239,9 @@ test_record_has_no_field_or_line_that_a_sender_wrote(void **state)
 		"x action=accept",
 		"\x1b[2K, virus=-",
 		"caf\xc3\xa9, \x80\xff\x01\x7f",
+		"x\u2028\u202e, action=accept",
+		"\u00a0action=accept\u3000",
+		"x\xc3, action=accept",
 		",,,,",
 		"\n",
 		" ",
@@ -284,6 +307,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_record_from_has_brackets_whether_given_or_not,
 		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_record_shows_utf8_and_a_folded_message_id, open_filter,
+		    close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_record_has_no_field_or_line_that_a_sender_wrote,
 		    open_filter, close_filter),

@@ -92,7 +92,7 @@ test_session_client_is_name_and_address_made_safe(void **state)
 		{ "mx.example.org", "2001:db8::1",
 		    "mx.example.org[2001:db8::1]" },
 		{ "localhost", NULL, "localhost[local]" },
-		{ "a, from=<x>\r\n", "192.0.2.1", "a??from=<x>??[192.0.2.1]" },
+		{ "a, from=<x>\r\n", "192.0.2.1", "a??from=<x>[192.0.2.1]" },
 		{ NULL, "192.0.2.1", "unknown[192.0.2.1]" },
 		{ "[192.0.2.1]", "192.0.2.1", "unknown[192.0.2.1]" },
 	};
