@@ -40,6 +40,12 @@ struct verdict verdict_make(enum verdict_kind kind, const char *name);
 /* "clean", "infected", …, as the log and the settings spell it. */
 const char *verdict_kind_name(enum verdict_kind kind);
 
+/* The two fields of the log that a name may be for: that of what was found
+ * (infected, macro, phishing, pua), or why there is no other verdict; "-" for
+ * the one that it isn't for, or where there is none. */
+const char *verdict_virus(const struct verdict *verdict);
+const char *verdict_reason(const struct verdict *verdict);
+
 /* True for what a scan found out (kept in the cache); false for LATE and
  * ERROR, which hold for one reply only. */
 bool verdict_is_final(const struct verdict *verdict);

@@ -47,16 +47,17 @@ record_log(const struct record *record)
 		key_short(record->key, key);
 	log_msg(LOG_LEVEL_INFO,
 	    "%s: client=%s, from=%s, nrcpt=%zu, "
-	    "message-id=%s, size=%llu, key=%s, verdict=%s, virus=%s, "
-	    "action=%s, source=%s, generation=%s, wait_ms=%lld, scan_ms=%lld, "
-	    "total_ms=%lld",
+	    "message-id=%s, size=%llu, key=%s, "
+	    "verdict=%s, virus=%s, reason=%s, action=%s, source=%s, "
+	    "generation=%s, wait_ms=%lld, scan_ms=%lld, total_ms=%lld",
 	    or_else(text_field(id, sizeof id, record->queue_id), "NOQUEUE"),
 	    record->session->client,
 	    bracketed(from, sizeof from, message->sender),
 	    message->recipient_count, or_dash(message->message_id),
 	    (unsigned long long)msgbuf_size(message->buf), key,
 	    verdict_kind_name(outcome->verdict.kind),
-	    or_dash(outcome->verdict.name), config_action_name(record->action),
+	    verdict_virus(&outcome->verdict), verdict_reason(&outcome->verdict),
+	    config_action_name(record->action),
 	    scan_source_name(outcome->source), or_dash(outcome->generation),
 	    (long long)(record->wait_time / MONOTIME_MS),
 	    (long long)(outcome->scan_time / MONOTIME_MS),

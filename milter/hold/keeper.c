@@ -313,10 +313,10 @@ log_decision(const struct held *held, const struct scan_outcome *outcome,
 
 	log_msg(verb == RELEASE_RELEASE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
 	    "%s: held: key=%s, verdict=%s, virus=%s, "
-	    "action=%s, held_ms=%lld",
+	    "reason=%s, action=%s, held_ms=%lld",
 	    id_of(held), key_short(&held->mail.key, key),
-	    verdict_kind_name(verdict->kind),
-	    verdict->name[0] != '\0' ? verdict->name : "-",
+	    verdict_kind_name(verdict->kind), verdict_virus(verdict),
+	    verdict_reason(verdict),
 	    verb == RELEASE_RELEASE      ? "release"
 		: verb == RELEASE_DELETE ? "delete"
 					 : "leave",

@@ -186,10 +186,10 @@ log_scan(const struct job *job, const struct lane_result *result,
 	if (result->ended[0] != '\0')
 		snprintf(ended, sizeof ended, ", ended=%s", result->ended);
 	log_msg(result->ended[0] != '\0' ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-	    "scan: key=%s, verdict=%s, virus=%s, generation=%s, scan_ms=%lld"
-	    ", cpu_ms=%lld, known=%u%s",
+	    "scan: key=%s, verdict=%s, virus=%s, reason=%s, generation=%s"
+	    ", scan_ms=%lld, cpu_ms=%lld, known=%u%s",
 	    key_short(&job->key, key), verdict_kind_name(verdict->kind),
-	    verdict->name[0] != '\0' ? verdict->name : "-",
+	    verdict_virus(verdict), verdict_reason(verdict),
 	    outcome->generation[0] != '\0' ? outcome->generation : "-",
 	    (long long)(result->scan_time / MONOTIME_MS),
 	    (long long)(result->cpu_time / MONOTIME_MS), result->known, ended);

@@ -41,6 +41,29 @@ verdict_kind_name(enum verdict_kind kind)
 	return names[kind];
 }
 
+static bool
+is_finding(enum verdict_kind kind)
+{
+	return kind == VERDICT_INFECTED || kind == VERDICT_MACRO ||
+	    kind == VERDICT_PHISHING || kind == VERDICT_PUA;
+}
+
+const char *
+verdict_virus(const struct verdict *verdict)
+{
+	return verdict->name[0] != '\0' && is_finding(verdict->kind)
+	    ? verdict->name
+	    : "-";
+}
+
+const char *
+verdict_reason(const struct verdict *verdict)
+{
+	return verdict->name[0] != '\0' && !is_finding(verdict->kind)
+	    ? verdict->name
+	    : "-";
+}
+
 bool
 verdict_is_final(const struct verdict *verdict)
 {

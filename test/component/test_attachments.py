@@ -155,7 +155,7 @@ class AttachmentCase(DaemonCase):
         message, scan = self.scan(mail)
         self.assertEqual(
             (verdict, virus, str(known)),
-            (message.verdict, message.virus.removesuffix(".UNOFFICIAL"),
+            (message.verdict, message.name.removesuffix(".UNOFFICIAL"),
              scan.known), scan.text)
 
     def assert_scanned(self, mail):

@@ -54,7 +54,7 @@ class HoldDiskCase(unittest.TestCase):
         self.assertEqual(outcome.quarantine, "")
         message_id, = mails.fields_named(mail, "Message-ID")
         line = self.daemon.wait_message(message_id)
-        self.assertEqual((line.verdict, line.virus, line.action),
+        self.assertEqual((line.verdict, line.name, line.action),
                          ("late", reason, "tempfail"))
         self.assertEqual(self.deliver(mails.plain()).action, "accept")
 

@@ -460,7 +460,7 @@ class TableCase(DaemonCase):
     def assert_verdict(self, mail, verdict, name):
         """The log and, where it is accepted, the header say so."""
         line, outcome = self.log_line(mail)
-        self.assertEqual((line.verdict, line.virus), (verdict, name or "-"))
+        self.assertEqual((line.verdict, line.name), (verdict, name or "-"))
         if outcome.action == "accept":
             label = verdict.capitalize() + (f" ({name})" if name else "")
             self.assertEqual(outcome.header("X-Virus-Status"), [label])
@@ -662,7 +662,7 @@ class HeuristicCase(TableCase):
         for kind, (make, name) in HEURISTICS.items():
             with self.subTest(kind=kind):
                 line, outcome = self.log_line(make())
-                self.assertEqual((line.verdict, line.virus), (kind, name))
+                self.assertEqual((line.verdict, line.name), (kind, name))
                 self.assertEqual(outcome.action,
                                  self.settings["action"][kind])
 
@@ -719,7 +719,7 @@ class TimeCase(TableCase):
             self.skipTest("a worker's CPU limit never ends it here")
         mail = signatures.slow_mail(20)
         line, outcome = self.log_line(mail)
-        self.assertEqual((line.verdict, line.virus, outcome.action),
+        self.assertEqual((line.verdict, line.name, outcome.action),
                          ("error", "scan-cpu", "tempfail"))
         line, outcome = self.log_line(mail)
         self.assertEqual((line.verdict, outcome.action),

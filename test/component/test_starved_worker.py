@@ -121,7 +121,7 @@ class StarvedCase(DaemonCase):
         self.assertNotEqual(line.verdict, "clean")
         if line.verdict == "error":
             self.assertEqual(outcome.action, "tempfail")
-        return line.verdict, line.virus
+        return line.verdict, line.name
 
     def assert_replaced(self):
         """It has retired, since it may be blind."""

@@ -346,7 +346,7 @@ check_record(struct fuzz_input *in, const struct session *session,
 
 	record_log(&record);
 	line = fuzz_logged();
-	assert(count(line, " ") == 14 && count(line, ", ") == 13);
+	assert(count(line, " ") == 15 && count(line, ", ") == 14);
 	assert(count(line, ", action=accept, ") == 1);
 	assert(count(line, "\"") == 0);
 	free(queue_id);

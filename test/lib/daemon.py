@@ -64,6 +64,11 @@ class Line:
     def __getattr__(self, name):
         return self.fields[name]
 
+    @property
+    def name(self):
+        """What was found, or why it is no other verdict."""
+        return self.virus if self.virus != "-" else self.reason
+
     def ms(self, name):
         """A time in it, in milliseconds."""
         return float(self.fields[f"{name}_ms"])

@@ -107,7 +107,7 @@ class PostfixDeleteCase(_PostfixCase):
         self.assertEqual(answer.code, 451, answer)
         message_id, = mails.fields_named(mail, "Message-ID")
         line = self.daemon.wait_message(message_id)
-        self.assertEqual((line.virus, line.action),
+        self.assertEqual((line.name, line.action),
                          ("hold-disk", "tempfail"))
         self.assertEqual(self.held(), [])
 

@@ -107,7 +107,7 @@ class VerdictCase(MtaCase):
                     self.assertEqual(line.verdict, "clean")
                 else:
                     found += 1
-                    self.assertEqual((line.verdict, line.virus),
+                    self.assertEqual((line.verdict, line.name),
                                      ("infected", expected))
         # Else the comparison would be of nothing with nothing.
         self.assertGreater(found, len(files) * 3 // 4)
@@ -119,7 +119,7 @@ class VerdictCase(MtaCase):
                 self.assertEqual(self.clamscan(mail),
                                  signatures.EICAR_FOUND)
                 line = self.verdict(mail)
-                self.assertEqual((line.verdict, line.virus),
+                self.assertEqual((line.verdict, line.name),
                                  ("infected", signatures.EICAR_FOUND))
 
     def test_encrypted_mail_is_accepted_and_labelled(self):

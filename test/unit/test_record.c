@@ -39,6 +39,7 @@ static const char *const fields[] = {
 	"key",
 	"verdict",
 	"virus",
+	"reason",
 	"action",
 	"source",
 	"generation",
@@ -157,7 +158,8 @@ test_record_has_what_is_known_of_a_message(void **state)
 	    "from=<a@example.org>, nrcpt=1, message-id=<1@x>, size="));
 	assert_non_null(strstr(line,
 	    ", key=1234000000000000, "
-	    "verdict=infected, virus=Eicar-Test, action=reject, source=scan, "
+	    "verdict=infected, virus=Eicar-Test, reason=-, "
+	    "action=reject, source=scan, "
 	    "generation=0123456789abcdef, wait_ms=1501, scan_ms=1500, "
 	    "total_ms=1502\n"));
 	expect_only_fields(line, "4Zabc");
@@ -176,9 +178,51 @@ test_record_has_a_dash_for_what_is_not_known(void **state)
 	logged(&record, line, sizeof line);
 	assert_string_equal(line,
 	    "NOQUEUE: client=unknown, from=<>, nrcpt=0, "
-	    "message-id=-, size=0, key=-, verdict=error, virus=-, action=off, "
+	    "message-id=-, size=0, key=-, verdict=error, virus=-, reason=-, "
+	    "action=off, "
 	    "source=none, generation=-, wait_ms=0, scan_ms=0, total_ms=0\n");
 	expect_only_fields(line, "NOQUEUE");
+	session_destroy(&session);
+}
+
+/* A reason is no virus. */
+static void
+test_record_has_a_reason_where_no_virus_was_found(void **state)
+{
+	static const struct {
+		struct verdict verdict;
+		const char *fields;
+	} cases[] = {
+		{ { VERDICT_CLEAN, "" }, "verdict=clean, virus=-, reason=-, " },
+		{ { VERDICT_ERROR, "no-engine" },
+		    "verdict=error, virus=-, reason=no-engine, " },
+		{ { VERDICT_LATE, "scan-running" },
+		    "verdict=late, virus=-, reason=scan-running, " },
+		{ { VERDICT_ENCRYPTED, "Zip" },
+		    "verdict=encrypted, virus=-, reason=Zip, " },
+		{ { VERDICT_INCOMPLETE, "MaxFiles" },
+		    "verdict=incomplete, virus=-, reason=MaxFiles, " },
+		{ { VERDICT_UNSCANNABLE, "SIGSEGV" },
+		    "verdict=unscannable, virus=-, reason=SIGSEGV, " },
+		{ { VERDICT_PUA, "PUA.Win.Tool" },
+		    "verdict=pua, virus=PUA.Win.Tool, reason=-, " },
+		{ { VERDICT_MACRO, "OLE2" },
+		    "verdict=macro, virus=OLE2, reason=-, " },
+		{ { VERDICT_PHISHING, "URL" },
+		    "verdict=phishing, virus=URL, reason=-, " },
+	};
+	struct session *session = session_create(&filter, &connection, 0);
+	struct record record = { .session = session, .queue_id = "Q" };
+	char line[4096];
+
+	(void)state;
+	session_begin_message(session, "<a>", NULL);
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		record.outcome.verdict = cases[i].verdict;
+		logged(&record, line, sizeof line);
+		assert_non_null(strstr(line, cases[i].fields));
+		expect_only_fields(line, "Q");
+	}
 	session_destroy(&session);
 }
 
@@ -304,6 +348,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_record_has_a_dash_for_what_is_not_known, open_filter,
 		    close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_record_has_a_reason_where_no_virus_was_found,
+		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_record_from_has_brackets_whether_given_or_not,
 		    open_filter, close_filter),
