@@ -15,18 +15,19 @@
  *
  * While a part is being scanned for one mail, another mail that has it may
  * wait for the outcome (ATTACHMENT_BUSY) instead of scanning it at the same
- * time. Nobody is told to wait who has others waiting for it, so that no two
- * wait for each other; and nobody any more once one has waited in vain.
+ * time.  A scan that others wait for is never told to wait itself, so that no
+ * two scans wait for each other.  Once one scan has waited for a part in vain,
+ * no other scan waits for that part.
  *
- * A worker that a mail has taken over can lie about parts as about mails. What
- * it can do is bounded: it must know the secret of its generation, so a lie
- * ends with the signature set; it is forgotten after cache.attachment_ttl,
- * which no use of it prolongs; it goes at once when the worker crashes or
- * breaks the protocol; WIRE_ATTACHMENTS_MAX lies a mail; and a lie is about
- * given bytes only.
+ * A worker that a mail has taken over can lie about parts as it can about
+ * mails.  What such a lie does is bounded.  It needs the secret of the worker's
+ * generation, so it ends with the signature set.  It is forgotten after
+ * cache.attachment_ttl, however often it is used meanwhile, and at once when
+ * the worker crashes or breaks the protocol.  A mail has room for
+ * WIRE_ATTACHMENTS_MAX lies, and each is about given bytes only.
  *
- * Bounded by cache.attachments; the entry used longest ago goes first.  Any
- * thread; nothing blocks.
+ * The table holds cache.attachments entries; the entry that was used longest
+ * ago makes room.  Any thread may call; no function blocks.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -61,16 +62,17 @@ struct attachment_list {
 struct attachment_table *attachment_table_create(const struct config *config);
 void attachment_table_destroy(struct attachment_table **set);
 
-/* Goes by this snapshot from now on. */
+/* The table goes by this snapshot from now on. */
 void attachment_table_configure(struct attachment_table *set,
     const struct config *config);
 
 /* A number for a new worker. */
 uint64_t attachment_table_worker(struct attachment_table *set);
 
-/* Answers for one part; now: monotime.h.  May be asked again about the same
- * part, as after ATTACHMENT_BUSY; with patient false that is not the answer,
- * and will not be for others. */
+/* Answers for one part; now is of monotime.h.  The same part may be asked about
+ * again, as after ATTACHMENT_BUSY.  A caller that waits no longer passes
+ * patient = false: then the answer is never ATTACHMENT_BUSY, for other scans
+ * neither. */
 enum attachment_answer attachment_table_ask(struct attachment_table *set,
     struct attachment_list *list, const struct key *key, bool patient,
     int64_t now);
@@ -82,7 +84,8 @@ void attachment_table_end(struct attachment_table *set,
 /* Forgets all that this worker vouched for. */
 void attachment_table_revoke(struct attachment_table *set, uint64_t worker);
 
-/* Entries now, those in work included; never over cache.attachments. */
+/* The number of entries, those in work included; never over
+ * cache.attachments. */
 size_t attachment_table_size(struct attachment_table *set);
 
 #endif

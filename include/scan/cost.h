@@ -1,9 +1,9 @@
 /* cost - how long a scan is expected to take, learnt from those that ended
  *
- * By size and structure: a table of running means over classes of structure
- * and powers of two of the size.  A class that has not been seen yet is
- * guessed from its size at COST_BYTES_PER_S.  It decides about order and
- * admission only, so a wrong guess costs time, never a verdict.
+ * The expectation is a running mean for each class of mail, which is its
+ * structure and its size to a power of two.  For a class that has not been
+ * seen yet it is a guess from the size, at COST_BYTES_PER_S.  Order and
+ * admission alone depend on it, so a wrong guess costs time, never a verdict.
  *
  * Not locked: the scanner that owns it calls it with its own lock held.
  *
@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-/* What matching against a large set reaches on one core. */
+/* How fast one core matches mail against a large signature set. */
 #define COST_BYTES_PER_S 5000000
 #define COST_SIZES 40
 

@@ -2,10 +2,10 @@
  *
  * A lane belongs to one engine generation and is used by one thread at a
  * time.  Its worker is spawned by lane_warm() and scans one message after
- * another in lane_scan(); one that retires, dies or misbehaves is replaced at
- * the next lane_warm().  What a worker says is not trusted: a wrong job
- * number, a wrong type or a name that no signature can have ends it, and
- * costs only the message that it held.
+ * another in lane_scan(); a worker that retires, dies or misbehaves is replaced
+ * at the next lane_warm().  What a worker says is not trusted: a worker that
+ * gives a wrong job number, a wrong type or a name that no signature can have
+ * is killed, which costs only the message that it held.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -26,15 +26,15 @@ struct attachment_table;
 /* How one scan ended. */
 struct lane_result {
 	struct verdict verdict; /* VERDICT_ERROR if it failed */
-	/* The failure is of the message's own doing and counts towards
-	 * unscannable (DESIGN: a crash of its own, or scan_cpu used up). */
+	/* The message itself made the scan fail (it crashed the worker, or used
+	 * up deadline.scan_cpu), which counts towards unscannable. */
 	bool counts;
 	int64_t scan_time; /* ns, wall clock */
 	int64_t cpu_time;  /* ns; 0 if unknown, at most scan_time */
 	unsigned known;    /* parts that were not scanned again */
 	char ended[64];    /* how the worker ended if oddly, else "" */
-	/* The scan was ended since it took too long for a lane (LANE_END): it
-	 * has no verdict, and is to be done again. */
+	/* The scan was ended because it took too long for a lane (LANE_END).
+	 * There is no verdict, and the scan is to be done again. */
 	bool put_off;
 };
 

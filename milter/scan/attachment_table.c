@@ -90,7 +90,7 @@ find(struct attachment_table *set, const struct key *key)
 	return entry;
 }
 
-/* One that is known, and too old, is none. */
+/* An entry that is known, but too old, counts as none. */
 static struct entry *
 find_valid(struct attachment_table *set, const struct key *key, int64_t now)
 {

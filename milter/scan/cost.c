@@ -8,10 +8,10 @@
 
 #include "base/monotime.h"
 
-/* One in so many: old enough to be steady, young enough to follow. */
+/* A new scan counts as one in so many: so the mean is steady, and follows. */
 #define WEIGHT 8
 
-/* No mail is larger; keeps what is computed from it in range. */
+/* No mail is larger.  This keeps what is computed from the size in range. */
 #define SIZE_SENSIBLE ((uint64_t)1 << 40)
 
 static size_t

@@ -20,9 +20,9 @@
 #include "lane_attachments.h"
 #include "wire/wire.h"
 
-/* A fork and the canary's scan; more than this is a sick machine. */
+/* A fork and the scan of the canary take no longer on a healthy machine. */
 #define WARM_TIME (10 * MONOTIME_S)
-/* From SIGKILL to the engine's report. */
+/* How long the engine may take from SIGKILL to its report. */
 #define REAP_TIME (5 * MONOTIME_S)
 
 struct lane {
@@ -139,7 +139,7 @@ reap(struct lane *lane, int64_t patience, struct wire_message *ended)
 	return code == ERROR_NONE;
 }
 
-/* Neither the worker nor the engine has said anything: all is as it was. */
+/* True if neither the worker nor the engine has said anything since. */
 bool
 lane_is_ready(const struct lane *lane)
 {
@@ -166,7 +166,8 @@ spawn(struct lane *lane, struct error *err)
 		fd_close(&lane->worker);
 		code = error_set(err, ERROR_PEER, "a worker without a socket");
 	}
-	/* Its loop does nothing that takes long: silence is death, too. */
+	/* The engine's loop does nothing that takes long, so an engine that is
+	 * silent counts as dead. */
 	if (code == ERROR_TIMEOUT)
 		engines_lost(lane->engines, lane->engine);
 	check_engine(lane, code);
@@ -182,8 +183,8 @@ spawn(struct lane *lane, struct error *err)
 	return ERROR_NONE;
 }
 
-/* Reaps a worker between two mails.  One that ends by itself, as it is meant
- * to, exits with 0; else what it vouched for is worth nothing. */
+/* Reaps a worker between two mails.  A worker that retires exits with 0; what
+ * any other worker has vouched for is worth nothing. */
 static bool
 bury(struct lane *lane)
 {
@@ -247,7 +248,8 @@ signal_name(int signo)
 	return name != NULL ? name : "unknown";
 }
 
-/* What the message did itself counts; a kill from outside does not. */
+/* A signal that the message itself caused counts; a kill from outside does
+ * not. */
 static void
 judge_signal(int signo, struct lane_result *result)
 {
@@ -372,7 +374,7 @@ accept_result(struct run *run, const struct wire_message *message)
 	lane_attachments_end(&lane->parts,
 	    message->status == VERDICT_CLEAN &&
 		(message->flags & WIRE_WHOLE) != 0);
-	/* One that should retire and stays is killed by reap(). */
+	/* reap() kills a worker that should retire and stays. */
 	if ((message->flags & WIRE_RETIRING) != 0 || has_served(lane))
 		fd_close(&lane->worker);
 }
@@ -412,7 +414,8 @@ nice_down(struct lane *lane)
 	struct wire_message message = wire_make(WIRE_NICE);
 	struct error err;
 
-	/* Only a preference: a death shows in the next round. */
+	/* Whether this arrives hardly matters: if the engine has died, the next
+	 * round shows it. */
 	if (wire_send(lane->slot, &message, -1, &err) != ERROR_NONE)
 		return;
 }
@@ -466,7 +469,7 @@ wait_round(struct run *run)
 		end_scan(run, "poll-failed");
 		return true;
 	}
-	/* First the worker: it may have answered and then ended. */
+	/* The worker is asked first: it may have answered and then ended. */
 	if (fds[0].revents != 0 || fds[1].revents != 0) {
 		if (hear_worker(run))
 			return true;
@@ -489,8 +492,8 @@ wait_round(struct run *run)
 	    ask_slow(run);
 }
 
-/* No process has used more time than has passed, whatever it or its engine
- * says: on this depends what other mail is expected to take. */
+/* Bounds the CPU time that a worker or its engine claims by the time that has
+ * passed, since it decides what other mail is expected to take. */
 static int64_t
 bounded(int64_t cpu_time, int64_t scan_time)
 {

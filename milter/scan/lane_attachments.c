@@ -10,9 +10,8 @@
 #include "base/monotime.h"
 #include "config/config.h"
 
-/* A worker waits for another one's scan of the same part as long as that may
- * take where much else is going on, up to deadline.slow_after, and looks again
- * so often. */
+/* How long a worker waits for another worker's scan of the same part (at most
+ * deadline.slow_after), and how often it looks whether that has ended. */
 #define PATIENCE_PER_BYTE (MONOTIME_S / 100000)
 #define AGAIN (5 * MONOTIME_MS)
 

@@ -21,7 +21,7 @@ struct lane_attachments {
 	struct attachment_table *set; /* NULL: the worker may not ask */
 	struct attachment_list list;
 	unsigned questions; /* in this job */
-	unsigned known;     /* of them */
+	unsigned known;     /* how many of these were known */
 	/* A question that waits for another lane's scan. */
 	struct key key;
 	int64_t patient_until;
@@ -40,8 +40,8 @@ void lane_attachments_spawned(struct lane_attachments *parts);
 /* A job begins; returns its flags. */
 uint32_t lane_attachments_begin(struct lane_attachments *parts);
 
-/* Takes a PART and answers it over worker, or keeps it.  False if it makes
- * no sense. */
+/* Takes a worker's question (WIRE_ATTACHMENT), and answers it over worker or
+ * keeps it for lane_attachments_again().  False if it makes no sense. */
 bool lane_attachments_take(struct lane_attachments *parts,
     const struct wire_message *question, int worker);
 

@@ -9,7 +9,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-/* Costs beyond this are all the same. */
+/* Costs above this make no difference any more. */
 #define COST_MAX (3600 * MONOTIME_S)
 
 void

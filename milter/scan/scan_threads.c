@@ -15,7 +15,7 @@
 #include "config/config.h"
 #include "scanner_state.h"
 
-/* After a worker could not be made ready, none is tried ahead of need for
+/* After a worker could not be made ready, no thread tries it ahead of need for
  * this long. */
 #define WARM_PAUSE MONOTIME_S
 
@@ -43,7 +43,7 @@ enter_background(struct scanner *scanner, struct job *job)
 	scanner->background[scanner->background_count++] = job->item.network;
 }
 
-/* The network's entry goes, whichever scan of it this was. */
+/* Removes one entry of the job's network.  All of them are alike. */
 static void
 leave_background(struct scanner *scanner, const struct job *job)
 {
@@ -55,10 +55,11 @@ leave_background(struct scanner *scanner, const struct job *job)
 	    scanner->background[--scanner->background_count];
 }
 
-/* How long a scan may keep its lane: deadline.slow_after, but while others wait
- * no longer than twice what it was expected to take.  So a lane is not lost
- * for a second to each of many mails that turn out to be slow, while those
- * that are known to take half a second get it.  Lock held. */
+/* How long a scan may keep its lane: deadline.slow_after, but while other mail
+ * waits no longer than twice the time that the scan was expected to take.  So
+ * a mail that turns out to be slow costs the others less than slow_after,
+ * while a mail that is known to take half a second gets its half second.  Lock
+ * held. */
 static int64_t
 lane_time(const struct scanner *scanner, const struct job *job)
 {
@@ -70,9 +71,9 @@ lane_time(const struct scanner *scanner, const struct job *job)
 	return expected > slow / LANE_ASK ? expected : slow / LANE_ASK;
 }
 
-/* The lane's scan has been running for a while: it goes on in the background
- * if there is room; if there is none, it has to make room for those that
- * wait. */
+/* A scan asks whether it may go on.  When it has had its time, it goes on in
+ * the background if there is room; if there is none and other mail waits, it
+ * has to end. */
 static enum lane_slow
 leave_lane(void *context)
 {
@@ -175,7 +176,7 @@ keep_lane(struct scanner *scanner, struct lane **lane)
 	*lane = NULL;
 }
 
-/* Without the lock: writing a log line may take its time. */
+/* Called without the lock. */
 static void
 log_scan(const struct job *job, const struct lane_result *result,
     const struct scan_outcome *outcome)
@@ -195,15 +196,15 @@ log_scan(const struct job *job, const struct lane_result *result,
 	    (long long)(result->cpu_time / MONOTIME_MS), result->known, ended);
 }
 
-/* What the result means for this job: a failure that counts is final when
- * there were enough of them; the beginning of a message is never clean.
- * Lock held. */
+/* Makes the outcome of a result.  When a job has failed often enough by its own
+ * doing, it is unscannable; where only the beginning of a message was scanned,
+ * it is not clean.  Lock held. */
 static void
 judge(struct scanner *scanner, const struct job *job,
     const struct lane_result *result, struct scan_outcome *outcome)
 {
 	int64_t now = monotime_now();
-	/* A disk that can't be read raises SIGBUS, too. */
+	/* Reading a spill file from a broken disk raises SIGBUS, too. */
 	bool counts = result->counts &&
 	    !(job->content.on_disk && strcmp(result->ended, "SIGBUS") == 0);
 
@@ -227,8 +228,9 @@ judge(struct scanner *scanner, const struct job *job,
 	    outcome->generation, outcome->scan_time, now);
 }
 
-/* Makes a lane ready (see ready_lane()) and keeps it: off every reply's path,
- * and counted in `warming` by the caller.  No lock held. */
+/* Makes a lane ready (see ready_lane()) and keeps it for the next job.  No
+ * reply waits for this.  The caller has counted the lane in `warming`.  No
+ * lock held. */
 static void
 warm_up(struct scanner *scanner, struct lane *lane)
 {
@@ -249,8 +251,8 @@ warm_up(struct scanner *scanner, struct lane *lane)
 		lane_close(&lane);
 }
 
-/* Gives a lane on, so that the next job finds it.  If it is not ready *lane
- * stays, counted in `warming`.  Lock held. */
+/* Gives a ready lane to the next job.  A lane that is not ready stays in *lane,
+ * and is counted in `warming`.  Lock held. */
 static void
 hand_on_lane(struct scanner *scanner, struct lane **lane)
 {
@@ -355,7 +357,7 @@ fail_queue(struct scanner *scanner)
 		    "no-engine");
 }
 
-/* Fewer lanes in use or ready than there may be. */
+/* True if fewer lanes are in use or ready than there may be. */
 static bool
 lacks_lanes(const struct scanner *scanner)
 {
@@ -454,7 +456,7 @@ scan_thread(void *context)
 	return NULL;
 }
 
-/* As reallocarray(3), which can't fail here. */
+/* As reallocarray(3); where there is no memory the process ends. */
 static void *
 grow(void *array, size_t count, size_t size)
 {
@@ -464,7 +466,7 @@ grow(void *array, size_t count, size_t size)
 	return array;
 }
 
-/* One network more than runs in the background is counted for a moment. */
+/* The array of the background has one entry more than scans may run there. */
 static void
 make_room(struct scanner *scanner, unsigned workers, unsigned background)
 {

@@ -205,7 +205,7 @@ answer_known(struct scanner *scanner, struct ticket *ticket)
 	return true;
 }
 
-/* Whether what waits leaves no time for a job like this.  Lock held. */
+/* True if the jobs that wait leave no time for a job like this.  Lock held. */
 static bool
 is_hopeless(const struct scanner *scanner, int64_t cost, bool returning,
     int64_t patience)
@@ -322,7 +322,7 @@ scanner_on_settled(struct scanner *scanner, scanner_settled_function *settled,
 	pthread_mutex_unlock(&scanner->lock);
 }
 
-/* What has ended already has to be told, too. */
+/* A scan that has ended already is reported at once. */
 void
 ticket_watch(struct ticket *ticket)
 {
