@@ -26,6 +26,12 @@ CHECK_RESULT enum error_code instance_open(struct instance *instance,
     const struct config *config, const struct priv_account *account,
     struct error *err);
 
+/* The same after a restart, where this process has a lock already: keeps it, or
+ * takes another if state_directory is another one now. */
+CHECK_RESULT enum error_code instance_adopt(struct instance *instance,
+    const struct config *config, const struct priv_account *account, int lock,
+    struct error *err);
+
 /* Writes our PID to pid_file, which must be a file of ours if it is there, in
  * a directory that only root can write to. */
 CHECK_RESULT enum error_code instance_write_pid(struct instance *instance,

@@ -6,15 +6,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/rootpath.h"
 #include "config/config.h"
+#include "supervisor/lockfile.h"
 
 /* The service writes here, and so must nobody else. */
 static enum error_code
@@ -58,7 +59,7 @@ take_lock(struct instance *instance, int directory, struct error *err)
 	enum error_code code;
 
 	code = open_lock(instance, directory, path, err);
-	if (code != ERROR_NONE || flock(instance->lock, LOCK_EX | LOCK_NB) == 0)
+	if (code != ERROR_NONE || lockfile_take(instance->lock) == 0)
 		return code;
 	if (errno == EWOULDBLOCK)
 		return error_set(err, ERROR_LIMIT,
@@ -97,6 +98,36 @@ instance_open(struct instance *instance, const struct config *config,
 	code = open_state_directory(instance, account, err);
 	if (code != ERROR_NONE)
 		fd_close(&instance->lock);
+	return code;
+}
+
+/* The lock is asked of its file: the directory may have been made anew. */
+static bool
+is_lock_of(const struct config *config, int lock)
+{
+	struct stat here, there;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/lock", config->state_directory);
+	return fstat(lock, &here) == 0 && lstat(path, &there) == 0 &&
+	    here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+enum error_code
+instance_adopt(struct instance *instance, const struct config *config,
+    const struct priv_account *account, int lock, struct error *err)
+{
+	enum error_code code;
+
+	/* Taken again: whoever has opened and closed the file in this process
+	 * meanwhile has given up one of its two locks. */
+	if (is_lock_of(config, lock) && lockfile_take(lock) == 0) {
+		*instance = (struct instance){ .config = config, .lock = lock };
+		return ERROR_NONE;
+	}
+	code = instance_open(instance, config, account, err);
+	if (code == ERROR_NONE)
+		fd_close(&lock);
 	return code;
 }
 

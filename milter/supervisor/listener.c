@@ -29,11 +29,15 @@
 
 /* The path of a Unix socket, or NULL if it is another kind. */
 static const char *
+unix_path_of(const char *name)
+{
+	return strncmp(name, "unix:", 5) == 0 ? name + 5 : NULL;
+}
+
+static const char *
 unix_path(const struct config *config)
 {
-	const char *name = config->socket;
-
-	return strncmp(name, "unix:", 5) == 0 ? name + 5 : NULL;
+	return unix_path_of(config->socket);
 }
 
 /* True if systemd means us.  Who goes into the background has forked since. */
@@ -223,15 +227,42 @@ listener_open(struct listener *listener, const struct config *config,
 	return code;
 }
 
-bool
-listener_stands(const struct listener *listener)
+static bool
+is_file(const struct listener *listener, const char *path)
 {
 	struct stat st;
 
-	if (listener->inode == 0)
-		return true;
-	return lstat(unix_path(listener->config), &st) == 0 &&
+	return path != NULL && lstat(path, &st) == 0 &&
 	    st.st_dev == listener->device && st.st_ino == listener->inode;
+}
+
+enum error_code
+listener_adopt(struct listener *listener, const struct listener *before,
+    const char *name, const struct config *config,
+    const struct priv_account *account, struct error *err)
+{
+	struct listener old = *before;
+	enum error_code code;
+
+	if (strcmp(config->socket, name) == 0 || old.handed_over) {
+		*listener = old;
+		listener->config = config;
+		listener->account = *account;
+		return ERROR_NONE;
+	}
+	code = listener_open(listener, config, account, err);
+	if (code == ERROR_NONE && old.inode != 0 &&
+	    is_file(&old, unix_path_of(name)))
+		unlink(unix_path_of(name));
+	fd_close(&old.fd);
+	return code;
+}
+
+bool
+listener_stands(const struct listener *listener)
+{
+	return listener->inode == 0 ||
+	    is_file(listener, unix_path(listener->config));
 }
 
 enum error_code

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -19,8 +20,10 @@
 #include "supervisor/confine.h"
 #include "supervisor/instance.h"
 #include "supervisor/listener.h"
+#include "supervisor/order.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/survey.h"
+#include "supervisor/takeover.h"
 
 struct options {
 	const char *path;
@@ -28,47 +31,83 @@ struct options {
 	bool test;
 	bool version;
 	bool print;
+	bool check; /* as restart.c asks before a restart */
+	int (*order)(const struct config *config);
+	char **arguments; /* all of them */
 };
 
 static const char usage[] =
-    "usage: vscan-milter [-c FILE] [-f] [-t] [-V] [--print-config]\n"
+    "usage: vscan-milter [-c FILE] [-f]\n"
+    "       vscan-milter [-c FILE] -t | -V | --print-config\n"
+    "       vscan-milter [-c FILE] --reload | --restart | --stop\n"
     "  -c, --config FILE   configuration (" CONFIG_DEFAULT_PATH ")\n"
     "  -f, --foreground    stay in the foreground\n"
     "  -t, --test          check the configuration and exit\n"
     "  -V, --version       print the versions and exit\n"
-    "  --print-config      print the effective configuration and exit\n";
+    "  --print-config      print the effective configuration and exit\n"
+    "  --reload            have the running instance read it again\n"
+    "  --restart           have it start the programs again; mail waits, and\n"
+    "                      none is deferred; returns when that is done\n"
+    "  --stop              have it end; returns when it has\n";
+
+static const struct option option_names[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "foreground", no_argument, NULL, 'f' },
+	{ "test", no_argument, NULL, 't' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "print-config", no_argument, NULL, 'P' },
+	{ "check-restart", no_argument, NULL, 'K' },
+	{ "reload", no_argument, NULL, 'L' },
+	{ "restart", no_argument, NULL, 'R' },
+	{ "stop", no_argument, NULL, 'S' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* False if it is none of ours, or a cry for help. */
+static bool
+take_option(struct options *options, int option)
+{
+	switch (option) {
+	case 'c':
+		options->path = optarg;
+		return true;
+	case 'f':
+		return options->foreground = true;
+	case 't':
+		return options->test = true;
+	case 'V':
+		return options->version = true;
+	case 'P':
+		return options->print = true;
+	case 'K':
+		return options->check = true;
+	case 'L':
+		options->order = order_reload;
+		return true;
+	case 'R':
+		options->order = order_restart;
+		return true;
+	case 'S':
+		options->order = order_stop;
+		return true;
+	default:
+		return false;
+	}
+}
 
 /* Returns 0, or the exit status for a wrong command line. */
 static int
 parse_options(int argc, char **argv, struct options *options)
 {
-	static const struct option names[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "foreground", no_argument, NULL, 'f' },
-		{ "test", no_argument, NULL, 't' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "print-config", no_argument, NULL, 'P' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	int option;
 
-	while (
-	    (option = getopt_long(argc, argv, "c:ftVh", names, NULL)) != -1) {
-		if (option == 'c')
-			options->path = optarg;
-		else if (option == 'f')
-			options->foreground = true;
-		else if (option == 't')
-			options->test = true;
-		else if (option == 'V')
-			options->version = true;
-		else if (option == 'P')
-			options->print = true;
-		else {
-			fputs(usage, option == 'h' ? stdout : stderr);
-			return option == 'h' ? -1 : EX_USAGE;
-		}
+	while ((option = getopt_long(argc, argv, "c:ftVh", option_names,
+		    NULL)) != -1) {
+		if (take_option(options, option))
+			continue;
+		fputs(usage, option == 'h' ? stdout : stderr);
+		return option == 'h' ? -1 : EX_USAGE;
 	}
 	if (optind == argc)
 		return 0;
@@ -117,6 +156,7 @@ block_signals(void)
 
 	sigemptyset(&handled);
 	sigaddset(&handled, SIGHUP);
+	sigaddset(&handled, SIGUSR2);
 	sigaddset(&handled, SIGTERM);
 	sigaddset(&handled, SIGINT);
 	sigaddset(&handled, SIGCHLD);
@@ -157,42 +197,110 @@ test(struct config *config, const char *path)
 	return status;
 }
 
-struct start {
+/* All that lasts as long as the service. */
+struct service {
 	struct survey survey;
 	struct instance instance;
 	struct listener listener;
+	struct takeover takeover;
+	bool took_over;
+	bool in_background;
 	int ready; /* see daemonize.h */
+	char program[PATH_MAX];
 };
 
 /* The filter listens. */
 static void
 on_ready(void *context)
 {
-	struct start *start = context;
+	struct service *service = context;
 
-	daemonize_ready(&start->ready);
+	daemonize_ready(&service->ready);
 }
 
-/* All that lasts as long as the service. */
+/* Where a later build of this program will be. */
 static enum error_code
-open_service(struct start *start, const struct config *config,
+find_program(struct service *service, struct error *err)
+{
+	ssize_t len = readlink("/proc/self/exe", service->program,
+	    sizeof service->program - 1);
+
+	if (len < 0)
+		return error_sys(err, errno, "/proc/self/exe");
+	service->program[len] = '\0';
+	return ERROR_NONE;
+}
+
+static enum error_code
+open_instance(struct service *service, const struct config *config,
+    const struct priv_account *account, struct error *err)
+{
+	if (service->took_over)
+		return instance_adopt(&service->instance, config, account,
+		    service->takeover.lock, err);
+	return instance_open(&service->instance, config, account, err);
+}
+
+static enum error_code
+open_listener(struct service *service, const struct config *config,
+    const struct priv_account *account, struct error *err)
+{
+	const struct takeover *takeover = &service->takeover;
+
+	if (service->took_over)
+		return listener_adopt(&service->listener, &takeover->listener,
+		    takeover->socket, config, account, err);
+	return listener_open(&service->listener, config, account, err);
+}
+
+static enum error_code
+open_service(struct service *service, const struct config *config,
     struct child_kit *kit, struct error *err)
 {
 	enum error_code code;
 
-	code = instance_open(&start->instance, config, &kit->account, err);
+	code = open_instance(service, config, &kit->account, err);
 	if (code != ERROR_NONE)
 		return code;
-	code = listener_open(&start->listener, config, &kit->account, err);
+	code = open_listener(service, config, &kit->account, err);
 	if (code != ERROR_NONE)
-		instance_close(&start->instance);
-	kit->listener = &start->listener;
+		instance_close(&service->instance);
+	kit->listener = &service->listener;
+	return code;
+}
+
+static void
+say_start(const struct service *service, const struct config *config,
+    const char *path)
+{
+	log_msg(LOG_LEVEL_NOTICE,
+	    "vscan-milter %s %s: socket %s%s, configuration %s, account %s",
+	    VSCAN_VERSION, service->took_over ? "restarts" : "starts",
+	    config->socket,
+	    service->listener.handed_over ? " (handed over)" : "", path,
+	    config->user);
+}
+
+/* The process that writes the log runs. */
+static enum error_code
+supervise(struct service *service, const struct supervisor_plan *plan,
+    struct error *err)
+{
+	enum error_code code = ERROR_NONE;
+
+	say_start(service, plan->config, plan->config_path);
+	survey_log(&service->survey);
+	confine_supervisor(plan->config);
+	if (service->in_background)
+		code = instance_write_pid(&service->instance, err);
+	if (code == ERROR_NONE)
+		code = supervisor_run(plan, err);
 	return code;
 }
 
 /* From the start of the process that writes the log to its end. */
 static enum error_code
-serve_logged(const struct supervisor_plan *plan, struct start *start,
+serve_logged(struct service *service, const struct supervisor_plan *plan,
     struct error *err)
 {
 	const struct config *config = plan->config;
@@ -210,78 +318,119 @@ serve_logged(const struct supervisor_plan *plan, struct start *start,
 	if (code != ERROR_NONE)
 		return code;
 	plan->kit->log = &writer;
-	survey_log(&start->survey);
-	confine_supervisor(config);
-	if (plan->kit->in_background)
-		code = instance_write_pid(&start->instance, err);
-	if (code == ERROR_NONE)
-		code = supervisor_run(plan, err);
+	code = supervise(service, plan, err);
+	/* Nobody reads standard error after a restart. */
+	if (code != ERROR_NONE && service->took_over)
+		log_error(LOG_LEVEL_ERROR, "the service ends", err);
 	log_writer_stop(&writer);
 	plan->kit->log = NULL;
 	return code;
 }
 
 static enum error_code
-serve(struct config *config, const struct options *options, struct error *err)
+serve_with(struct service *service, struct child_kit *kit,
+    const struct config *config, const struct options *options,
+    struct error *err)
 {
-	struct start start = { .ready = -1 };
-	bool foreground = options->foreground;
-	struct child_kit kit;
 	struct supervisor_plan plan = {
 		.config = config,
 		.config_path = options->path,
-		.kit = &kit,
+		.kit = kit,
+		.program = { service->program, options->arguments },
+		.takeover = service->took_over ? &service->takeover : NULL,
 		.ready = on_ready,
-		.context = &start,
+		.context = service,
 	};
+	enum error_code code = ERROR_NONE;
+
+	kit->in_background = service->in_background;
+	block_signals();
+	if (service->in_background && !service->took_over)
+		code = daemonize(&service->ready, err);
+	if (code == ERROR_NONE)
+		code = open_service(service, config, kit, err);
+	if (code != ERROR_NONE)
+		return code;
+	plan.lock = service->instance.lock;
+	code = serve_logged(service, &plan, err);
+	listener_close(&service->listener);
+	instance_close(&service->instance);
+	return code;
+}
+
+static enum error_code
+serve(struct service *service, const struct config *config,
+    const struct options *options, struct error *err)
+{
+	struct child_kit kit;
 	enum error_code code;
 
-	survey_init(&start.survey);
-	survey_machine(&start.survey, config);
-	if (!foreground)
-		print_findings(&start.survey);
-	code = child_kit_open(&kit, config, err);
-	if (code != ERROR_NONE)
-		goto out;
-	kit.in_background = !foreground;
-	block_signals();
-	if (!foreground)
-		code = daemonize(&start.ready, err);
+	code = find_program(service, err);
 	if (code == ERROR_NONE)
-		code = open_service(&start, config, &kit, err);
+		code = child_kit_open(&kit, config, err);
 	if (code != ERROR_NONE)
-		goto out;
-	code = serve_logged(&plan, &start, err);
-	listener_close(&start.listener);
-	instance_close(&start.instance);
-out:
+		return code;
+	code = serve_with(service, &kit, config, options, err);
 	child_kit_close(&kit);
-	survey_fini(&start.survey);
 	return code;
+}
+
+/* What a restart needs beside a sound configuration. */
+static int
+check_restart(const struct config *config)
+{
+	struct child_kit kit;
+	struct error err;
+
+	if (child_kit_open(&kit, config, &err) != ERROR_NONE)
+		return complain(&err, EX_CONFIG);
+	child_kit_close(&kit);
+	return EX_OK;
+}
+
+static int
+run_service(struct config *config, const struct options *options)
+{
+	static struct service service;
+	enum error_code code;
+	struct error err;
+
+	service.ready = -1;
+	service.took_over = takeover_read(&service.takeover);
+	service.in_background = service.took_over
+	    ? service.takeover.in_background
+	    : !options->foreground;
+	if (service.in_background && config->log_target == LOG_TARGET_STDERR) {
+		fprintf(stderr,
+		    "vscan-milter: log.target = \"stderr\" needs "
+		    "-f: in the background nobody reads it\n");
+		return EX_CONFIG;
+	}
+	survey_init(&service.survey);
+	survey_machine(&service.survey, config);
+	if (service.in_background && !service.took_over)
+		print_findings(&service.survey);
+	code = serve(&service, config, options, &err);
+	survey_fini(&service.survey);
+	if (code == ERROR_NONE)
+		return EX_OK;
+	return complain(&err, code == ERROR_INPUT ? EX_CONFIG : EX_OSERR);
 }
 
 static int
 run(struct config *config, const struct options *options)
 {
-	enum error_code code;
-	struct error err;
-
+	if (options->order != NULL)
+		return options->order(config);
+	if (options->check)
+		return check_restart(config);
 	if (options->print) {
 		config_print(config, stdout, 1);
 		return EX_OK;
 	}
 	if (options->test)
 		return test(config, options->path);
-	if (!options->foreground && config->log_target == LOG_TARGET_STDERR) {
-		fprintf(stderr,
-		    "vscan-milter: log.target = \"stderr\" needs "
-		    "-f: in the background nobody reads it\n");
-		return EX_CONFIG;
-	}
-	code = serve(config, options, &err);
-	if (code == ERROR_NONE)
-		return EX_OK;
-	return complain(&err, code == ERROR_INPUT ? EX_CONFIG : EX_OSERR);
+	return run_service(config, options);
 }
 
 /* The file is read again at SIGHUP, from another working directory. */
@@ -301,7 +450,7 @@ make_absolute(struct options *options)
 int
 main(int argc, char **argv)
 {
-	struct options options = { .path = NULL };
+	struct options options = { .arguments = argv };
 	struct config *config;
 	enum error_code code;
 	struct error err;

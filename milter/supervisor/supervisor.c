@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -21,196 +22,114 @@
 #include "config/config.h"
 #include "wire/wire.h"
 #include "supervisor/child.h"
+#include "supervisor/filter_process.h"
+#include "supervisor/former.h"
 #include "supervisor/generations.h"
 #include "supervisor/listener.h"
 #include "supervisor/reload.h"
+#include "supervisor/restart.h"
+#include "supervisor/takeover.h"
 
 /* Beyond drain_timeout: libmilter takes up to 5 s to end. */
 #define DRAIN_GRACE (6 * MONOTIME_S)
 /* For engines to end by themselves once their sockets are closed. */
 #define STOP_GRACE (2 * MONOTIME_S)
-/* Between the starts of a filter that dies young. */
-#define FILTER_PAUSE MONOTIME_S
 /* Between two looks whether the milter socket is still there. */
 #define SOCKET_INTERVAL (2 * MONOTIME_S)
 
-/* A filter that says more than this within HEARD_PERIOD is not right. */
-#define HEARD_MAX 1000
-#define HEARD_PERIOD (10 * MONOTIME_S)
-
-/* How far a filter has come: STARTED -> PREPARED -> LISTENING. */
-enum stage { STAGE_STARTED, STAGE_PREPARED, STAGE_LISTENING };
+/* The poll set: these, then one for each engine. */
+enum { POLL_SIGNALS, POLL_FILTER, POLL_FORMER, POLL_ENGINES };
 
 enum phase { PHASE_SERVE, PHASE_DRAIN, PHASE_STOP };
 
 struct supervisor {
+	const struct supervisor_plan *plan;
 	struct child_kit *kit;
 	struct generations generations;
 	struct reload reload;
+	struct former former;
+	struct filter_process filter;
+	struct restart restart;
 	enum phase phase;
 	int64_t phase_ends; /* then what is left is killed */
-	pid_t filter;       /* 0: none */
-	int filter_sock;
-	enum stage stage;
-	unsigned heard;     /* messages of the filter, */
-	int64_t heard_from; /* since then */
-	int64_t filter_started;
-	int64_t filter_start_at;
 	int64_t socket_check_at;
 	bool socket_lost; /* and could not be opened again */
-	bool was_ready;   /* a filter has listened at least once */
+	bool was_ready;   /* plan->ready was called */
 	bool hopeless;    /* the first filter could not start */
 	int signals;
-	supervisor_ready_function *ready;
-	void *context;
 };
 
-static void
-start_filter(struct supervisor *sup)
+/* Who connects waits for the next filter, if there is to be one. */
+static uint32_t
+drain_flags(const struct supervisor *sup)
 {
-	struct error err;
+	return sup->kit->listener->handed_over ? 0 : WIRE_LAST;
+}
 
-	sup->filter_started = monotime_now();
-	sup->stage = STAGE_STARTED;
-	sup->heard = 0;
-	if (child_start_filter(sup->kit, &sup->filter, &sup->filter_sock,
-		&err) == ERROR_NONE)
-		return;
-	log_error(LOG_LEVEL_ERROR, "starting the filter", &err);
-	sup->filter = 0;
-	sup->filter_start_at = monotime_after(FILTER_PAUSE);
+static void
+stop_all(struct supervisor *sup)
+{
+	generations_stop(&sup->generations, false);
+	filter_process_kill(&sup->filter);
+	former_kill(&sup->former);
 }
 
 /* The one place where a phase begins. */
 static void
 enter(struct supervisor *sup, enum phase phase)
 {
-	struct wire_message message = wire_make(WIRE_DRAIN);
-	struct error err;
-
-	message.flags = sup->kit->listener->handed_over ? 0 : WIRE_LAST;
 	sup->phase = phase;
 	if (phase == PHASE_DRAIN) {
 		sup->phase_ends = monotime_after(
 		    sup->reload.config->drain_timeout + DRAIN_GRACE);
-		if (sup->filter_sock < 0 ||
-		    wire_send(sup->filter_sock, &message, -1, &err) !=
-			ERROR_NONE)
-			enter(sup, PHASE_STOP);
+		filter_process_drain(&sup->filter, drain_flags(sup));
+		former_drain(&sup->former, drain_flags(sup));
 	} else if (phase == PHASE_STOP) {
 		sup->phase_ends = monotime_after(STOP_GRACE);
-		generations_stop(&sup->generations, false);
-		if (sup->filter > 0)
-			kill(sup->filter, SIGKILL);
+		stop_all(sup);
 	}
 }
 
-static enum error_code
-filter_prepared(struct supervisor *sup, struct error *err)
-{
-	struct wire_message go = wire_make(WIRE_GO);
-
-	if (sup->stage != STAGE_STARTED)
-		return error_set(err, ERROR_PEER, "it says PREPARED twice");
-	sup->stage = STAGE_PREPARED;
-	return wire_send(sup->filter_sock, &go, -1, err);
-}
-
-static enum error_code
-filter_listens(struct supervisor *sup, struct error *err)
-{
-	if (sup->stage != STAGE_PREPARED)
-		return error_set(err, ERROR_PEER, "LISTENING is not due");
-	sup->stage = STAGE_LISTENING;
-	generations_set_filter(&sup->generations, sup->filter_sock);
-	if (!sup->was_ready)
-		sup->ready(sup->context);
-	sup->was_ready = true;
-	return ERROR_NONE;
-}
-
-/* Each message may cost a line in the log, an engine or a moment of time. */
-static enum error_code
-count_message(struct supervisor *sup, struct error *err)
-{
-	int64_t now = monotime_now();
-
-	if (sup->heard == 0 || now - sup->heard_from > HEARD_PERIOD) {
-		sup->heard = 0;
-		sup->heard_from = now;
-	}
-	if (++sup->heard > HEARD_MAX)
-		return error_set(err, ERROR_PEER, "it says too much");
-	return ERROR_NONE;
-}
-
-static enum error_code
-obey_filter(struct supervisor *sup, const struct wire_message *message,
-    struct error *err)
-{
-	switch (message->type) {
-	case WIRE_PREPARED:
-		return filter_prepared(sup, err);
-	case WIRE_LISTENING:
-		return filter_listens(sup, err);
-	case WIRE_LOST:
-		generations_lost(&sup->generations, message->text);
-		break;
-	case WIRE_RELEASED:
-		generations_released(&sup->generations, message->text);
-		break;
-	default:
-		break;
-	}
-	return ERROR_NONE;
-}
-
-/* A filter that has closed its socket ends, or nobody can reach it any more:
- * it is killed, which does nothing to one that ends. */
+/* The filter that serves listens. */
 static void
-hear_filter(struct supervisor *sup)
+look_at_filter(struct supervisor *sup)
 {
-	struct wire_message message;
-	enum error_code code;
-	struct error err;
+	if (!sup->filter.was_listening)
+		return;
+	if (!sup->was_ready)
+		sup->plan->ready(sup->plan->context);
+	sup->was_ready = true;
+	if (sup->restart.state == RESTART_ENTERED)
+		restart_end(&sup->restart, NULL);
+}
 
-	code = wire_recv(sup->filter_sock,
-	    WIRE_ACCEPT(WIRE_PREPARED) | WIRE_ACCEPT(WIRE_LISTENING) |
-		WIRE_ACCEPT(WIRE_LOST) | WIRE_ACCEPT(WIRE_RELEASED),
-	    &message, NULL, 0, &err);
-	if (code == ERROR_TIMEOUT)
-		return;
-	if (code == ERROR_NONE)
-		code = count_message(sup, &err);
-	if (code == ERROR_NONE)
-		code = obey_filter(sup, &message, &err);
-	if (code == ERROR_NONE)
-		return;
-	if (code != ERROR_GONE)
-		log_error(LOG_LEVEL_ERROR, "the filter is killed", &err);
-	if (sup->filter > 0)
-		kill(sup->filter, SIGKILL);
-	generations_set_filter(&sup->generations, -1);
-	fd_close(&sup->filter_sock);
+static void
+log_filter_end(const struct supervisor *sup, int status)
+{
+	const char *kind = WIFSIGNALED(status) ? "signal" : "status";
+	int number = WIFSIGNALED(status) ? WTERMSIG(status)
+					 : WEXITSTATUS(status);
+
+	if (sup->was_ready)
+		log_msg(LOG_LEVEL_ERROR,
+		    "the filter ended (%s %d), starting it again", kind,
+		    number);
+	else
+		log_msg(LOG_LEVEL_ERROR, "the filter can't start (%s %d)", kind,
+		    number);
 }
 
 static void
 filter_ended(struct supervisor *sup, int status)
 {
-	bool young = monotime_now() - sup->filter_started < FILTER_PAUSE;
-
-	generations_set_filter(&sup->generations, -1);
-	fd_close(&sup->filter_sock);
-	sup->filter = 0;
-	if (sup->phase == PHASE_DRAIN)
-		enter(sup, PHASE_STOP);
-	if (sup->phase == PHASE_STOP)
+	filter_process_ended(&sup->filter);
+	if (sup->phase != PHASE_SERVE)
 		return;
-	log_msg(LOG_LEVEL_ERROR, "the filter ended (%s %d), starting it again",
-	    WIFSIGNALED(status) ? "signal" : "status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	sup->filter_start_at = young ? monotime_after(FILTER_PAUSE) : 0;
-	if (!sup->was_ready) {
+	log_filter_end(sup, status);
+	if (sup->restart.state == RESTART_ENTERED)
+		restart_end(&sup->restart,
+		    "the new filter can't start; the log says why");
+	if (!sup->was_ready && sup->plan->takeover == NULL) {
 		sup->hopeless = true;
 		enter(sup, PHASE_STOP);
 	}
@@ -223,13 +142,17 @@ reap(struct supervisor *sup)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == sup->filter)
+		if (pid == sup->filter.pid)
 			filter_ended(sup, status);
-		else
+		else if (!former_reaped(&sup->former, pid, status) &&
+		    !restart_reaped(&sup->restart, pid, status))
 			generations_reaped(&sup->generations, pid, status);
 	}
 	if (sup->kit->log != NULL)
 		log_writer_check(sup->kit->log);
+	if (sup->phase == PHASE_DRAIN && sup->filter.pid == 0 &&
+	    sup->former.filter == 0)
+		enter(sup, PHASE_STOP);
 }
 
 static void
@@ -238,8 +161,12 @@ handle_signal(struct supervisor *sup, int signo)
 	switch (signo) {
 	case SIGHUP:
 		log_msg(LOG_LEVEL_NOTICE, "SIGHUP: reload");
-		reload_read(&sup->reload, sup->filter_sock);
+		reload_read(&sup->reload, sup->filter.sock);
 		generations_reload(&sup->generations, false);
+		break;
+	case SIGUSR2:
+		log_msg(LOG_LEVEL_NOTICE, "SIGUSR2: restart");
+		restart_want(&sup->restart);
 		break;
 	case SIGCHLD:
 		reap(sup);
@@ -265,21 +192,6 @@ read_signals(struct supervisor *sup)
 		handle_signal(sup, (int)info.ssi_signo);
 }
 
-/* The filter that runs goes on with the new socket; one that is started later
- * inherits it. */
-static void
-pass_socket(const struct supervisor *sup)
-{
-	struct wire_message message = wire_make(WIRE_SOCKET);
-	struct error err;
-
-	if (sup->filter_sock >= 0 &&
-	    wire_send(sup->filter_sock, &message, sup->kit->listener->fd,
-		&err) != ERROR_NONE)
-		log_error(LOG_LEVEL_ERROR,
-		    "handing the milter socket to the filter", &err);
-}
-
 /* Somebody may have removed the socket, or its directory, or mounted something
  * over it. */
 static void
@@ -298,7 +210,7 @@ look_at_socket(struct supervisor *sup)
 		    "again",
 		    sup->reload.config->socket);
 		sup->socket_lost = false;
-		pass_socket(sup);
+		filter_process_pass_socket(&sup->filter);
 		return;
 	}
 	if (!sup->socket_lost)
@@ -309,53 +221,121 @@ look_at_socket(struct supervisor *sup)
 	sup->socket_lost = true;
 }
 
+/* The engines that serve, or still have work, go on; one that loads would have
+ * nobody to serve. */
+static void
+leave_engines(const struct generations *generations, struct former *former)
+{
+	for (int i = 0; i < GENERATIONS_MAX; i++) {
+		const struct generation *place = &generations->place[i];
+
+		if (place->state == GENERATION_LOADING)
+			kill(place->pid, SIGKILL);
+		if (place->state == GENERATION_NONE ||
+		    place->state == GENERATION_LOADING)
+			continue;
+		former->engines[i].pid = place->pid;
+		former->engines[i].sock = place->sock;
+	}
+}
+
+/* Replaces the program, and returns only where that fails. */
+static void
+replace_program(struct supervisor *sup)
+{
+	struct takeover takeover = {
+		.lock = sup->plan->lock,
+		.restarts = sup->restart.count,
+		.in_background = sup->kit->in_background,
+		.listener = *sup->kit->listener,
+	};
+	struct error err;
+
+	former_init(&takeover.former);
+	takeover.former.log = sup->kit->log->own;
+	takeover.former.filter = sup->filter.pid;
+	takeover.former.sock = sup->filter.sock;
+	leave_engines(&sup->generations, &takeover.former);
+	snprintf(takeover.socket, sizeof takeover.socket, "%s",
+	    sup->reload.config->socket);
+	takeover_run(&takeover, sup->plan->program.path,
+	    sup->plan->program.arguments, &err);
+	restart_end(&sup->restart, err.text);
+}
+
+static void
+look_at_restart(struct supervisor *sup)
+{
+	restart_run(&sup->restart,
+	    sup->filter.stage == FILTER_LISTENING && sup->filter.sock >= 0 &&
+		!former_any(&sup->former));
+	if (sup->restart.state == RESTART_READY)
+		replace_program(sup);
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* In PHASE_DRAIN and PHASE_STOP. */
+static int64_t
+run_end(struct supervisor *sup)
+{
+	if (monotime_now() < sup->phase_ends)
+		return sup->phase_ends;
+	if (sup->phase == PHASE_DRAIN) {
+		log_msg(LOG_LEVEL_WARNING, "the filter did not end in time");
+		enter(sup, PHASE_STOP);
+	} else {
+		generations_stop(&sup->generations, true);
+		sup->phase_ends = MONOTIME_NEVER;
+	}
+	return sup->phase_ends;
+}
+
 /* What is due by the clock; returns when to look again. */
 static int64_t
 run_due(struct supervisor *sup)
 {
 	int64_t until;
 
-	if (sup->phase != PHASE_SERVE) {
-		if (monotime_now() < sup->phase_ends)
-			return sup->phase_ends;
-		if (sup->phase == PHASE_DRAIN) {
-			log_msg(LOG_LEVEL_WARNING,
-			    "the filter did not end in time");
-			enter(sup, PHASE_STOP);
-		} else {
-			generations_stop(&sup->generations, true);
-			sup->phase_ends = MONOTIME_NEVER;
-		}
-		return sup->phase_ends;
-	}
-	if (sup->filter == 0 && monotime_now() >= sup->filter_start_at)
-		start_filter(sup);
+	if (sup->phase != PHASE_SERVE)
+		return run_end(sup);
+	look_at_restart(sup);
 	look_at_socket(sup);
-	until = generations_run(&sup->generations);
-	return until < sup->socket_check_at ? until : sup->socket_check_at;
+	until = earlier(sup->socket_check_at, former_run(&sup->former));
+	until = earlier(until, generations_run(&sup->generations));
+	return earlier(until, filter_process_run(&sup->filter));
 }
 
 static void
 one_round(struct supervisor *sup)
 {
-	struct pollfd fds[2 + GENERATIONS_MAX];
+	struct pollfd fds[POLL_ENGINES + GENERATIONS_MAX];
 	int64_t until = run_due(sup);
 	int count;
 
-	if (sup->phase == PHASE_SERVE && sup->filter == 0 &&
-	    sup->filter_start_at < until)
-		until = sup->filter_start_at;
-	fds[0] = (struct pollfd){ .fd = sup->signals, .events = POLLIN };
-	fds[1] = (struct pollfd){ .fd = sup->filter_sock, .events = POLLIN };
-	count = generations_poll_set(&sup->generations, fds + 2);
-	if (poll(fds, (nfds_t)(2 + count), monotime_poll_ms(until)) < 0)
+	fds[POLL_SIGNALS] = (struct pollfd){ .fd = sup->signals,
+		.events = POLLIN };
+	fds[POLL_FILTER] = (struct pollfd){ .fd = sup->filter.sock,
+		.events = POLLIN };
+	fds[POLL_FORMER] = (struct pollfd){ .fd = sup->former.sock,
+		.events = POLLIN };
+	count = generations_poll_set(&sup->generations, fds + POLL_ENGINES);
+	if (poll(fds, (nfds_t)(POLL_ENGINES + count), monotime_poll_ms(until)) <
+	    0)
 		return;
-	if (fds[1].revents != 0)
-		hear_filter(sup);
-	generations_handle(&sup->generations, fds + 2, count);
-	if (fds[0].revents != 0)
+	if (fds[POLL_FORMER].revents != 0)
+		former_hear(&sup->former);
+	if (fds[POLL_FILTER].revents != 0)
+		filter_process_hear(&sup->filter);
+	generations_handle(&sup->generations, fds + POLL_ENGINES, count);
+	look_at_filter(sup);
+	if (fds[POLL_SIGNALS].revents != 0)
 		read_signals(sup);
-	reload_settle(&sup->reload, sup->filter_sock);
+	reload_settle(&sup->reload, sup->filter.sock);
 }
 
 static enum error_code
@@ -365,6 +345,7 @@ open_signals(struct supervisor *sup, struct error *err)
 
 	sigemptyset(&handled);
 	sigaddset(&handled, SIGHUP);
+	sigaddset(&handled, SIGUSR2);
 	sigaddset(&handled, SIGTERM);
 	sigaddset(&handled, SIGINT);
 	sigaddset(&handled, SIGCHLD);
@@ -374,25 +355,43 @@ open_signals(struct supervisor *sup, struct error *err)
 	return ERROR_NONE;
 }
 
+static void
+init(struct supervisor *sup, const struct supervisor_plan *plan)
+{
+	const struct takeover *takeover = plan->takeover;
+
+	former_init(&sup->former);
+	if (takeover != NULL)
+		sup->former = takeover->former;
+	generations_init(&sup->generations, plan->config, plan->kit);
+	reload_init(&sup->reload, plan->config_path, plan->config, plan->kit,
+	    &sup->generations);
+	filter_process_init(&sup->filter, plan->kit, &sup->generations,
+	    &sup->former);
+	restart_init(&sup->restart, &plan->program, plan->lock,
+	    takeover != NULL ? takeover->restarts : 0, takeover != NULL);
+}
+
+static bool
+has_children(const struct supervisor *sup)
+{
+	return sup->filter.pid > 0 || former_any(&sup->former) ||
+	    generations_any(&sup->generations);
+}
+
 enum error_code
 supervisor_run(const struct supervisor_plan *plan, struct error *err)
 {
-	struct supervisor sup = {
-		.kit = plan->kit,
-		.filter_sock = -1,
-		.ready = plan->ready,
-		.context = plan->context,
-	};
+	struct supervisor sup = { .plan = plan, .kit = plan->kit };
 	enum error_code code;
 
 	code = open_signals(&sup, err);
 	if (code != ERROR_NONE)
 		return code;
-	generations_init(&sup.generations, plan->config, plan->kit);
-	reload_init(&sup.reload, plan->config_path, plan->config, plan->kit,
-	    &sup.generations);
-	while (sup.phase != PHASE_STOP || sup.filter > 0 ||
-	    generations_any(&sup.generations))
+	init(&sup, plan);
+	/* Some may have ended while the program was replaced. */
+	reap(&sup);
+	while (sup.phase != PHASE_STOP || has_children(&sup))
 		one_round(&sup);
 	reload_fini(&sup.reload);
 	generations_fini(&sup.generations);

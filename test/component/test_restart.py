@@ -4,9 +4,10 @@
 
 import os
 import pathlib
-import shutil
 import signal
 import sys
+import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
@@ -14,63 +15,263 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import mails
 import milterclient
 import needs
-import ports
 import procs
+import signatures
 import testmain
-from daemoncase import fresh_daemon
+from daemon import config_text, merged
+from daemoncase import DaemonCase, fresh_daemon
 from waiting import wait_until
 
+# sysexits.h
+UNAVAILABLE, SOFTWARE, CONFIG = 69, 70, 78
 
-class MilterSocketCase(unittest.TestCase):
-    """The milter socket outlives the filter."""
+# Streams of mail, each of so many a second; together about 50.
+STREAMS, RATE = 10, 5
 
-    def assert_waits_for_the_next_filter(self, **settings):
-        """Who connects while there is no filter is served by the next."""
-        with fresh_daemon(**settings) as daemon:
-            for _ in range(3):
-                filter_pid = daemon.filter()
-                os.kill(filter_pid, signal.SIGKILL)
-                procs.wait_gone([filter_pid])
-                outcome = milterclient.deliver(daemon.socket, mails.plain())
-                self.assertEqual(outcome.action, "accept")
 
-    def test_who_connects_over_a_unix_socket_waits_for_the_next_filter(self):
-        self.assert_waits_for_the_next_filter()
+def order(daemon, what):
+    """Runs the command with --restart or another such option."""
+    return procs.run([needs.daemon(), "-c", daemon.config_file, what],
+                     check=False)
 
-    def test_who_connects_over_tcp_waits_for_the_next_filter(self):
-        self.assert_waits_for_the_next_filter(
-            socket=f"inet:{ports.free_port()}@127.0.0.1")
 
-    def assert_comes_back(self, daemon, path, remove):
-        """A socket that is removed is made anew, and the log says so."""
-        owner = path.stat()
-        with milterclient.MilterClient(daemon.socket) as before:
-            before.connect()
-            remove()
-            daemon.wait_log("the milter socket .* is opened again")
-            outcome = milterclient.deliver(daemon.socket, mails.plain())
-            self.assertEqual(outcome.action, "accept")
-            self.assertEqual(before.deliver(mails.plain()).action, "accept")
-        self.assertEqual(path.stat().st_mode, owner.st_mode)
-        self.assertEqual(path.stat().st_uid, owner.st_uid)
+def write_settings(daemon, **settings):
+    """Changes the configuration file."""
+    daemon.settings = merged(daemon.settings, settings)
+    daemon.config_file.write_text(config_text(daemon.settings))
 
-    def test_removed_socket_is_made_anew(self):
+
+class Stream(threading.Thread):
+    """One mail after another until it is ended, in one session that is kept, or
+    in a session for each; notes what isn't accepted at once."""
+
+    def __init__(self, address, kept):
+        super().__init__()
+        self._address = address
+        self._kept = kept
+        self.ended = False
+        self.accepted = 0
+        self.trouble = []
+
+    def _session(self):
+        client = milterclient.MilterClient(self._address)
+        client.connect()
+        return client
+
+    def _send(self, client):
+        reply = client.mail()
+        if reply != "accept":
+            self.trouble.append(reply)
+            return
+        client.rcpt()
+        client.content(mails.plain())
+        outcome = client.end()
+        if outcome.action == "accept":
+            self.accepted += 1
+        else:
+            self.trouble.append(outcome.reply)
+
+    def run(self):
+        client = self._session()
+        try:
+            while not self.ended:
+                self._send(client)
+                time.sleep(1 / RATE)
+                if not self._kept:
+                    client.quit()
+                    client = self._session()
+            client.quit()
+        except (OSError, milterclient.MilterClosed) as error:
+            self.trouble.append(repr(error))
+
+    def end(self):
+        """Has it end after the mail that it sends."""
+        self.ended = True
+        self.join()
+
+
+class RestartCase(DaemonCase):
+    """--restart, while mail comes and is scanned."""
+
+    settings = {"deadline": {"reply": "30s", "reply_submission": "2s"},
+                "limits": {"sessions": 200, "waiting": 100}}
+
+    def restart(self):
+        """Restarts it; returns a mark in the log from before."""
+        since = self.daemon.mark()
+        done = order(self.daemon, "--restart")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("has restarted", done.stdout)
+        return since
+
+    def begin(self, seconds, **macros):
+        """A session whose mail is being scanned for that long."""
+        client = self.session()
+        client.define("M", **macros)
+        client.envelope()
+        mail = signatures.slow_mail(seconds)
+        client.content(mail)
+        client.send_end()
+        self.daemon.busy_worker()
+        return client, mail
+
+    def wait_alone(self, since):
+        """Waits until the filter of before has ended."""
+        self.daemon.wait_log("filter of before the restart has ended "
+                             r"\(status 0\)", since)
+
+    def test_no_mail_of_a_stream_is_deferred_or_lost(self):
+        streams = [Stream(self.daemon.socket, number % 2 == 0)
+                   for number in range(STREAMS)]
+        pid, first = self.daemon.pid, self.daemon.filter()
+        for stream in streams:
+            stream.start()
+        try:
+            since = self.restart()
+            wait_until("mail after the restart", lambda: len(
+                self.daemon.messages("verdict=clean", since)) > 50)
+        finally:
+            for stream in streams:
+                stream.end()
+        self.assertEqual([stream.trouble for stream in streams],
+                         STREAMS * [[]])
+        self.assertGreater(min(stream.accepted for stream in streams), 1)
+        self.wait_alone(since)
+        self.assertEqual(self.daemon.pid, pid)
+        self.assertNotEqual(self.daemon.filter(), first)
+        self.assertEqual(self.daemon.filters(), [self.daemon.filter()])
+
+    def test_scan_in_progress_has_its_verdict_and_its_session_goes_on(self):
+        client, _ = self.begin(2)
+        idle = self.session()
+        since = self.restart()
+        self.assertEqual(self.deliver(mails.plain()).action, "accept")
+        self.assertEqual(idle.deliver(mails.plain()).action, "accept")
+        milterclient.collect([client], 30)
+        self.assertEqual(client.outcome.action, "accept")
+        self.assertEqual(client.deliver(mails.plain()).action, "accept")
+        self.assertNotIn("has ended", self.daemon.log(since))
+        client.quit()
+        idle.quit()
+        self.wait_alone(since)
+
+    def test_verdict_that_comes_late_in_the_old_filter_reaches_the_new(self):
+        client, mail = self.begin(4, auth_type="PLAIN")
+        since = self.restart()
+        milterclient.collect([client], 30)
+        self.assertEqual(client.outcome.action, "tempfail")
+        client.quit()
+        self.wait_alone(since)
+        since = self.daemon.mark()
+        self.assertEqual(self.deliver(mail).action, "accept")
+        self.assertEqual(
+            self.daemon.wait_message("", since).source, "store")
+
+    def test_many_ends_of_message_in_the_old_filter_do_not_wait_in_line(self):
+        clients = []
+        for _ in range(6):
+            client = self.session()
+            client.envelope()
+            client.content(signatures.slow_mail(1))
+            clients.append(client)
+        since = self.restart()
+        for client in clients:
+            client.send_end()
+        other = self.session()
+        milterclient.collect(clients, 30)
+        self.assertEqual([client.outcome.action for client in clients],
+                         6 * ["accept"])
+        other.quit()
+        for client in clients:
+            client.quit()
+        self.wait_alone(since)
+
+    def test_filter_that_dies_during_a_restart_is_replaced(self):
+        idle = self.session()
+        since = self.restart()
+        os.kill(self.daemon.filter(), signal.SIGKILL)
+        self.assertEqual(self.deliver(mails.plain()).action, "accept")
+        self.assertEqual(idle.deliver(mails.plain()).action, "accept")
+        idle.quit()
+        self.wait_alone(since)
+
+    def test_file_with_a_mistake_changes_nothing(self):
+        text = self.daemon.config_file.read_text()
+        self.addCleanup(self.daemon.config_file.write_text, text)
+        self.daemon.config_file.write_text(text + "\nnonsense = 1\n")
+        first = self.daemon.filter()
+        done = order(self.daemon, "--restart")
+        self.assertEqual(done.returncode, CONFIG)
+        self.assertIn("nonsense", done.stderr)
+        since = self.daemon.mark()
+        os.kill(self.daemon.pid, signal.SIGUSR2)
+        self.daemon.wait_log("no restart: .*nonsense", since)
+        self.assertEqual(self.daemon.filter(), first)
+        self.assertEqual(self.deliver(mails.plain()).action, "accept")
+
+
+class OrderCase(unittest.TestCase):
+    """What the command tells an instance, and what it says itself."""
+
+    def test_without_an_instance_each_says_so(self):
         with fresh_daemon() as daemon:
-            path = pathlib.Path(daemon.socket.removeprefix("unix:"))
-            self.assert_comes_back(daemon, path, path.unlink)
-
-    def test_removed_directory_of_the_socket_is_made_anew(self):
-        with fresh_daemon() as daemon:
-            path = pathlib.Path(daemon.socket.removeprefix("unix:"))
-            self.assert_comes_back(daemon, path,
-                                   lambda: shutil.rmtree(path.parent))
-
-    def test_socket_is_removed_at_the_end(self):
-        with fresh_daemon() as daemon:
-            path = pathlib.Path(daemon.socket.removeprefix("unix:"))
-            self.assertTrue(path.is_socket())
             self.assertEqual(daemon.terminate(), 0)
-            wait_until("the end of the socket", lambda: not path.exists())
+            for what in "--restart", "--reload", "--stop":
+                done = order(daemon, what)
+                self.assertEqual(done.returncode, UNAVAILABLE, what)
+                self.assertIn("no instance runs", done.stderr)
+
+    def test_stop_returns_when_the_service_has_ended(self):
+        with fresh_daemon(deadline={"reply": "30s"}) as daemon:
+            client = milterclient.MilterClient(daemon.socket)
+            client.connect()
+            client.envelope()
+            client.content(signatures.slow_mail(2))
+            client.send_end()
+            daemon.busy_worker()
+            done = order(daemon, "--stop")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual(daemon.wait_end(1), 0)
+            milterclient.collect([client], 5)
+            self.assertEqual(client.outcome.action, "tempfail")
+            client.close()
+
+    def test_reload_has_the_configuration_read(self):
+        with fresh_daemon() as daemon:
+            since = daemon.mark()
+            self.assertEqual(order(daemon, "--reload").returncode, 0)
+            daemon.wait_log("SIGHUP: reload", since)
+
+    def test_restart_takes_another_socket(self):
+        with fresh_daemon() as daemon:
+            before = pathlib.Path(daemon.socket.removeprefix("unix:"))
+            write_settings(daemon, socket=f"{daemon.socket}2")
+            self.assertEqual(order(daemon, "--restart").returncode, 0)
+            self.assertEqual(milterclient.deliver(
+                daemon.socket, mails.plain()).action, "accept")
+            self.assertFalse(before.exists())
+
+    def test_stop_during_a_restart_ends_all(self):
+        with fresh_daemon() as daemon:
+            with milterclient.MilterClient(daemon.socket) as client:
+                client.connect()
+                self.assertEqual(order(daemon, "--restart").returncode, 0)
+                self.assertEqual(len(daemon.filters()), 2)
+                family = procs.descendants(daemon.pid)
+                self.assertEqual(order(daemon, "--stop").returncode, 0)
+                procs.wait_gone(family)
+
+    def test_second_restart_waits_for_the_sessions_of_the_first(self):
+        with fresh_daemon() as daemon:
+            client = milterclient.MilterClient(daemon.socket)
+            client.connect()
+            self.assertEqual(order(daemon, "--restart").returncode, 0)
+            since = daemon.mark()
+            os.kill(daemon.pid, signal.SIGUSR2)
+            daemon.wait_log("the restart waits", since)
+            self.assertEqual(client.deliver(mails.plain()).action, "accept")
+            client.quit()
+            daemon.wait_log(r"\d+\]: restarted", since)
 
 
 if __name__ == "__main__":

@@ -191,8 +191,13 @@ class Daemon(Running):
     # Its processes
 
     def filter(self):
-        """The process id of the filter."""
+        """The process id of the newest filter."""
         return self._one_child("vscan-filter")
+
+    def filters(self):
+        """The process ids of the filters, oldest first."""
+        return [pid for pid in procs.children(self.pid)
+                if procs.name(pid) == "vscan-filter"]
 
     def engines(self):
         """The process ids of the engines, oldest first."""

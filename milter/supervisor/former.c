@@ -1,0 +1,187 @@
+/* former - the filter and the engines that were there before a restart
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include "supervisor/former.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/monotime.h"
+#include "wire/wire.h"
+
+/* For a filter to close the files in state_directory: it waits for mail that
+ * is being held and for the store, each within seconds. */
+#define LET_GO_TIME (10 * MONOTIME_S)
+
+/* For engines to end once their filter has gone. */
+#define ENGINES_TIME (10 * MONOTIME_S)
+
+void
+former_init(struct former *former)
+{
+	memset(former, 0, sizeof *former);
+	former->sock = former->log = -1;
+	former->end_by = MONOTIME_NEVER;
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		former->engines[i].sock = -1;
+}
+
+static void
+retire_engines(const struct former *former)
+{
+	struct wire_message message = wire_make(WIRE_RETIRE);
+	struct error err;
+
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		if (former->engines[i].sock >= 0 &&
+		    wire_send(former->engines[i].sock, &message, -1, &err) !=
+			ERROR_NONE)
+			log_error(LOG_LEVEL_WARNING,
+			    "telling an engine of before the restart to "
+			    "retire",
+			    &err);
+}
+
+void
+former_hand_over(struct former *former, int rows)
+{
+	struct wire_message message = wire_make(WIRE_HANDOVER);
+	struct error err;
+
+	former->state = FORMER_HANDING_OVER;
+	former->end_by = monotime_after(LET_GO_TIME);
+	if (wire_send(former->sock, &message, rows, &err) != ERROR_NONE) {
+		log_error(LOG_LEVEL_ERROR,
+		    "the filter of before the restart can't be told to hand "
+		    "over, and is killed",
+		    &err);
+		kill(former->filter, SIGKILL);
+	}
+	fd_close(&rows);
+	retire_engines(former);
+}
+
+void
+former_hear(struct former *former)
+{
+	struct wire_message message;
+	enum error_code code;
+	struct error err;
+
+	code = wire_recv(former->sock,
+	    WIRE_ACCEPT(WIRE_LET_GO) | WIRE_ACCEPT(WIRE_LOST) |
+		WIRE_ACCEPT(WIRE_RELEASED),
+	    &message, NULL, 0, &err);
+	if (code == ERROR_TIMEOUT)
+		return;
+	if (code == ERROR_NONE && message.type == WIRE_LET_GO &&
+	    former->state == FORMER_HANDING_OVER) {
+		former->state = FORMER_LEAVING;
+		former->end_by = MONOTIME_NEVER;
+	}
+	if (code == ERROR_NONE)
+		return;
+	if (code != ERROR_GONE)
+		log_error(LOG_LEVEL_ERROR,
+		    "the filter of before the restart is killed", &err);
+	kill(former->filter, SIGKILL);
+	fd_close(&former->sock);
+}
+
+static void
+filter_ended(struct former *former, int status)
+{
+	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+	log_msg(well ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
+	    "the filter of before the restart has ended (%s %d)",
+	    WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (former->state == FORMER_ACCEPTING)
+		retire_engines(former);
+	former->state = FORMER_GONE;
+	former->filter = 0;
+	fd_close(&former->sock);
+	former->end_by = monotime_after(ENGINES_TIME);
+}
+
+static bool
+take_end(struct former *former, pid_t pid, int status)
+{
+	if (former->filter > 0 && pid == former->filter) {
+		filter_ended(former, status);
+		return true;
+	}
+	for (int i = 0; i < GENERATIONS_MAX; i++) {
+		if (former->engines[i].pid != pid)
+			continue;
+		former->engines[i].pid = 0;
+		fd_close(&former->engines[i].sock);
+		return true;
+	}
+	return false;
+}
+
+bool
+former_reaped(struct former *former, pid_t pid, int status)
+{
+	if (!take_end(former, pid, status))
+		return false;
+	if (!former_any(former))
+		fd_close(&former->log);
+	return true;
+}
+
+void
+former_drain(struct former *former, uint32_t flags)
+{
+	struct wire_message message = wire_make(WIRE_DRAIN);
+	struct error err;
+
+	message.flags = flags;
+	if (former->filter > 0 &&
+	    (former->sock < 0 ||
+		wire_send(former->sock, &message, -1, &err) != ERROR_NONE))
+		kill(former->filter, SIGKILL);
+}
+
+void
+former_kill(struct former *former)
+{
+	former->end_by = MONOTIME_NEVER;
+	fd_close(&former->sock);
+	if (former->filter > 0)
+		kill(former->filter, SIGKILL);
+	for (int i = 0; i < GENERATIONS_MAX; i++) {
+		fd_close(&former->engines[i].sock);
+		if (former->engines[i].pid > 0)
+			kill(former->engines[i].pid, SIGKILL);
+	}
+}
+
+int64_t
+former_run(struct former *former)
+{
+	if (monotime_now() < former->end_by)
+		return former->end_by;
+	if (former_any(former))
+		log_msg(LOG_LEVEL_WARNING,
+		    "what was there before the restart did not end in time, "
+		    "and is killed");
+	former_kill(former);
+	return MONOTIME_NEVER;
+}
+
+bool
+former_any(const struct former *former)
+{
+	bool any = former->filter > 0;
+
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		any |= former->engines[i].pid > 0;
+	return any;
+}
