@@ -129,6 +129,8 @@ fault_of_address(const char *data, size_t len)
 const char *
 command_fault(char letter, const char *data, size_t len, bool first)
 {
+	if (data == NULL)
+		data = "";
 	if ((letter == COMMAND_NEGOTIATE) != first)
 		return first ? "it doesn't negotiate" : "it negotiates again";
 	switch (letter) {

@@ -189,11 +189,6 @@ class MilterClient:
         queue ID is there at MAIL."""
         self.connect("localhost", "127.0.0.1", port=0)
         self.define("M", i=self._queue_id)
-    def connect_from_nowhere(self, host="client.example"):
-        """A client of a family of addresses that no milter knows."""
-        self._command(b"C", _strings(host) + b"Z" + struct.pack("!H", 1) +
-                      _strings("nowhere"), NO_CONNECT, 0)
-
     def mail(self, sender=f"<{mails.SENDER}>"):
         """MAIL."""
         return self._command(b"M", _strings(sender), NO_MAIL, NR_MAIL)
