@@ -35,6 +35,7 @@ struct worker_plan {
 	const struct sandbox *sandbox;
 	const struct scratch_base *base;
 	struct scratch scratch; /* its kind says whether it is contained */
+	unsigned number;        /* of all that live, for ps(1) */
 	bool blind;             /* self-test: break the scratch first */
 };
 

@@ -40,6 +40,7 @@ struct filter_process {
 	pid_t pid; /* 0: none */
 	int sock;  /* -1: none, or it has closed it */
 	enum filter_stage stage;
+	char failure[256];  /* why it could not run, as it says, or "" */
 	int rows;           /* the former filter's, to be handed on; or -1 */
 	unsigned heard;     /* messages, */
 	int64_t heard_from; /* since then */

@@ -54,13 +54,15 @@ struct generations {
 	bool refused;                /* one could not load with it */
 	struct child_kit *kit;
 	struct generation place[GENERATIONS_MAX];
-	int filter;       /* socket to the filter, or -1 */
-	bool wanted;      /* a new one is to be started */
-	int64_t start_at; /* but not before */
-	int64_t pause;    /* grows while engines die young */
-	uint64_t tried;   /* the sigset of the last start */
-	uint64_t seen;    /* the last reading, not yet settled */
-	int64_t check_at; /* the next look at the signature files */
+	int filter;        /* socket to the filter, or -1 */
+	bool wanted;       /* a new one is to be started */
+	int64_t start_at;  /* but not before */
+	int64_t pause;     /* grows while engines die young */
+	uint64_t tried;    /* the sigset of the last start */
+	uint64_t seen;     /* the last reading, not yet settled */
+	bool stopping;     /* generations_stop() was called */
+	bool offer_failed; /* as the log was told */
+	int64_t check_at;  /* the next look at the signature files */
 };
 
 /* It takes a reference to config. */
@@ -113,7 +115,8 @@ void generations_released(struct generations *generations, const char *name);
 /* True if pid was an engine; status as wait(2) gave it. */
 bool generations_reaped(struct generations *generations, pid_t pid, int status);
 
-/* Tells all to end, by closing their sockets; kill_now: with SIGKILL. */
+/* Tells all to end, by closing their sockets, but kills what still loads;
+ * kill_now: kills all.  None is started any more. */
 void generations_stop(struct generations *generations, bool kill_now);
 
 bool generations_any(const struct generations *generations);

@@ -31,7 +31,8 @@
  *                          GO, FORMER (fd: rows of the filter before),
  *                          HANDOVER (fd: for rows to the next filter),
  *                          DRAIN (flags: WIRE_LAST)
- *   filter -> supervisor   PREPARED, LISTENING, LOST (text: fingerprint),
+ *   filter -> supervisor   FAILED (text: why), PREPARED, LISTENING,
+ *                          LOST (text: fingerprint),
  *                          RELEASED (text: fingerprint), LET_GO
  *
  * A link belongs to one filter process and one engine: when it closes, all

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "base/process.h"
+#include "base/title.h"
 #include "config/config.h"
 #include "engine/age.h"
 #include "engine/canary.h"
@@ -137,6 +138,7 @@ announce(struct engine *engine, int supervisor, struct error *err)
 	    engine->library.sigset.files, library_version());
 	age_begin(&engine->age, &engine->library.contents, engine->config,
 	    monotime_wall() / MONOTIME_S);
+	title_set("vscan-engine", "generation %s", engine->library.name);
 	return wire_send(supervisor, &ready, -1, err);
 }
 
@@ -164,10 +166,12 @@ report_failure(int supervisor, const struct error *err)
 	struct wire_message failed = wire_make(WIRE_FAILED);
 	struct error ignored;
 
+	if (err->code == ERROR_GONE)
+		return; /* the supervisor: the service ends */
 	log_error(LOG_LEVEL_ERROR, "engine", err);
 	wire_set_text(&failed, err->text);
 	if (wire_send(supervisor, &failed, -1, &ignored) != ERROR_NONE)
-		return; /* it has gone: nobody waits for this */
+		return; /* it has gone meanwhile */
 }
 
 static int

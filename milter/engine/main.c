@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/title.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "engine/library.h"
@@ -80,6 +81,7 @@ serve(enum scratch_kind kind)
 	struct error err;
 	int status;
 
+	title_set("vscan-engine", "loads the signatures");
 	settle();
 	log_open("vscan-milter/engine", LOG_LEVEL_INFO);
 	log_join(LOG);
@@ -98,6 +100,7 @@ serve(enum scratch_kind kind)
 int
 main(int argc, char **argv)
 {
+	title_init(argc, argv);
 	if (argc != 2)
 		return usage();
 	if (strcmp(argv[1], "--version") == 0) {

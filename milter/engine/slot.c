@@ -44,6 +44,7 @@ slot_init(struct slot *slot, const struct worker_plan *plan, unsigned number,
 	slot->sock = -1;
 	slot->pid = 0;
 	slot->plan = *plan;
+	slot->plan.number = number;
 	return scratch_init(&slot->plan.scratch, plan->base, number, err);
 }
 

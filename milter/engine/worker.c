@@ -21,6 +21,7 @@
 #include "base/process.h"
 #include "base/seqpacket.h"
 #include "base/text.h"
+#include "base/title.h"
 #include "config/config.h"
 #include "engine/canary.h"
 #include "engine/inspect.h"
@@ -328,6 +329,8 @@ run(const struct worker_plan *plan, int sock)
 	struct wire_message hello = wire_make(WIRE_HELLO);
 	struct error err;
 
+	title_set("vscan-worker", "worker %u of generation %s",
+	    plan->number + 1, plan->library->name);
 	if (keep_socket_only(sock, &err) != ERROR_NONE) {
 		log_error(LOG_LEVEL_ERROR, "worker", &err);
 		_exit(WIRE_EXIT_SETUP);

@@ -12,7 +12,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "base/monotime.h"
 #include "base/priv.h"
 #include "base/process.h"
+#include "base/title.h"
 #include "config/config.h"
 #include "filter/callbacks.h"
 #include "filter/confine.h"
@@ -33,6 +33,7 @@
 #include "hold/hold.h"
 #include "scan/engines.h"
 #include "scan/scanner.h"
+#include "wire/wire.h"
 
 #define SUPERVISOR_FD 3
 #define CONFIG_FD 4
@@ -240,6 +241,18 @@ run(struct config *config, struct error *err)
 	return code;
 }
 
+/* The supervisor says it, once, where the administrator looks. */
+static void
+say_failure(const struct error *err)
+{
+	struct wire_message failed = wire_make(WIRE_FAILED);
+	struct error unsent;
+
+	wire_set_text(&failed, err->text);
+	if (wire_send(SUPERVISOR_FD, &failed, -1, &unsent) != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR, "the filter can't run", err);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -253,7 +266,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "vscan-filter is started by vscan-milter\n");
 		return EX_USAGE;
 	}
-	prctl(PR_SET_NAME, "vscan-filter");
+	title_init(argc, argv);
+	title_set("vscan-filter", "serves the MTA");
 	log_open("vscan-milter/filter", LOG_LEVEL_INFO);
 	log_join(LOG_FD);
 	code = config_load_fd(CONFIG_FD, "configuration", &config, &err);
@@ -267,7 +281,7 @@ main(int argc, char **argv)
 	if (code == ERROR_NONE)
 		code = run(config, &err);
 	if (code != ERROR_NONE)
-		log_error(LOG_LEVEL_ERROR, "the filter can't run", &err);
+		say_failure(&err);
 	if (code == ERROR_NONE)
 		return EX_OK;
 	return code == ERROR_INPUT ? EX_CONFIG : EX_OSERR;

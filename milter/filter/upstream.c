@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/monotime.h"
+#include "base/title.h"
 #include "config/config.h"
 #include "filter/filter.h"
 #include "filter/hangup.h"
@@ -165,6 +166,7 @@ hand_over(struct upstream *upstream, int sock)
 		fd_close(&sock);
 		return;
 	}
+	title_set("vscan-filter", "of before the restart, serves its sessions");
 	wakeup_go_private(&filter->wakeup);
 	log_msg(LOG_LEVEL_NOTICE,
 	    "another filter takes over; this one serves the %u sessions that "

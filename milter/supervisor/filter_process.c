@@ -24,6 +24,9 @@
 #define HEARD_MAX 1000
 #define HEARD_PERIOD (10 * MONOTIME_S)
 
+/* Messages of one that has ended that are still read. */
+#define LAST_WORDS 16
+
 void
 filter_process_init(struct filter_process *process, struct child_kit *kit,
     struct generations *generations, struct former *former)
@@ -43,6 +46,7 @@ start(struct filter_process *process)
 	process->started_at = monotime_now();
 	process->stage = FILTER_STARTED;
 	process->heard = 0;
+	process->failure[0] = '\0';
 	if (child_start_filter(process->kit, &process->pid, &process->sock,
 		&err) == ERROR_NONE)
 		return;
@@ -162,6 +166,10 @@ obey(struct filter_process *process, const struct wire_message *message,
 		return prepared(process, err);
 	case WIRE_LISTENING:
 		return listens(process, err);
+	case WIRE_FAILED:
+		memcpy(process->failure, message->text,
+		    sizeof process->failure);
+		break;
 	case WIRE_LOST:
 		generations_lost(process->generations, message->text);
 		break;
@@ -191,8 +199,9 @@ filter_process_hear(struct filter_process *process)
 	struct error err;
 
 	code = wire_recv(process->sock,
-	    WIRE_ACCEPT(WIRE_PREPARED) | WIRE_ACCEPT(WIRE_LISTENING) |
-		WIRE_ACCEPT(WIRE_LOST) | WIRE_ACCEPT(WIRE_RELEASED),
+	    WIRE_ACCEPT(WIRE_FAILED) | WIRE_ACCEPT(WIRE_PREPARED) |
+		WIRE_ACCEPT(WIRE_LISTENING) | WIRE_ACCEPT(WIRE_LOST) |
+		WIRE_ACCEPT(WIRE_RELEASED),
 	    &message, NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return;
@@ -214,6 +223,9 @@ filter_process_ended(struct filter_process *process)
 {
 	bool young = monotime_now() - process->started_at < PAUSE;
 
+	/* Its last words may still be in the socket. */
+	for (int i = 0; i < LAST_WORDS && process->sock >= 0; i++)
+		filter_process_hear(process);
 	generations_set_filter(process->generations, -1);
 	fd_close(&process->sock);
 	process->pid = 0;

@@ -142,8 +142,12 @@ offer(struct generations *generations)
 	if (serving == NULL || generations->filter < 0 || serving->offered)
 		return;
 	serving->offered = hand_over(generations, serving, &err) == ERROR_NONE;
-	if (!serving->offered)
-		log_error(LOG_LEVEL_ERROR, "handing over an engine", &err);
+	if (!serving->offered && !generations->offer_failed)
+		log_error(LOG_LEVEL_ERROR,
+		    "an engine can't be handed to the filter; this is tried "
+		    "again every second",
+		    &err);
+	generations->offer_failed = !serving->offered;
 }
 
 /* Once a second, if it didn't work the first time. */
@@ -522,6 +526,10 @@ generations_reaped(struct generations *generations, pid_t pid, int status)
 	/* Its last words may still be in the socket. */
 	if (generation->sock >= 0)
 		hear(generations, generation);
+	if (generations->stopping) {
+		set_state(generation, GENERATION_NONE);
+		return true;
+	}
 	log_end(generation, status);
 	young = monotime_now() - generation->started_at < YOUNG;
 	/* The set itself was refused; anything else may pass. */
@@ -542,11 +550,13 @@ void
 generations_stop(struct generations *generations, bool kill_now)
 {
 	generations->wanted = false;
+	generations->stopping = true;
 	for (int i = 0; i < GENERATIONS_MAX; i++) {
 		if (generations->place[i].state == GENERATION_NONE)
 			continue;
 		fd_close(&generations->place[i].sock);
-		if (kill_now)
+		if (kill_now ||
+		    generations->place[i].state == GENERATION_LOADING)
 			kill(generations->place[i].pid, SIGKILL);
 	}
 }

@@ -205,7 +205,8 @@ struct service {
 	struct takeover takeover;
 	bool took_over;
 	bool in_background;
-	int ready; /* see daemonize.h */
+	bool has_said; /* on standard error, why it ends */
+	int ready;     /* see daemonize.h */
 	char program[PATH_MAX];
 };
 
@@ -319,9 +320,10 @@ serve_logged(struct service *service, const struct supervisor_plan *plan,
 		return code;
 	plan->kit->log = &writer;
 	code = supervise(service, plan, err);
-	/* Nobody reads standard error after a restart. */
-	if (code != ERROR_NONE && service->took_over)
-		log_error(LOG_LEVEL_ERROR, "the service ends", err);
+	if (code != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR, "vscan-milter ends", err);
+	service->has_said = code != ERROR_NONE &&
+	    config->log_target == LOG_TARGET_STDERR;
 	log_writer_stop(&writer);
 	plan->kit->log = NULL;
 	return code;
@@ -414,7 +416,9 @@ run_service(struct config *config, const struct options *options)
 	survey_fini(&service.survey);
 	if (code == ERROR_NONE)
 		return EX_OK;
-	return complain(&err, code == ERROR_INPUT ? EX_CONFIG : EX_OSERR);
+	if (!service.has_said)
+		(void)complain(&err, EX_OSERR);
+	return code == ERROR_INPUT ? EX_CONFIG : EX_OSERR;
 }
 
 static int

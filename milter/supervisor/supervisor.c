@@ -56,6 +56,7 @@ struct supervisor {
 	bool socket_lost; /* and could not be opened again */
 	bool was_ready;   /* plan->ready was called */
 	bool hopeless;    /* the first filter could not start */
+	char why[300];    /* the last filter has ended */
 	int signals;
 };
 
@@ -103,20 +104,17 @@ look_at_filter(struct supervisor *sup)
 		restart_end(&sup->restart, NULL);
 }
 
+/* Why the filter has ended: its own words, or else the kernel's. */
 static void
-log_filter_end(const struct supervisor *sup, int status)
+explain_end(struct supervisor *sup, int status)
 {
-	const char *kind = WIFSIGNALED(status) ? "signal" : "status";
-	int number = WIFSIGNALED(status) ? WTERMSIG(status)
-					 : WEXITSTATUS(status);
-
-	if (sup->was_ready)
-		log_msg(LOG_LEVEL_ERROR,
-		    "the filter ended (%s %d), starting it again", kind,
-		    number);
+	if (sup->filter.failure[0] != '\0')
+		snprintf(sup->why, sizeof sup->why, "%s", sup->filter.failure);
 	else
-		log_msg(LOG_LEVEL_ERROR, "the filter can't start (%s %d)", kind,
-		    number);
+		snprintf(sup->why, sizeof sup->why, "%s %d",
+		    WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status)
+					: WEXITSTATUS(status));
 }
 
 static void
@@ -125,14 +123,17 @@ filter_ended(struct supervisor *sup, int status)
 	filter_process_ended(&sup->filter);
 	if (sup->phase != PHASE_SERVE)
 		return;
-	log_filter_end(sup, status);
-	if (sup->restart.state == RESTART_ENTERED)
-		restart_end(&sup->restart,
-		    "the new filter can't start; the log says why");
+	explain_end(sup, status);
 	if (!sup->was_ready && sup->plan->takeover == NULL) {
 		sup->hopeless = true;
 		enter(sup, PHASE_STOP);
+		return;
 	}
+	log_msg(LOG_LEVEL_ERROR, "the filter ended (%s), starting it again",
+	    sup->why);
+	if (sup->restart.state == RESTART_ENTERED)
+		restart_end(&sup->restart,
+		    "the new filter can't start; the log says why");
 }
 
 static void
@@ -397,7 +398,7 @@ supervisor_run(const struct supervisor_plan *plan, struct error *err)
 	generations_fini(&sup.generations);
 	fd_close(&sup.signals);
 	if (sup.hopeless)
-		return error_set(err, ERROR_GONE,
-		    "the filter can't start; the log says why");
+		return error_set(err, ERROR_GONE, "the filter can't start: %s",
+		    sup.why);
 	return ERROR_NONE;
 }
