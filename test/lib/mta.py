@@ -16,12 +16,14 @@ class Mta(Running):
 
     def wait_greeting(self, process):
         """Waits until a new SMTP session is greeted; fails if process ends
-        before."""
+        before, or the log has a fatal error.  Postfix accepts connections,
+        and never answers them, where smtpd can't start."""
         def greets():
             assert process.poll() is None, f"it ended: {process.args}"
+            assert " fatal: " not in self.log(), self.log()
             try:
                 with socket.create_connection(
-                        ("127.0.0.1", self.port)) as link:
+                        ("127.0.0.1", self.port), timeout=1) as link:
                     return link.recv(4).startswith(b"220")
             except OSError:
                 return False

@@ -76,14 +76,17 @@ class Sink(Running):
         self._server.deliveries = self.deliveries = []
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever,
-                                        kwargs={"poll_interval": 0.05})
+                                        kwargs={"poll_interval": 0.05},
+                                        daemon=True)
 
     def start(self):
         self._thread.start()
 
     def stop(self):
-        self._server.shutdown()
-        self._thread.join()
+        # Of a server that was never started it would wait for ever.
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
 
     def holding(self, text):

@@ -22,6 +22,16 @@ def _print_logs(stream):
 class _Result(unittest.TextTestResult):
     """Prints the logs while their directories still exist."""
 
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        signal.signal(signal.SIGTERM, self._end)
+
+    def _end(self, signum, _frame):
+        """Ends the test that runs, through its clean-up, and begins no
+        other.  (unittest takes an exit within a test for a failure of it.)"""
+        self.stop()
+        sys.exit(128 + signum)
+
     def _explain(self, test, err):
         if issubclass(err[0], Missing):
             return
@@ -42,8 +52,10 @@ class _Result(unittest.TextTestResult):
         super().addSubTest(test, subtest, err)
 
 
-def _end(signum, _frame):
-    sys.exit(128 + signum)
+def _classes(above=unittest.TestCase):
+    for below in above.__subclasses__():
+        yield below
+        yield from _classes(below)
 
 
 def main(*needs):
@@ -52,7 +64,6 @@ def main(*needs):
     needs are functions of needs.py (or like them) to be called first.
     SIGTERM (a runner's time limit) ends the test through its clean-up.
     """
-    signal.signal(signal.SIGTERM, _end)
     try:
         for need in needs:
             need()
@@ -60,5 +71,11 @@ def main(*needs):
         print(f"skipped: {missing}")
         sys.exit(SKIPPED)
     runner = unittest.TextTestRunner(resultclass=_Result, verbosity=2)
-    program = unittest.main(module="__main__", testRunner=runner, exit=False)
+    try:
+        program = unittest.main(module="__main__", testRunner=runner,
+                                exit=False)
+    finally:
+        # unittest leaves this out where a signal came in setUpClass().
+        for test_class in _classes():
+            test_class.doClassCleanups()
     sys.exit(0 if program.result.wasSuccessful() else 1)
