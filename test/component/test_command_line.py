@@ -24,6 +24,7 @@ import signatures
 import testmain
 from daemoncase import fresh_daemon
 from scratchdir import owned_dir, scratch_dir
+from syslogsink import private_log
 from waiting import wait_until
 
 EX_USAGE = 64
@@ -158,8 +159,8 @@ class CommandLineCase(unittest.TestCase):
 def refusal(served, foreground=True):
     """What a daemon that does not start says."""
     process = procs.start(
-        [needs.daemon(), *(["-f"] if foreground else []),
-         "-c", served.config_file],
+        [*private_log(served.directory), needs.daemon(),
+         *(["-f"] if foreground else []), "-c", served.config_file],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         said = process.communicate(timeout=10)[1]
@@ -311,8 +312,8 @@ class StartCase(unittest.TestCase):
                 pid_file=pid_file, log={"target": "syslog"})
             try:
                 # Ends when nothing holds the caller's descriptors any more.
-                procs.run([needs.daemon(), "-c", served.config_file],
-                          timeout=10)
+                procs.run([*private_log(path), needs.daemon(), "-c",
+                           served.config_file], timeout=10)
                 pid = int(pid_file.read_text())
                 self.assertEqual(procs.name(pid), "vscan-milter")
                 wait_until("a clean mail", lambda: milterclient.deliver(

@@ -27,6 +27,7 @@ import testmain
 from daemon import USER, config_text
 from release import DELETE, INSPECT, RELEASE, Release
 from scratchdir import owned_dir, scratch_dir
+from syslogsink import private_log
 from waiting import wait_until
 
 EX_USAGE = 64
@@ -207,6 +208,9 @@ class PeerCase(ServiceCase):
         since = len(self.service.log())
         for _ in range(200):
             release.exchange(self.service.socket, b"x")
+        # What is asked last comes to the log last.
+        self.assert_serves()
+        self.service.wait_log("verb=inspect", since)
         self.assertLessEqual(
             self.service.log(since).count("closed a connection"), 20)
         self.assert_serves()
@@ -301,7 +305,8 @@ class LifeCase(unittest.TestCase):
 
     def test_service_goes_into_the_background(self):
         service = self.service({"log": {"target": "syslog"}})
-        done = procs.run([needs.build() / "sbin/vscan-release", "-c",
+        done = procs.run([*private_log(self.scratch),
+                          needs.build() / "sbin/vscan-release", "-c",
                           service.config_file])
         self.assertEqual(done.stdout + done.stderr, "")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:

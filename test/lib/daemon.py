@@ -55,6 +55,14 @@ def merged(*layers):
     return result
 
 
+def no_mta(directory):
+    """The settings of hold for no MTA, and no release service.  The defaults
+    are those of the machine, which is not ours to ask."""
+    return {"mta": [f"postfix:{directory}/no-postfix"],
+            "sendmail": f"{directory}/no-sendmail",
+            "release_socket": f"{directory}/no-release.sock"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Line:
     """One line of the log that has key=value fields."""
@@ -107,6 +115,7 @@ class Daemon(Running):
             "state_directory": self.state,
             "control_socket": f"{control}/control.sock",
             "engine": {"database": [database]},
+            "hold": no_mta(self.directory),
             "buffer": {"directory": self.buffers},
         }, settings)
         self.config_file.write_text(config_text(self.settings))

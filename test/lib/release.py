@@ -11,7 +11,7 @@ import time
 
 import needs
 import procs
-from daemon import USER, config_text, merged
+from daemon import USER, config_text, merged, no_mta
 from running import Running
 from waiting import wait_until
 
@@ -79,7 +79,8 @@ class Release(Running):
         self.socket = self.directory / "socket" / "release.sock"
         self.log_file = self.directory / "release.log"
         self.config_file = self.directory / "vscan-release.conf"
-        self.settings = {"hold": {"release_socket": str(self.socket)}
+        self.settings = {"hold": no_mta(self.directory)
+                         | {"release_socket": str(self.socket)}
                          | settings.get("hold", {})}
         self.config_file.write_text(config_text(merged(
             {"user": USER, "log": {"target": "stderr", "level": "debug"}},

@@ -15,7 +15,7 @@ shift
 mkdir -p dev
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 none dev
-for node in null zero random urandom tty; do
+for node in null zero full random urandom tty; do
     touch dev/$node
     mount --bind /dev/$node dev/$node
 done
