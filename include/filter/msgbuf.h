@@ -1,19 +1,13 @@
 /* msgbuf - holds one message while it arrives and is scanned
  *
- * The bytes go into a memory file; the digest that becomes the key is
- * computed on the way.  A message that grows over buffer.message_memory, or
- * any while the pool is nearly full, is moved on to a spill file by the
- * pool's own thread: the thread that appends never waits for a disk.  What it
- * does wait for, when memory is used up, is that thread's progress, and at
- * most MSGBUF_PATIENCE in all for one message; then the message has failed,
- * as it has when the disk is full, and is answered with a tempfail.
+ * The bytes go into a file of the pool (filter/msgpool.h), in memory or on
+ * disk; the digest that becomes the key is computed on the way.
  *
  *   msgbuf_create -> msgbuf_append … -> msgbuf_seal -> msgbuf_content
  *   msgbuf_unref at any time; the bytes live until the last reference goes
  *
- * Bounds: buffer.memory for all memory files together, buffer.disk for all
- * spill files, buffer.message_max for one message, of which the rest is
- * dropped and noted (msgbuf_is_cut).
+ * Of a message over buffer.message_max the rest is dropped and noted
+ * (msgbuf_is_cut).
  *
  * One thread at a time for one msgbuf; msgbuf_unref() and scan_content's
  * release from any thread.
@@ -28,49 +22,10 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/monotime.h"
 #include "scan/scanner.h"
 
-struct config;
 struct msgbuf;
 struct msgpool;
-
-#define MSGBUF_PATIENCE (5 * MONOTIME_S)
-
-/* Told by a thread that appends when it is about to wait for memory, and that
- * it no longer does.  If begin says false it does not wait, and the message
- * has failed. */
-struct msgpool_waiting {
-	bool (*begin)(void *context);
-	void (*end)(void *context);
-	void *context;
-};
-
-/* Bytes in use now. */
-struct msgpool_usage {
-	uint64_t memory;
-	uint64_t disk;
-};
-
-/* Starts the spill thread, which looks whether files can be made in
- * buffer.directory.  ERROR_SYSTEM if that can't be, as configured.  A disk
- * that is full, or that hangs (for which it waits 3 s), is logged and no
- * failure: it may be well later.  It takes a reference to config. */
-CHECK_RESULT enum error_code msgpool_create(const struct config *config,
-    struct msgpool **pool_r, struct error *err);
-
-/* Before the first message; waiting is copied. */
-void msgpool_set_waiting(struct msgpool *pool,
-    const struct msgpool_waiting *waiting);
-
-/* Messages that are created from now on go by this snapshot; those that are
- * there keep theirs. */
-void msgpool_configure(struct msgpool *pool, const struct config *config);
-
-/* Joins the spill thread; every msgbuf must be gone. */
-void msgpool_destroy(struct msgpool **pool);
-
-struct msgpool_usage msgpool_usage(struct msgpool *pool);
 
 /* An empty message with one reference.  Aborts if memory is short. */
 struct msgbuf *msgbuf_create(struct msgpool *pool);

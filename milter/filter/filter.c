@@ -12,6 +12,7 @@
 #include "base/monotime.h"
 #include "config/config.h"
 #include "filter/msgbuf.h"
+#include "filter/msgpool.h"
 #include "filter/netlist.h"
 #include "hold/hold.h"
 #include "scan/scanner.h"

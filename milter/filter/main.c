@@ -27,6 +27,7 @@
 #include "filter/filter.h"
 #include "filter/hangup.h"
 #include "filter/msgbuf.h"
+#include "filter/msgpool.h"
 #include "filter/netlist.h"
 #include "filter/transport.h"
 #include "filter/upstream.h"

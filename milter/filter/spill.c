@@ -1,165 +1,102 @@
-/* spill - moves messages from memory to disk, on a thread of its own
+/* spill - a message's bytes on their way between memory and disk
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
+#include "spill.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/sendfile.h>
-#include <utlist.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/cond.h"
 #include "base/fd.h"
-#include "base/log.h"
-#include "config/config.h"
-#include "msgbuf_internal.h"
 
-/* One step: small enough that messages take turns. */
-#define STEP_SIZE ((size_t)1 << 20)
+/* A full disk still lets empty files be made. */
+#define PROBE_SIZE ((off_t)1 << 20)
 
-void
-spill_enqueue(struct msgbuf *buf)
+struct spill_place
+spill_place_of(const char *directory)
 {
-	if (buf->queued)
-		return;
-	buf->queued = true;
-	DL_APPEND(buf->pool->queue, buf);
-	pthread_cond_signal(&buf->pool->work);
-}
+	struct spill_place place = { 0 };
+	struct stat st;
 
-void
-spill_dequeue(struct msgbuf *buf)
-{
-	if (!buf->queued)
-		return;
-	buf->queued = false;
-	DL_DELETE(buf->pool->queue, buf);
-}
-
-/* Copies up to len bytes at offset; returns how many, or -1 with errno. */
-static ssize_t
-copy_step(struct msgbuf *buf, uint64_t offset, size_t len)
-{
-	off_t from = (off_t)offset;
-	struct error err;
-	ssize_t n;
-
-	if (buf->spill_fd < 0 &&
-	    fd_spill(buf->config->buffer_directory, &buf->spill_fd, &err) !=
-		ERROR_NONE) {
-		errno = err.sys_errno;
-		return -1;
+	if (stat(directory, &st) == 0) {
+		place.device = st.st_dev;
+		place.inode = st.st_ino;
 	}
-	n = sendfile(buf->spill_fd, buf->memory_fd, &from, len);
-	if (n > 0)
-		fallocate(buf->memory_fd,
-		    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
-		    (off_t)n);
-	return n;
+	return place;
 }
 
-/* Takes disk space for one step, at most what is left to move.  Lock held.
- * Returns 0 if there is nothing to do or no room. */
-static size_t
-plan_step(struct msgpool *pool, struct msgbuf *buf)
+bool
+spill_place_is_other(const struct spill_place *place, const char *directory)
 {
-	uint64_t left = buf->written - buf->spilled;
-	size_t len = left < STEP_SIZE ? (size_t)left : STEP_SIZE;
+	struct spill_place now = spill_place_of(directory);
 
-	if (buf->failed != NULL || len == 0)
-		return 0;
-	if (pool->disk + len > pool->config->buffer_disk) {
-		buf->failed = "buffer-disk";
-		pthread_cond_broadcast(&pool->moved);
-		return 0;
-	}
-	pool->disk += len;
-	return len;
+	return now.inode != 0 &&
+	    (now.device != place->device || now.inode != place->inode);
 }
 
-/* Moves one step of buf.  Lock held, given up for the disk's work: buf cannot
- * be freed meanwhile, for only this thread frees a spilling message. */
-static void
-move_step(struct msgpool *pool, struct msgbuf *buf)
-{
-	size_t len = plan_step(pool, buf), done;
-	uint64_t offset = buf->spilled;
-	ssize_t n;
-	int why;
-
-	if (len == 0)
-		return;
-	buf->moving = true;
-	pthread_mutex_unlock(&pool->lock);
-	n = copy_step(buf, offset, len);
-	why = errno;
-	done = n > 0 ? (size_t)n : 0;
-	if (n <= 0)
-		log_msg(LOG_LEVEL_ERROR,
-		    "spilling a message into %s: error "
-		    "%d",
-		    buf->config->buffer_directory, n < 0 ? why : 0);
-	pthread_mutex_lock(&pool->lock);
-	buf->moving = false;
-	pool->disk -= len - done;
-	pool->memory -= done;
-	buf->spilled += done;
-	if (n <= 0)
-		buf->failed = "buffer-disk";
-	else if (buf->spilled < buf->written)
-		spill_enqueue(buf);
-	pthread_cond_broadcast(&pool->moved);
-}
-
-static void
-serve(struct msgpool *pool)
-{
-	struct msgbuf *buf = pool->queue;
-
-	spill_dequeue(buf);
-	if (buf->dead) {
-		pthread_mutex_unlock(&pool->lock);
-		msgbuf_free(buf);
-		pthread_mutex_lock(&pool->lock);
-	} else {
-		move_step(pool, buf);
-	}
-}
-
-/* Better now than at the first large message; and here, since a disk that
- * hangs may keep whoever asks it. */
-static void
-probe(struct msgpool *pool)
+enum error_code
+spill_probe(const char *directory, struct error *err)
 {
 	enum error_code code;
-	struct error err;
 	int fd;
 
-	code = fd_spill(pool->config->buffer_directory, &fd, &err);
-	if (code == ERROR_NONE)
-		fd_close(&fd);
-	pthread_mutex_lock(&pool->lock);
-	pool->probed = true;
-	pool->probe = code;
+	code = fd_spill(directory, &fd, err);
 	if (code != ERROR_NONE)
-		pool->probe_error = err;
-	pthread_cond_broadcast(&pool->moved);
-	pthread_mutex_unlock(&pool->lock);
+		return code;
+	if (fallocate(fd, 0, 0, PROBE_SIZE) < 0 && errno != EOPNOTSUPP)
+		code = error_sys(err, errno, "making room for a file in %s",
+		    directory);
+	fd_close(&fd);
+	return code;
 }
 
-void *
-spill_thread(void *context)
+enum error_code
+spill_out(int memory, int *disk, const char *directory, uint64_t offset,
+    size_t len, size_t *done_r, struct error *err)
 {
-	struct msgpool *pool = context;
+	off_t from = (off_t)offset;
+	ssize_t n;
 
-	probe(pool);
-	pthread_mutex_lock(&pool->lock);
-	while (!pool->stop || pool->queue != NULL) {
-		if (pool->queue != NULL)
-			serve(pool);
-		else
-			pthread_cond_wait(&pool->work, &pool->lock);
+	*done_r = 0;
+	if (*disk < 0) {
+		enum error_code code = fd_spill(directory, disk, err);
+
+		if (code != ERROR_NONE)
+			return code;
 	}
-	pthread_mutex_unlock(&pool->lock);
-	return NULL;
+	n = sendfile(*disk, memory, &from, len);
+	if (n <= 0)
+		return error_sys(err, n < 0 ? errno : EIO,
+		    "writing a message into %s", directory);
+	fallocate(memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	    (off_t)offset, (off_t)n);
+	*done_r = (size_t)n;
+	return ERROR_NONE;
+}
+
+enum error_code
+spill_back(int memory, int disk, uint64_t len, struct error *err)
+{
+	char bytes[65536];
+	uint64_t at = 0;
+
+	while (at < len) {
+		uint64_t left = len - at;
+		ssize_t n = pread(disk, bytes,
+		    left < sizeof bytes ? (size_t)left : sizeof bytes,
+		    (off_t)at);
+		enum error_code code;
+
+		if (n <= 0)
+			return error_sys(err, n < 0 ? errno : EIO,
+			    "reading a message back from disk");
+		code = fd_write_at(memory, bytes, (size_t)n, at, err);
+		if (code != ERROR_NONE)
+			return code;
+		at += (uint64_t)n;
+	}
+	return ERROR_NONE;
 }

@@ -46,7 +46,7 @@ ROLES = {"quick": 4, "heavy": 2, "slow": 2}
 SCAN_WALL = 60.0
 REPLY = {"mta": 4.0, "submission": 3.0, "local": 2.0}
 PROGRESS = 1.0
-# filter/msgbuf.h: MSGBUF_PATIENCE.
+# filter/msgbuf.h: MSGPOOL_PATIENCE.
 ARRIVAL = 5.0
 # On top of each promise, on a busy machine; sanitizers make everything many
 # times slower.

@@ -32,6 +32,7 @@
 #include "filter/connection.h"
 #include "filter/filter.h"
 #include "filter/msgbuf.h"
+#include "filter/msgpool.h"
 #include "filter/netlist.h"
 #include "filter/transport.h"
 #include "fuzz.h"

@@ -14,6 +14,7 @@
 
 #include "content_helper.h"
 #include "support.h"
+#include "filter/msgpool.h"
 
 void
 content_append_pattern(struct msgbuf *buf, size_t at, size_t len, size_t step)

@@ -16,6 +16,7 @@
 #include "content_helper.h"
 #include "filter/header.h"
 #include "filter/msgbuf.h"
+#include "filter/msgpool.h"
 #include "support.h"
 
 #define MESSAGE_ID "Message-ID: <message@vscan-milter.invalid>\r\n"

@@ -17,6 +17,7 @@
 #include "content_helper.h"
 #include "filter/message.h"
 #include "support.h"
+#include "filter/msgpool.h"
 
 #define RECEIVED \
 	"Received: from localhost by localhost with vscan-milter; " \

@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "content_helper.h"
 #include "filter/msgbuf.h"
+#include "filter/msgpool.h"
 #include "support.h"
 
 #define K 1024

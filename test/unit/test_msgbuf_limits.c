@@ -9,12 +9,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "config/config.h"
 #include "content_helper.h"
 #include "filter/msgbuf.h"
+#include "filter/msgpool.h"
 #include "support.h"
 
 #define K 1024
@@ -81,6 +83,50 @@ expect_failed(struct msgbuf *buf, const char *reason)
 	}
 }
 
+/* Sealed, and all of its bytes are there. */
+static void
+expect_whole(struct msgbuf *buf, size_t size)
+{
+	struct scan_content content;
+
+	content_seal(buf);
+	content = msgbuf_content(buf);
+	content_expect_pattern(&content, size);
+	content.release(content.owner);
+}
+
+/* What was asked before a wait, and said after it. */
+struct waits {
+	bool allowed;
+	unsigned begun, ended;
+};
+
+static bool
+begin_wait(void *context)
+{
+	struct waits *waits = context;
+
+	waits->begun++;
+	return waits->allowed;
+}
+
+static void
+end_wait(void *context)
+{
+	struct waits *waits = context;
+
+	waits->ended++;
+}
+
+static void
+ask_before_waits(struct waits *waits)
+{
+	msgpool_set_waiting(pool,
+	    &(struct msgpool_waiting){ .begin = begin_wait,
+		.end = end_wait,
+		.context = waits });
+}
+
 static void
 test_msgpool_memory_is_never_more_than_its_bound(void **state)
 {
@@ -112,57 +158,79 @@ test_msgpool_memory_is_never_more_than_its_bound(void **state)
 }
 
 static void
-test_msgpool_disk_that_is_full_fails_the_next_message_only(void **state)
+test_msgpool_full_disk_leaves_the_next_message_in_memory(void **state)
 {
-	struct msgbuf *first, *second, *small, *third;
-	struct scan_content content;
+	struct msgbuf *first, *second, *third;
 
 	(void)state;
 	open_pool("message_memory = 64K message_max = 2M disk = 2M");
 	first = filled(1500 * K);
 	content_seal(first);
 	second = filled(600 * K);
-	expect_failed(second, "buffer-disk");
-	assert_true(msgpool_usage(pool).disk <= 2048 * K);
-	small = filled(40 * K);
-	content_seal(small);
-	content = msgbuf_content(first);
-	content_expect_pattern(&content, 1500 * K);
-	content.release(content.owner);
+	expect_whole(second, 600 * K);
+	content_expect_usage(pool, 600 * K, 1500 * K);
+	expect_whole(first, 1500 * K);
 	msgbuf_unref(&first);
-	msgbuf_unref(&second);
-	content_expect_usage(pool, 40 * K, 0);
+	content_expect_usage(pool, 600 * K, 0);
 	third = filled(600 * K);
-	content_seal(third);
-	msgbuf_unref(&small);
+	expect_whole(third, 600 * K);
+	content_expect_usage(pool, 600 * K, 600 * K);
+	msgbuf_unref(&second);
 	msgbuf_unref(&third);
+	close_pool();
+}
+
+static void
+test_msgpool_full_disk_fails_what_memory_has_no_room_for(void **state)
+{
+	struct msgbuf *first, *second, *small[11];
+
+	(void)state;
+	open_pool("message_memory = 64K message_max = 2M disk = 2M");
+	first = filled(1500 * K);
+	content_seal(first);
+	for (size_t i = 0; i < LENGTH(small); i++) {
+		small[i] = filled(60 * K);
+		content_seal(small[i]);
+	}
+	second = filled(600 * K);
+	expect_failed(second, "buffer-disk");
+	expect_whole(small[0], 60 * K);
+	for (size_t i = 0; i < LENGTH(small); i++)
+		msgbuf_unref(&small[i]);
+	msgbuf_unref(&second);
+	expect_whole(first, 1500 * K);
+	msgbuf_unref(&first);
 	close_pool();
 }
 
 static void
 test_msgbuf_that_failed_takes_no_more_and_no_time(void **state)
 {
+	struct waits waits = { .allowed = false };
 	int64_t began = monotime_now();
-	struct msgbuf *buf;
+	struct msgbuf *full, *buf;
 	uint64_t memory;
 
 	(void)state;
-	open_pool("message_memory = 64K message_max = 2M disk = 8M");
-	lose_directory();
+	open_pool("message_memory = 1M message_max = 1M disk = 0");
+	ask_before_waits(&waits);
+	full = filled(1000 * K);
 	buf = filled(100 * K);
-	expect_failed(buf, "buffer-disk");
+	expect_failed(buf, "buffer-memory");
 	memory = msgpool_usage(pool).memory;
 	for (int i = 0; i < 10; i++)
 		content_append_pattern(buf, 0, 100 * K, 16 * K);
 	assert_int_equal(msgpool_usage(pool).memory, memory);
-	expect_failed(buf, "buffer-disk");
-	assert_true(monotime_now() - began < 3 * MONOTIME_S);
+	expect_failed(buf, "buffer-memory");
+	assert_true(monotime_now() - began < MSGPOOL_PATIENCE / 2);
 	msgbuf_unref(&buf);
+	msgbuf_unref(&full);
 	close_pool();
 }
 
 static void
-test_msgbuf_that_cannot_be_spilled_harms_no_other(void **state)
+test_msgbuf_that_cannot_be_spilled_stays_in_memory(void **state)
 {
 	struct msgbuf *small, *large;
 
@@ -170,39 +238,73 @@ test_msgbuf_that_cannot_be_spilled_harms_no_other(void **state)
 	open_pool("message_memory = 64K message_max = 2M disk = 8M");
 	lose_directory();
 	small = filled(64 * K);
-	large = filled(200 * K);
-	content_seal(small);
-	expect_failed(large, "buffer-disk");
-	assert_int_equal(msgpool_usage(pool).disk, 0);
+	large = filled(600 * K);
+	expect_whole(small, 64 * K);
+	expect_whole(large, 600 * K);
+	content_expect_usage(pool, 664 * K, 0);
 	msgbuf_unref(&large);
-	content_expect_usage(pool, 64 * K, 0);
 	msgbuf_unref(&small);
 	close_pool();
 }
 
+/* True once a large message is on disk. */
+static bool
+takes_messages(void)
+{
+	struct msgbuf *buf = filled(300 * K);
+	bool on_disk;
+
+	content_seal(buf);
+	on_disk = msgpool_usage(pool).disk == 300 * K;
+	msgbuf_unref(&buf);
+	content_expect_usage(pool, 0, 0);
+	return on_disk;
+}
+
 static void
-test_msgpool_is_not_made_with_a_directory_it_cannot_use(void **state)
+test_msgpool_directory_that_comes_back_is_used_again(void **state)
+{
+	int64_t end = monotime_after(20 * MONOTIME_S);
+
+	(void)state;
+	open_pool("message_memory = 64K message_max = 2M disk = 8M");
+	assert_true(takes_messages());
+	support_remove_directory(directory);
+	assert_false(takes_messages());
+	assert_int_equal(mkdir(directory, 0700), 0);
+	while (!takes_messages())
+		assert_true(monotime_now() < end);
+	close_pool();
+}
+
+static void
+test_msgpool_works_without_a_directory_it_can_use(void **state)
 {
 	static const char *const places[] = {
 		"/nonexistent/spill",
 		"/dev/null",
 		"/proc",
 	};
-	unsigned before = support_open_fds();
-	char text[128];
-	struct error err;
+	char text[256];
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(places); i++) {
-		snprintf(text, sizeof text, "buffer { directory = '%s' }",
+		struct msgbuf *buf;
+
+		snprintf(text, sizeof text,
+		    "buffer { memory = 1M message_memory = 64K message_max = "
+		    "2M directory = '%s' }",
 		    places[i]);
+		directory[0] = '\0';
+		fds_before = support_open_fds();
 		config = support_config(text);
-		assert_int_equal(msgpool_create(config, &pool, &err),
-		    ERROR_SYSTEM);
-		assert_null(pool);
-		assert_non_null(strstr(err.text, places[i]));
-		assert_int_equal(support_open_fds(), before);
-		config_destroy(&config);
+		assert_int_equal(msgpool_create(config, &pool, NULL),
+		    ERROR_NONE);
+		buf = filled(700 * K);
+		expect_whole(buf, 700 * K);
+		content_expect_usage(pool, 700 * K, 0);
+		msgbuf_unref(&buf);
+		close_pool();
 	}
 }
 
@@ -266,7 +368,6 @@ test_msgbuf_seal_keeps_its_time_when_memory_is_used_up(void **state)
 	content_seal(full[0]);
 	full[1] = msgbuf_create(pool);
 	content_append_pattern(full[1], 0, 256 * K, 256 * K);
-	expect_failed(full[1], "buffer-disk");
 	assert_int_equal(msgpool_usage(pool).memory, (752 + 256) * K);
 	last = filled(30 * K);
 	took = monotime_now();
@@ -277,30 +378,7 @@ test_msgbuf_seal_keeps_its_time_when_memory_is_used_up(void **state)
 	msgbuf_unref(&last);
 	close_pool();
 	assert_int_not_equal(code, ERROR_NONE);
-	assert_true(took < MSGBUF_PATIENCE / 2);
-}
-
-/* What was asked before a wait, and said after it. */
-struct waits {
-	bool allowed;
-	unsigned begun, ended;
-};
-
-static bool
-begin_wait(void *context)
-{
-	struct waits *waits = context;
-
-	waits->begun++;
-	return waits->allowed;
-}
-
-static void
-end_wait(void *context)
-{
-	struct waits *waits = context;
-
-	waits->ended++;
+	assert_true(took < MSGPOOL_PATIENCE / 2);
 }
 
 /* Memory is full; then a message goes on to append, and another that would
@@ -310,10 +388,7 @@ append_to_full_memory(struct waits *waits)
 {
 	struct msgbuf *full, *more, *small;
 
-	msgpool_set_waiting(pool,
-	    &(struct msgpool_waiting){ .begin = begin_wait,
-		.end = end_wait,
-		.context = waits });
+	ask_before_waits(waits);
 	full = filled(1000 * K);
 	content_seal(full);
 	assert_int_equal(waits->begun, 0);
@@ -335,7 +410,7 @@ test_msgbuf_append_says_that_it_waits_and_no_longer_does(void **state)
 	(void)state;
 	open_pool("message_memory = 1M message_max = 1M disk = 0");
 	append_to_full_memory(&waits);
-	assert_true(monotime_now() - began >= MSGBUF_PATIENCE);
+	assert_true(monotime_now() - began >= MSGPOOL_PATIENCE);
 	assert_int_equal(waits.begun, 1);
 	assert_int_equal(waits.ended, 1);
 	close_pool();
@@ -350,7 +425,7 @@ test_msgbuf_append_that_may_not_wait_fails_at_once(void **state)
 	(void)state;
 	open_pool("message_memory = 1M message_max = 1M disk = 0");
 	append_to_full_memory(&waits);
-	assert_true(monotime_now() - began < MSGBUF_PATIENCE / 2);
+	assert_true(monotime_now() - began < MSGPOOL_PATIENCE / 2);
 	assert_int_equal(waits.begun, 1);
 	assert_int_equal(waits.ended, 0);
 	close_pool();
@@ -363,13 +438,17 @@ main(void)
 		cmocka_unit_test(
 		    test_msgpool_memory_is_never_more_than_its_bound),
 		cmocka_unit_test(
-		    test_msgpool_disk_that_is_full_fails_the_next_message_only),
+		    test_msgpool_full_disk_leaves_the_next_message_in_memory),
+		cmocka_unit_test(
+		    test_msgpool_full_disk_fails_what_memory_has_no_room_for),
 		cmocka_unit_test(
 		    test_msgbuf_that_failed_takes_no_more_and_no_time),
 		cmocka_unit_test(
-		    test_msgbuf_that_cannot_be_spilled_harms_no_other),
+		    test_msgbuf_that_cannot_be_spilled_stays_in_memory),
 		cmocka_unit_test(
-		    test_msgpool_is_not_made_with_a_directory_it_cannot_use),
+		    test_msgpool_directory_that_comes_back_is_used_again),
+		cmocka_unit_test(
+		    test_msgpool_works_without_a_directory_it_can_use),
 		cmocka_unit_test(test_msgbuf_without_disk_uses_its_memory),
 		cmocka_unit_test(
 		    test_msgbuf_without_disk_stays_in_memory_that_is_short),

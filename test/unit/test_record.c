@@ -20,6 +20,7 @@
 #include "config/config.h"
 #include "filter/connection.h"
 #include "filter/filter.h"
+#include "filter/msgpool.h"
 #include "filter/netlist.h"
 #include "filter/record.h"
 #include "filter/session.h"

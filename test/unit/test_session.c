@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "filter/connection.h"
 #include "filter/filter.h"
+#include "filter/msgpool.h"
 #include "filter/netlist.h"
 #include "filter/session.h"
 #include "support.h"
