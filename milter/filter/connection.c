@@ -28,6 +28,10 @@
 /* How often the thread looks. */
 #define TICK_US 500000
 
+/* Seconds of silence after which the kernel asks an MTA's host whether it is
+ * still there. */
+#define KEEPALIVE_IDLE 600
+
 /* Memory goes back to the system when half of the connections have ended, but
  * no more often than this: it takes the C library's locks. */
 #define TRIM_PAUSE (10 * MONOTIME_S)
@@ -252,14 +256,19 @@ add(int fd)
 		state.most = state.open;
 }
 
-/* Replies are small and come in a row; each is to leave at once. */
+/* Replies are small and come in a row; each is to leave at once.  An MTA whose
+ * host has gone without a word is given up by the kernel, since libmilter lets
+ * a session wait for its next command for ever (main.c). */
 static void
-send_at_once(int fd, int family)
+set_up_tcp(int fd, int family)
 {
-	int on = 1;
+	int on = 1, idle = KEEPALIVE_IDLE;
 
-	if (family == AF_INET || family == AF_INET6)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (family != AF_INET && family != AF_INET6)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
 }
 
 /* False if the connection is to be closed. */
@@ -268,7 +277,7 @@ take(int fd, const struct sockaddr_storage *peer)
 {
 	bool is_wakeup = wakeup_take(), taken;
 
-	send_at_once(fd, peer->ss_family);
+	set_up_tcp(fd, peer->ss_family);
 	pthread_mutex_lock(&state.lock);
 	taken = (size_t)fd < state.table_size && is_admitted(fd, peer) &&
 	    has_room(fd, is_wakeup);

@@ -39,17 +39,6 @@ eom_hold_time(const struct eom *eom)
 	return commit < half ? commit : half;
 }
 
-/* Not time(2), which is a steady clock in this process (steady_time.c): this
- * is compared with the MTA's. */
-static int64_t
-wall_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec;
-}
-
 /* False if the MTA can't be asked for it later. */
 static bool
 describe(const struct eom *eom, struct spool_mail *mail_r)
@@ -62,7 +51,7 @@ describe(const struct eom *eom, struct spool_mail *mail_r)
 		return false;
 	strcpy(mail_r->at_mta.queue_id, record->queue_id);
 	mail_r->at_mta.size = message->size;
-	mail_r->at_mta.arrived_at = wall_clock();
+	mail_r->at_mta.arrived_at = (int64_t)time(NULL);
 	mail_r->key = eom->key;
 	mail_r->envelope = eom->envelope;
 	mail_r->size = msgbuf_size(message->buf);

@@ -45,9 +45,11 @@
 /* Connections that may wait for accept(2), as the supervisor has it, too. */
 #define BACKLOG 1024
 
-/* Seconds for an MTA to send its next command, or to read a reply: a little
- * more than the hour that Sendmail gives its own clients. */
-#define MTA_TIMEOUT 3700
+/* Seconds that a session may wait for its MTA's next command: ten years, since
+ * libmilter goes by the wall clock, and a step of that (a machine that wakes
+ * up, NTP) by more than this would end all sessions between two commands.  A
+ * connection ends with its MTA. */
+#define MTA_TIMEOUT (10 * 365 * 86400)
 
 static int
 print_version(void)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
-"""The wall clock is stepped by a day, and no session notices."""
+"""The wall clock is stepped by days and years, and no session notices."""
 
 import os
 import pathlib
@@ -59,7 +59,7 @@ class ClockCase(unittest.TestCase):
 
     def test_session_between_two_commands_lives_on(self):
         client, body = self.begin(mails.plain())
-        for days in (1, 1, -2, 1):
+        for days in (1, 400, -401, 1):
             self.step(days)
         client.body(body)
         self.assertEqual(client.end().action, "accept")

@@ -92,6 +92,18 @@ class SpeedCase(DaemonCase):
             client.quit()
         return statistics.median(times)
 
+    def test_a_host_that_has_gone_is_noticed(self):
+        """The kernel asks whether it is there: its timer runs (02) on the
+        filter's side of a connection."""
+        with MilterClient(self.daemon.socket) as client:
+            client.connect()
+            rows = [row.split() for row in pathlib.Path(
+                f"/proc/{self.daemon.filter()}/net/tcp"
+                ).read_text().splitlines()[1:]]
+            timers = [row[5] for row in rows if row[3] == "01" and
+                      row[1].endswith(f":{PORT:04X}")]
+            self.assertEqual([timer[:2] for timer in timers], ["02"])
+
     def test_a_reply_over_tcp_takes_no_longer_than_over_a_unix_socket(self):
         """Replies that wait for an acknowledgement take 40 ms each."""
         with fresh_daemon() as other:
