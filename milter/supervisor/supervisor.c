@@ -75,6 +75,12 @@ stop_all(struct supervisor *sup)
 	former_kill(&sup->former);
 }
 
+static bool
+has_filters(const struct supervisor *sup)
+{
+	return sup->filter.pid > 0 || sup->former.filter > 0;
+}
+
 /* The one place where a phase begins. */
 static void
 enter(struct supervisor *sup, enum phase phase)
@@ -85,6 +91,8 @@ enter(struct supervisor *sup, enum phase phase)
 		    sup->reload.config->drain_timeout + DRAIN_GRACE);
 		filter_process_drain(&sup->filter, drain_flags(sup));
 		former_drain(&sup->former, drain_flags(sup));
+		if (!has_filters(sup))
+			enter(sup, PHASE_STOP);
 	} else if (phase == PHASE_STOP) {
 		sup->phase_ends = monotime_after(STOP_GRACE);
 		stop_all(sup);
@@ -151,8 +159,7 @@ reap(struct supervisor *sup)
 	}
 	if (sup->kit->log != NULL)
 		log_writer_check(sup->kit->log);
-	if (sup->phase == PHASE_DRAIN && sup->filter.pid == 0 &&
-	    sup->former.filter == 0)
+	if (sup->phase == PHASE_DRAIN && !has_filters(sup))
 		enter(sup, PHASE_STOP);
 }
 
@@ -376,7 +383,7 @@ init(struct supervisor *sup, const struct supervisor_plan *plan)
 static bool
 has_children(const struct supervisor *sup)
 {
-	return sup->filter.pid > 0 || former_any(&sup->former) ||
+	return has_filters(sup) || former_any(&sup->former) ||
 	    generations_any(&sup->generations);
 }
 
