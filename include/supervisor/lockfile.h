@@ -29,9 +29,10 @@ struct lockfile_news {
 	char text[200];    /* else why not, for people */
 };
 
-/* Both take a descriptor of the file.  What can't be read is all 0. */
+/* Both take a descriptor of the file.  Reading is false, and *news_r all 0, as
+ * long as nothing was written. */
 void lockfile_write(int fd, const struct lockfile_news *news);
-void lockfile_read(int fd, struct lockfile_news *news_r);
+CHECK_RESULT bool lockfile_read(int fd, struct lockfile_news *news_r);
 
 /* The process that has the lock.  ERROR_GONE: none has it; ERROR_UNSUPPORTED:
  * one has it in a way that doesn't tell (an earlier version, or one that isn't

@@ -13,6 +13,9 @@
 
 #include "base/text.h"
 
+/* Of the text, with its end of line. */
+#define LENGTH 256
+
 /* Both kinds of lock: flock(2) is what earlier versions have taken, and
  * fcntl(2) tells who has it.  On Linux neither knows of the other. */
 int
@@ -29,33 +32,38 @@ lockfile_take(int fd)
 	return -1;
 }
 
+/* Always of one length, in one write, so that a reader finds the old text or
+ * the new one. */
 void
 lockfile_write(int fd, const struct lockfile_news *news)
 {
-	char text[256], safe[sizeof news->text];
-	int len;
+	char text[LENGTH + 1], safe[sizeof news->text], line[LENGTH];
 
 	text_line(safe, sizeof safe, news->text);
-	len = snprintf(text, sizeof text, "%u %s %s\n", news->restarts,
+	snprintf(line, sizeof line, "%u %s %s", news->restarts,
 	    news->well ? "well" : "refused", safe);
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len)
+	snprintf(text, sizeof text, "%-*s\n", LENGTH - 1, line);
+	if (pwrite(fd, text, LENGTH, 0) != LENGTH)
 		errno = 0; /* who waits for it sees that the process goes on */
 }
 
-void
+bool
 lockfile_read(int fd, struct lockfile_news *news_r)
 {
-	char text[256] = "", word[16] = "";
+	char text[LENGTH + 1] = "", word[16] = "";
+	size_t end = LENGTH - 1;
 	int used = 0;
 
 	memset(news_r, 0, sizeof *news_r);
-	if (pread(fd, text, sizeof text - 1, 0) <= 0 ||
+	if (pread(fd, text, LENGTH, 0) != LENGTH || text[end] != '\n' ||
 	    sscanf(text, "%u %15s %n", &news_r->restarts, word, &used) != 2)
-		return;
+		return false;
 	news_r->well = strcmp(word, "well") == 0;
-	text[strcspn(text, "\n")] = '\0';
-	if (strlen(text) > (size_t)used)
-		text_line(news_r->text, sizeof news_r->text, text + used);
+	while (end > (size_t)used && text[end - 1] == ' ')
+		end--;
+	text[end] = '\0';
+	text_line(news_r->text, sizeof news_r->text, text + used);
+	return true;
 }
 
 enum error_code

@@ -145,8 +145,8 @@ await_restart(const struct running *running, unsigned before)
 			return complain("the instance has ended; the log says "
 					"why",
 			    EX_SOFTWARE);
-		lockfile_read(running->lock, &news);
-		if (news.restarts == before)
+		if (!lockfile_read(running->lock, &news) ||
+		    news.restarts == before)
 			continue;
 		if (!news.well)
 			return complain(news.text, EX_SOFTWARE);
@@ -163,7 +163,8 @@ order_restart(const struct config *config)
 	int status = tell(config, 0, &running);
 
 	if (status == EX_OK) {
-		lockfile_read(running.lock, &before);
+		if (!lockfile_read(running.lock, &before))
+			before.restarts = 0;
 		leave(&running);
 		status = tell(config, SIGUSR2, &running);
 	}
