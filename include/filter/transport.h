@@ -13,8 +13,8 @@
  * - A command, once begun, has to be there within TRANSPORT_TIME, and so has
  *   a reply to be taken.  Meanwhile the thread makes a wake-up connection
  *   (wakeup.h), so that other sessions don't wait for it.
- * - What is kept of unfinished commands and of macros counts
- *   (connection_keep()).
+ * - What is kept of macros counts, and of an unfinished command what is over
+ *   64 KB (connection_keep()).
  * - A header without a name reaches xxfi_header; libmilter would end the
  *   session.  Its name is a stand-in then, and connection->nameless says so.
  * - No peer changes the largest size of a command, which in libmilter is one

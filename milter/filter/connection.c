@@ -36,6 +36,8 @@
  * no more often than this: it takes the C library's locks. */
 #define TRIM_PAUSE (10 * MONOTIME_S)
 
+#define FREEING_TIME (2 * MONOTIME_S)
+
 /* Without descriptors libmilter would try again at once, and for ever. */
 #define NO_DESCRIPTOR_US 20000
 
@@ -74,6 +76,7 @@ static struct {
 	unsigned open;
 	unsigned most; /* that were open since memory was given back */
 	int64_t trimmed_at;
+	int64_t closed_at;               /* the last one */
 	TAILQ_HEAD(, connection) silent; /* the oldest first */
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -339,6 +342,7 @@ forget(struct connection *connection)
 		TAILQ_REMOVE(&state.silent, connection, link);
 	if (!connection->ended)
 		state.open--;
+	state.closed_at = monotime_now();
 	pthread_mutex_unlock(&state.lock);
 	connection_drop(connection, connection->kept);
 	free(connection);
@@ -432,7 +436,9 @@ is_quiet(int64_t now)
 	    now - state.trimmed_at < TRIM_PAUSE)
 		return false;
 	state.trimmed_at = now;
-	state.most = state.open;
+	/* libmilter frees what it has of a session after its close(). */
+	if (now - state.closed_at >= FREEING_TIME)
+		state.most = state.open;
 	return true;
 }
 

@@ -22,6 +22,11 @@
 /* The length of what follows, and the letter. */
 #define HEAD_SIZE 5
 
+/* So much of a command that is not complete is let out of the count: the
+ * pieces of honest mail come in parts, and must not be refused because others
+ * have used up what there is. */
+#define FREE_PART 65536
+
 /* What libmilter takes for an end of file. */
 #define SESSION_ENDS 5
 
@@ -67,6 +72,7 @@ wait_for_more(struct reading *reading, size_t kept)
 	struct connection *connection = reading->connection;
 	bool came;
 
+	kept = kept > FREE_PART ? kept - FREE_PART : 0;
 	if (!connection_keep(connection, kept))
 		return false;
 	if (reading->begun && !reading->woken && the_wakeup != NULL)
