@@ -6,8 +6,8 @@
  * such as a late verdict, goes straight to the successor, which keeps it.
  *
  * Rows go over a seqpacket pair, whose ends the supervisor gives to both.  The
- * two may be of different builds: rows of another layout are left out.  What
- * doesn't fit into the pair's buffer is lost, which the log says once.
+ * two may be of different builds, for which row_pack() is made.  What doesn't
+ * fit into the pair's buffer is lost, which the log says once.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -18,8 +18,8 @@
 
 #include "base/error.h"
 
+struct row;
 struct scanner;
-struct store_row;
 
 /* The filter before: one end of the pair. */
 struct handover {
@@ -29,7 +29,7 @@ struct handover {
 
 /* Sends a row: a ledger_heir_function, with a struct handover for its
  * context.  Never blocks. */
-void handover_send(void *handover, const struct store_row *row);
+void handover_send(void *handover, const struct row *row);
 
 /* The successor: starts a thread that takes rows from sock, which it closes,
  * until the filter before has ended.  scanner must outlive it. */

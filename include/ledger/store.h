@@ -9,7 +9,7 @@
  * are dropped and counted.
  *
  * The rows may come late, while mail is served without them.  What the ledger
- * has made of a row until then is merged with it (store_merge()), there and
+ * has made of a row until then is merged with it (row_merge()), there and
  * in the file.
  *
  * A file that is corrupt, of another version, or that can't be written any
@@ -39,55 +39,27 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "ledger/row.h"
 #include "wire/key.h"
-#include "wire/verdict.h"
 
 #define STORE_NAME "ledger.sqlite" /* in state_directory */
-#define STORE_ENVELOPES 32         /* of one row, the latest */
-#define STORE_PENDING 50000        /* rows that wait to be written: 125 MB */
+#define STORE_PENDING 50000        /* rows that wait to be written */
 /* From the handing over of a row until it is on disk, if that is well. */
 #define STORE_DELAY ((int64_t)200 * 1000000)
 
-/* One content that was deferred or that failed.  A value, copied.  Strings
- * end with a NUL; ages are not negative and kept to the microsecond; the
- * verdict is final (verdict_is_final()), or else it isn't found again. */
-struct store_row {
-	struct key key;
-	bool merged; /* with what the file has, if anything */
-	bool known;  /* verdict, generation, scan_time are set */
-	struct verdict verdict;
-	char generation[17];
-	int64_t scan_time;   /* ns */
-	int64_t verdict_age; /* ns since the verdict */
-	bool fetched;        /* a retry has had it */
-	unsigned failures;   /* of the content's own doing, in failed_in */
-	char failed_in[17];
-	unsigned tries;    /* that were deferred */
-	int64_t first_age; /* ns since the first of them */
-	int64_t last_age;  /* ns since the last of them */
-	char reason[64];   /* of the last deferral */
-	char sender[256];  /* of the last try; these four are cut to fit */
-	char recipients[512];
-	char message_id[256];
-	char queue_id[64];
-	size_t envelope_count;
-	struct key envelopes[STORE_ENVELOPES]; /* oldest first */
-};
-
 /* Called by the store's thread for each row, in no order, without a lock; the
- * row is the callee's only during the call.  Ages have grown by the time since
- * they were written as far as the wall clock tells it, but never shrink and
- * never grow by more than max_step: a clock that was stepped ages nobody out.
- * Rows that make no sense are left out.  If reading fails in between, it
- * begins anew, and rows come twice. */
-typedef void store_row_function(void *context, const struct store_row *row);
+ * row is the callee's only during the call, and goes by the monotonic clock.
+ * It has aged since it was written as far as the wall clock tells, but never
+ * backwards and never by more than max_step: a clock that was stepped ages
+ * nobody out.  Rows that make no sense are left out.  If reading fails in
+ * between, it begins anew, and rows come twice. */
+typedef void store_row_function(void *context, const struct row *row);
 
 /* Copies one row of the ledger to *row_r: the first one, or else the next
  * after the last call; false if there is none.  Called by the store's thread,
  * without a lock, when all rows have to be written anew: until store_close()
  * returns, not only until it is called. */
-typedef bool store_next_function(void *context, bool first,
-    struct store_row *row_r);
+typedef bool store_next_function(void *context, bool first, struct row *row_r);
 
 struct store_reader {
 	store_row_function *each;
@@ -111,7 +83,7 @@ void store_wait(struct store *store, int64_t until);
 
 /* Hands over a row, new or changed.  row->merged: it was read, or merged with
  * one that was; this isn't kept. */
-void store_put(struct store *store, const struct store_row *row);
+void store_put(struct store *store, const struct row *row);
 
 /* Says that a row is no more. */
 void store_delete(struct store *store, const struct key *key);
@@ -131,26 +103,13 @@ struct store_state store_state(struct store *store);
  * *store to NULL. */
 void store_close(struct store **store, int64_t until);
 
-/* Calls each for all rows of a file of which a try was deferred, the oldest
- * first, without changing anything: for people who want to look, in a process
- * of their own.  A store may have the file open; while it writes this waits,
- * for 5 s at most.  Ages are what the wall clock says.  err->text names the
- * file, and says what there is to do if it can't be read. */
+/* Calls each for every row of the file whose mail was deferred and has not had
+ * its verdict, the oldest first, without changing anything: for people who want
+ * to look, in a process of their own.  A store may have the file open; while it
+ * writes this waits, for 5 s at most.  Times are those of the wall clock
+ * (monotime_wall()).  err->text names the file, and says what there is to do if
+ * it can't be read. */
 CHECK_RESULT enum error_code store_list(const char *path,
     store_row_function *each, void *context, struct error *err);
-
-/* Adds to row what an older one of the same content, which it doesn't know of,
- * has.  The rule: what is newer stands, and nothing of the older is lost that
- * would still hold if the two had been one row all the time:
- *
- *   verdict	row's, else the older one, which a try since then has not had
- *   failures	of both, if of one generation; else row's, if it has any
- *   tries	of both, of which the earlier was the first; but what had its
- *		answer, and was deferred again, began with that
- *   last try	row's (its time, reason, sender and so on), else the older one
- *   envelopes	of both, the latest STORE_ENVELOPES
- *
- * The ages of both must be of one moment.  Pure. */
-void store_merge(struct store_row *row, const struct store_row *older);
 
 #endif

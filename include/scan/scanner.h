@@ -5,7 +5,7 @@
  * is queued for the scan threads, each of which drives one worker (lane.h).
  * The submitter waits on its ticket until a deadline of its own.  If that
  * passes, it defers and goes; the scan goes on, and its verdict is kept for
- * the retry (cache.h).
+ * the retry (ledger.h).
  *
  *   scanner_submit -> ticket: known, joined or queued
  *   ticket_wait       the verdict, or not yet
@@ -105,8 +105,9 @@ CHECK_RESULT enum error_code scanner_submit(struct scanner *scanner,
     const struct scan_request *request, struct ticket **ticket_r,
     struct error *err);
 
-/* Waits until there is a verdict (true, *outcome_r filled in) or until has
- * passed or scanner_wake_all() was called (false). */
+/* Waits until there is a verdict (true, *outcome_r filled in), or until has
+ * passed or scanner_wake_all() was called (false).  With a final verdict the
+ * ledger takes the mail for answered: its sender need not come back. */
 bool ticket_wait(struct ticket *ticket, int64_t until,
     struct scan_outcome *outcome_r);
 
@@ -132,16 +133,11 @@ void scanner_on_settled(struct scanner *scanner,
 /* Has the function above called for this ticket's scan. */
 void ticket_watch(struct ticket *ticket);
 
-/* The verdict that was known for this key and envelope has been acted on:
- * nobody has to come back for it. */
-void scanner_fetched(struct scanner *scanner, const struct key *key,
-    const struct key *envelope);
-
-/* Remembers that this try was answered "later", and why (one word), so that
- * the verdict, when it comes, answers a retry with the same envelope for
- * cache.late_ttl. */
+/* Remembers a try that had no verdict, because it was answered "later" or its
+ * mail is held: the verdict, when it comes, answers a try with the same
+ * envelope for cache.late_ttl. */
 void scanner_defer(struct scanner *scanner, const struct key *key,
-    const struct ledger_try *try, const char *reason);
+    const struct row_try *try);
 
 /* True if a message that came now could not be answered within patience (ns),
  * because of what waits already, and if nobody waits for mail of this sender
@@ -164,7 +160,7 @@ void scanner_hand_over(struct scanner *scanner, ledger_heir_function *heir,
     void *context, int64_t until);
 
 /* Takes a row over from the process that handed over to this one. */
-void scanner_inherit(struct scanner *scanner, const struct store_row *row);
+void scanner_inherit(struct scanner *scanner, const struct row *row);
 
 /* Ends the caller's interest and sets *ticket to NULL; NULL is allowed. */
 void ticket_close(struct ticket **ticket);

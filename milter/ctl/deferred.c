@@ -1,4 +1,5 @@
-/* deferred - lists the mail that was deferred
+/* deferred - lists the mail that was deferred and that its sender is to send
+ * again
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -8,6 +9,8 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -18,13 +21,15 @@
 #include "wire/key.h"
 #include "ledger/store.h"
 
-/* Of the longest string in a row. */
-#define TEXT_SIZE 512
+/* What follows the recipients that a row has room for (ledger/row.h). */
+#define AND "and "
 
 struct listing {
-	bool json;
+	const struct deferred_query *query;
+	int64_t
+	    since; /* what nothing has happened to since then is forgotten */
 	size_t count;
-	size_t ready; /* and not fetched */
+	size_t ready; /* have a verdict */
 };
 
 const char *
@@ -51,28 +56,29 @@ deferred_age(char *out, size_t size, int64_t age)
 
 /* "2026-01-31 12:00:00 (3h 12m ago)", by the local clock. */
 static void
-print_time(int64_t now, int64_t age, FILE *out)
+print_time(int64_t now, int64_t at, FILE *out)
 {
-	time_t at = (now - age) / MONOTIME_S;
+	time_t seconds = at / MONOTIME_S;
 	char when[64], ago[64];
 	struct tm tm;
 
-	localtime_r(&at, &tm);
+	localtime_r(&seconds, &tm);
 	strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
-	fprintf(out, "%s (%s ago)", when, deferred_age(ago, sizeof ago, age));
+	fprintf(out, "%s (%s ago)", when,
+	    deferred_age(ago, sizeof ago, now - at));
 }
 
 static void
 print_text(const char *label, const char *value, FILE *out)
 {
-	char text[TEXT_SIZE];
+	char text[ROW_TEXT_MAX];
 
 	fprintf(out, "  %-11s %s\n", label,
 	    text_line(text, sizeof text, value));
 }
 
 static void
-print_verdict(const struct store_row *row, int64_t now, FILE *out)
+print_verdict(const struct row *row, int64_t now, FILE *out)
 {
 	if (!row->known) {
 		fprintf(out, "  %-11s none yet\n", "verdict:");
@@ -83,25 +89,25 @@ print_verdict(const struct store_row *row, int64_t now, FILE *out)
 	if (row->verdict.name[0] != '\0')
 		fprintf(out, " (%s)", row->verdict.name);
 	fputs(", ready since ", out);
-	print_time(now, row->verdict_age, out);
-	fprintf(out, ", %s\n", row->fetched ? "fetched" : "not fetched");
+	print_time(now, row->verdict_at, out);
+	fputc('\n', out);
 }
 
 void
-deferred_print(const struct store_row *row, int64_t now, FILE *out)
+deferred_print(const struct row *row, int64_t now, FILE *out)
 {
 	char key[KEY_SHORT_SIZE];
 
 	fprintf(out, "%s\n  %-11s ", key_short(&row->key, key), "first seen:");
-	print_time(now, row->first_age, out);
+	print_time(now, row->first_at, out);
 	fprintf(out, "\n  %-11s %u, the last one ", "tries:", row->tries);
-	print_time(now, row->last_age, out);
+	print_time(now, row->last_at, out);
 	fputc('\n', out);
-	print_text("reason:", row->reason, out);
-	print_text("from:", row->sender, out);
-	print_text("to:", row->recipients, out);
-	print_text("message-id:", row->message_id, out);
-	print_text("queue ID:", row->queue_id, out);
+	print_text("reason:", row_text(row, ROW_REASON), out);
+	print_text("from:", row_text(row, ROW_SENDER), out);
+	print_text("to:", row_text(row, ROW_RECIPIENTS), out);
+	print_text("message-id:", row_text(row, ROW_MESSAGE_ID), out);
+	print_text("queue ID:", row_text(row, ROW_QUEUE_ID), out);
 	print_verdict(row, now, out);
 }
 
@@ -124,7 +130,7 @@ made(struct json_object *value)
 static void
 add_text(struct json_object *object, const char *name, const char *value)
 {
-	char text[TEXT_SIZE];
+	char text[ROW_TEXT_MAX];
 
 	add(object, name,
 	    made(json_object_new_string(text_line(text, sizeof text, value))));
@@ -143,8 +149,7 @@ add_time(struct json_object *object, const char *name, int64_t at)
 }
 
 static void
-add_verdict(struct json_object *object, const struct store_row *row,
-    int64_t now)
+add_verdict(struct json_object *object, const struct row *row)
 {
 	if (!row->known) {
 		add(object, "verdict", NULL);
@@ -154,43 +159,152 @@ add_verdict(struct json_object *object, const struct store_row *row,
 		add_text(object, "verdict",
 		    verdict_kind_name(row->verdict.kind));
 		add_text(object, "virus", row->verdict.name);
-		add_time(object, "verdict_at", now - row->verdict_age);
+		add_time(object, "verdict_at", row->verdict_at);
 	}
-	add(object, "fetched", made(json_object_new_boolean(row->fetched)));
+}
+
+/* The length of the word that text begins with.  Blanks between quotes belong
+ * to the word: <"a b"@example.org>. */
+static size_t
+word_len(const char *text)
+{
+	bool quoted = false;
+	size_t i;
+
+	for (i = 0; text[i] != '\0' && (quoted || text[i] != ' '); i++) {
+		if (text[i] == '"')
+			quoted = !quoted;
+		else if (text[i] == '\\' && text[i + 1] != '\0')
+			i++;
+	}
+	return i;
+}
+
+/* Takes the next recipient off *rest; false at the end of them, where *rest
+ * may say how many more there are. */
+static bool
+next_recipient(const char **rest, char recipient_r[ROW_TEXT_MAX])
+{
+	size_t len = word_len(*rest);
+
+	if (len == 0 || len >= ROW_TEXT_MAX ||
+	    strncmp(*rest, AND, strlen(AND)) == 0)
+		return false;
+	memcpy(recipient_r, *rest, len);
+	recipient_r[len] = '\0';
+	*rest += len + ((*rest)[len] == ' ');
+	return true;
+}
+
+static void
+add_recipients(struct json_object *object, const struct row *row)
+{
+	const char *rest = row_text(row, ROW_RECIPIENTS);
+	struct json_object *array = made(json_object_new_array());
+	char one[ROW_TEXT_MAX], text[ROW_TEXT_MAX];
+	long more = 0;
+
+	while (next_recipient(&rest, one))
+		if (json_object_array_add(array,
+			made(json_object_new_string(
+			    text_line(text, sizeof text, one)))) != 0)
+			abort();
+	if (strncmp(rest, AND, strlen(AND)) == 0)
+		more = strtol(rest + strlen(AND), NULL, 10);
+	add(object, "recipients", array);
+	add(object, "recipients_more", made(json_object_new_int64(more)));
 }
 
 void
-deferred_print_json(const struct store_row *row, int64_t now, FILE *out)
+deferred_print_json(const struct row *row, FILE *out)
 {
 	struct json_object *object = made(json_object_new_object());
 	char key[KEY_SHORT_SIZE];
 
 	add_text(object, "key", key_short(&row->key, key));
-	add_time(object, "first_seen", now - row->first_age);
-	add_time(object, "last_try", now - row->last_age);
+	add_time(object, "first_seen", row->first_at);
+	add_time(object, "last_try", row->last_at);
 	add(object, "tries", made(json_object_new_int64(row->tries)));
-	add_text(object, "reason", row->reason);
-	add_text(object, "sender", row->sender);
-	add_text(object, "recipients", row->recipients);
-	add_text(object, "message_id", row->message_id);
-	add_text(object, "queue_id", row->queue_id);
-	add_verdict(object, row, now);
+	add_text(object, "reason", row_text(row, ROW_REASON));
+	add_text(object, "sender", row_text(row, ROW_SENDER));
+	add_recipients(object, row);
+	add_text(object, "message_id", row_text(row, ROW_MESSAGE_ID));
+	add_text(object, "queue_id", row_text(row, ROW_QUEUE_ID));
+	add_verdict(object, row);
 	fprintf(out, "%s\n",
 	    json_object_to_json_string_ext(object,
 		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
 }
 
+static bool
+key_matches(const struct key *key, const char *beginning)
+{
+	char hex[2 * KEY_BYTES + 1];
+
+	if (beginning == NULL)
+		return true;
+	text_hex(hex, key->bytes, sizeof key->bytes);
+	return strncasecmp(hex, beginning, strlen(beginning)) == 0;
+}
+
+/* Both with or without <>. */
+static bool
+is_address(const char *address, const char *asked)
+{
+	char text[ROW_TEXT_MAX];
+	size_t len, asked_len;
+
+	text_line(text, sizeof text, asked);
+	asked = text + (text[0] == '<');
+	address += address[0] == '<';
+	len = strcspn(address, ">");
+	asked_len = strcspn(asked, ">");
+	return len == asked_len && strncasecmp(address, asked, len) == 0;
+}
+
+static bool
+has_recipient(const struct row *row, const char *asked)
+{
+	const char *rest = row_text(row, ROW_RECIPIENTS);
+	char one[ROW_TEXT_MAX];
+
+	while (next_recipient(&rest, one))
+		if (is_address(one, asked))
+			return true;
+	return false;
+}
+
+bool
+deferred_matches(const struct row *row, const struct deferred_query *query)
+{
+	return key_matches(&row->key, query->key) &&
+	    (query->queue_id == NULL ||
+		strcmp(row_text(row, ROW_QUEUE_ID), query->queue_id) == 0) &&
+	    (query->sender == NULL ||
+		is_address(row_text(row, ROW_SENDER), query->sender)) &&
+	    (query->recipient == NULL || has_recipient(row, query->recipient));
+}
+
+/* The service forgets such a row when it needs room, or is started again. */
+static bool
+is_forgotten(const struct row *row, int64_t since)
+{
+	return row->last_at < since && (!row->known || row->verdict_at < since);
+}
+
 static void
-take_row(void *context, const struct store_row *row)
+take_row(void *context, const struct row *row)
 {
 	struct listing *listing = context;
 
+	if (is_forgotten(row, listing->since) ||
+	    !deferred_matches(row, listing->query))
+		return;
 	listing->count++;
-	if (row->known && !row->fetched)
-		listing->ready++;
-	if (listing->json)
-		deferred_print_json(row, monotime_wall(), stdout);
+	listing->ready += row->known;
+	if (listing->query->json)
+		deferred_print_json(row, stdout);
 	else
 		deferred_print(row, monotime_wall(), stdout);
 }
@@ -212,23 +326,26 @@ list(const struct config *config, struct listing *listing, struct error *err)
 }
 
 int
-deferred_run(const struct config *config, bool json)
+deferred_run(const struct config *config, const struct deferred_query *query)
 {
-	struct listing listing = { .json = json };
+	struct listing listing = {
+		.query = query,
+		.since = monotime_wall() - config->cache_late_ttl,
+	};
 	enum error_code code;
 	struct error err;
 
 	code = list(config, &listing, &err);
-	if (code == ERROR_NONE && !json)
+	if (code == ERROR_NONE && !query->json)
 		printf("%zu deferred, %zu of them with a verdict that is "
-		       "ready and not fetched\n",
+		       "ready\n",
 		    listing.count, listing.ready);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		perror("vscan-milter: standard output");
+		perror("vscanctl: standard output");
 		return EX_IOERR;
 	}
 	if (code == ERROR_NONE)
 		return EX_OK;
-	fprintf(stderr, "vscan-milter: %s\n", err.text);
+	fprintf(stderr, "vscanctl: %s\n", err.text);
 	return EX_NOINPUT;
 }

@@ -32,8 +32,11 @@ static const char usage[] =
     "commands:\n"
     "  check-mta [WHERE...]  compare the MTA's settings with ours; WHERE is\n"
     "                        Postfix's directory or a sendmail.cf\n"
-    "  deferred [--json]     list the mail that was deferred; with --json\n"
-    "                        one JSON object a line\n";
+    "  deferred [OPTION...]  list deferred mail that is waited for\n"
+    "      --json            one JSON object a line\n"
+    "      --key KEY         of this content; the beginning is enough\n"
+    "      --queue-id ID     of this queue ID\n"
+    "      --sender ADDRESS, --recipient ADDRESS\n";
 
 static int
 check_mta(const struct config *config, char **arguments, int count)
@@ -41,17 +44,54 @@ check_mta(const struct config *config, char **arguments, int count)
 	return check_mta_run(config, arguments, (size_t)count);
 }
 
+/* False if the arguments make no sense; then the reason has been said. */
+static bool
+parse_query(char **arguments, int count, struct deferred_query *query_r)
+{
+	static const struct option names[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "key", required_argument, NULL, 'k' },
+		{ "queue-id", required_argument, NULL, 'q' },
+		{ "sender", required_argument, NULL, 's' },
+		{ "recipient", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	memset(query_r, 0, sizeof *query_r);
+	/* Begins anew; what stands before the arguments is the command. */
+	optind = 0;
+	while ((option = getopt_long(count + 1, arguments - 1, "+", names,
+		    NULL)) != -1) {
+		if (option == 'j')
+			query_r->json = true;
+		else if (option == 'k')
+			query_r->key = optarg;
+		else if (option == 'q')
+			query_r->queue_id = optarg;
+		else if (option == 's')
+			query_r->sender = optarg;
+		else if (option == 'r')
+			query_r->recipient = optarg;
+		else
+			return false;
+	}
+	if (optind < count + 1)
+		fprintf(stderr,
+		    "vscanctl: deferred: unexpected argument \"%s\"\n",
+		    arguments[optind - 1]);
+	return optind == count + 1;
+}
+
 static int
 deferred(const struct config *config, char **arguments, int count)
 {
-	if (count > 1 || (count == 1 && strcmp(arguments[0], "--json") != 0)) {
-		fprintf(stderr,
-		    "vscanctl: deferred: unexpected argument "
-		    "\"%s\"\n%s",
-		    arguments[count > 1 ? 1 : 0], usage);
-		return EX_USAGE;
-	}
-	return deferred_run(config, count == 1);
+	struct deferred_query query;
+
+	if (parse_query(arguments, count, &query))
+		return deferred_run(config, &query);
+	fputs(usage, stderr);
+	return EX_USAGE;
 }
 
 static const struct command commands[] = {

@@ -195,18 +195,6 @@ await(struct eom *eom)
 		eom_set_verdict(eom, VERDICT_LATE, "scan-running");
 }
 
-/* All recipients in one string, as far as they fit. */
-static void
-join_recipients(const struct message *message, char *out, size_t size)
-{
-	size_t used = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < message->recipient_count && used < size; i++)
-		used += (size_t)snprintf(out + used, size - used, "%s%s",
-		    i > 0 ? " " : "", message->recipients[i]);
-}
-
 /* The answer is "later", or the mail is held: what comes of the scan is for
  * the retry, or for whoever releases it. */
 static void
@@ -214,20 +202,20 @@ remember(struct eom *eom)
 {
 	const struct message *message = eom->session->message;
 	const struct verdict *verdict = &eom->record.outcome.verdict;
-	char recipients[512];
-	struct ledger_try try = {
+	struct row_try try = {
 		.envelope = eom->envelope,
+		.reason = verdict->name,
 		.sender = message->sender,
-		.recipients = recipients,
+		.recipients = message->recipients,
+		.recipient_count = message->recipient_count,
 		.message_id = message->message_id,
 		.queue_id = eom->record.queue_id,
+		.held = eom->record.action == ACTION_HOLD,
 	};
 
 	if (eom->record.key == NULL || verdict_is_final(verdict))
 		return;
-	join_recipients(message, recipients, sizeof recipients);
-	scanner_defer(eom->filter->scanner, eom->record.key, &try,
-	    verdict->name);
+	scanner_defer(eom->filter->scanner, eom->record.key, &try);
 }
 
 static sfsistat

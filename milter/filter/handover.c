@@ -4,25 +4,16 @@
  */
 #include "filter/handover.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/monotime.h"
 #include "base/seqpacket.h"
-#include "ledger/store.h"
+#include "ledger/row.h"
 #include "scan/scanner.h"
-
-/* To be raised when struct store_row changes. */
-#define LAYOUT 1
-
-struct parcel {
-	uint32_t layout;
-	uint32_t size; /* of a row */
-	struct store_row row;
-};
 
 struct successor {
 	int sock;
@@ -30,17 +21,14 @@ struct successor {
 };
 
 void
-handover_send(void *context, const struct store_row *row)
+handover_send(void *context, const struct row *row)
 {
 	struct handover *handover = context;
-	struct parcel parcel;
+	unsigned char parcel[ROW_PACKED_MAX];
+	size_t len = row_pack(row, parcel);
 	struct error err;
 
-	memset(&parcel, 0, sizeof parcel);
-	parcel.layout = LAYOUT;
-	parcel.size = sizeof parcel.row;
-	parcel.row = *row;
-	if (seqpacket_send(handover->sock, &parcel, sizeof parcel, -1, &err) ==
+	if (seqpacket_send(handover->sock, parcel, len, -1, &err) ==
 		ERROR_NONE ||
 	    handover->complained)
 		return;
@@ -51,58 +39,40 @@ handover_send(void *context, const struct store_row *row)
 	    &err);
 }
 
-static bool
-ends(const char *text, size_t size)
+/* Waits for a row's bytes; 0 at the end. */
+static ssize_t
+receive_parcel(int sock, unsigned char parcel[ROW_PACKED_MAX])
 {
-	return memchr(text, '\0', size) != NULL;
-}
+	ssize_t n;
 
-/* The other end has the rights of this process, but may have been taken
- * over. */
-static bool
-is_sound(const struct parcel *parcel)
-{
-	const struct store_row *row = &parcel->row;
-
-	if (parcel->layout != LAYOUT || parcel->size != sizeof *row)
-		return false;
-	if ((unsigned)row->verdict.kind >= VERDICT_KINDS ||
-	    (row->known && !verdict_is_final(&row->verdict)))
-		return false;
-	if (row->verdict_age < 0 || row->first_age < 0 || row->last_age < 0 ||
-	    row->envelope_count > STORE_ENVELOPES)
-		return false;
-	return ends(row->verdict.name, sizeof row->verdict.name) &&
-	    ends(row->generation, sizeof row->generation) &&
-	    ends(row->failed_in, sizeof row->failed_in) &&
-	    ends(row->reason, sizeof row->reason) &&
-	    ends(row->sender, sizeof row->sender) &&
-	    ends(row->recipients, sizeof row->recipients) &&
-	    ends(row->message_id, sizeof row->message_id) &&
-	    ends(row->queue_id, sizeof row->queue_id);
+	do
+		n = recv(sock, parcel, ROW_PACKED_MAX, 0);
+	while (n < 0 && errno == EINTR);
+	return n;
 }
 
 static void *
 receive(void *context)
 {
 	struct successor *successor = context;
-	struct parcel parcel;
-	enum error_code code;
+	unsigned char parcel[ROW_PACKED_MAX];
 	struct error err;
+	struct row row;
+	ssize_t n;
 
-	do {
-		code = seqpacket_recv(successor->sock, &parcel, sizeof parcel,
-		    NULL, MONOTIME_NEVER, &err);
-		if (code == ERROR_NONE && is_sound(&parcel)) {
-			parcel.row.merged = false;
-			scanner_inherit(successor->scanner, &parcel.row);
-		}
-	} while (code == ERROR_NONE);
-	if (code != ERROR_GONE)
+	while ((n = receive_parcel(successor->sock, parcel)) > 0) {
+		if (!row_unpack(parcel, (size_t)n, &row))
+			continue;
+		scanner_inherit(successor->scanner, &row);
+		row_fini(&row);
+	}
+	if (n < 0) {
+		error_sys(&err, errno, "recv");
 		log_error(LOG_LEVEL_WARNING,
 		    "the filter doesn't learn all that the one before it still "
 		    "learns about deferred mail",
 		    &err);
+	}
 	fd_close(&successor->sock);
 	free(successor);
 	return NULL;

@@ -330,7 +330,6 @@ decide(struct hold *hold, struct held *held, const struct scan_outcome *outcome)
 	int verb = verb_for(hold, kind, (enum action)held->mail.actions[kind]);
 
 	log_decision(held, outcome, verb);
-	scanner_fetched(hold->scanner, &held->mail.key, &held->mail.envelope);
 	if (verb == 0) {
 		become(held, HELD_ENDED);
 		return;

@@ -1,4 +1,4 @@
-/* ledger - what is known of mail that was deferred, or that failed
+/* ledger - the verdicts that are known, and the mail that was deferred
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -10,14 +10,14 @@
 
 #include "base/log.h"
 #include "base/monotime.h"
+#include "base/text.h"
 #include "config/config.h"
-#include "ledger_heap.h"
-#include "ledger_row.h"
 #include "ledger/store.h"
+#include "ledger_heap.h"
 
 #define REPORT_INTERVAL (3600 * MONOTIME_S)
 
-/* A sender's rows, counted: asked at MAIL, before there is a key. */
+/* How many kept rows a sender has: asked at MAIL, before there is a key. */
 struct sender {
 	struct key digest;
 	unsigned rows;
@@ -27,12 +27,13 @@ struct sender {
 struct ledger {
 	const struct config *config;
 	struct store *store;
-	ledger_heir_function *heir;
+	ledger_heir_function *heir; /* or NULL */
 	void *heir_context;
-	struct ledger_row *by_key;
-	struct ledger_row *next;     /* for ledger_next() */
-	struct ledger_heap lone;     /* tried at most once */
-	struct ledger_heap returned; /* tried again */
+	struct ledger_entry *by_key;
+	struct ledger_entry *next;   /* for ledger_next() */
+	struct ledger_heap verdicts; /* rows that are not kept */
+	struct ledger_heap lone;     /* kept, tried at most once */
+	struct ledger_heap returned; /* kept, tried again */
 	uint64_t touched;            /* so often, all rows together */
 	struct sender *senders;
 	size_t ready;
@@ -50,16 +51,22 @@ ledger_create(const struct config *config)
 	return ledger;
 }
 
-static struct ledger_heap *
-heap_of(struct ledger *ledger, const struct ledger_row *row)
+void
+ledger_configure(struct ledger *ledger, const struct config *config)
 {
-	return row->tries > 1 ? &ledger->returned : &ledger->lone;
+	config_replace(&ledger->config, config);
 }
 
+/* --- the senders of kept rows --- */
+
+/* Of a sender as its row has it. */
 static struct key
 digest_of_sender(const char *sender)
 {
-	return key_of_envelope(sender != NULL ? sender : "", NULL, 0);
+	char text[ROW_TEXT_MAX];
+
+	text_line(text, row_text_size[ROW_SENDER], sender);
+	return key_of_envelope(text, NULL, 0);
 }
 
 static struct sender *
@@ -99,72 +106,159 @@ discount_sender(struct ledger *ledger, const char *name)
 	free(sender);
 }
 
+/* --- rows that come, change and go --- */
+
+static struct ledger_heap *
+heap_of(struct ledger *ledger, const struct row *row)
+{
+	if (!row_is_kept(row))
+		return &ledger->verdicts;
+	return row->tries > 1 ? &ledger->returned : &ledger->lone;
+}
+
 static bool
-is_ready(const struct ledger_row *row)
+is_ready(const struct row *row)
 {
 	return row->known && !row->fetched && row->tries > 0;
 }
 
-/* Takes a row out, to be changed or freed. */
+/* Takes an entry out of all but the table, to be changed or freed. */
 static void
-take_out(struct ledger *ledger, struct ledger_row *row)
+take_out(struct ledger *ledger, struct ledger_entry *entry)
 {
-	ledger->ready -= is_ready(row);
-	if (row->tries > 0)
-		discount_sender(ledger, row->sender);
-	ledger_heap_remove(heap_of(ledger, row), row);
+	ledger->ready -= is_ready(&entry->row);
+	if (entry->row.tries > 0)
+		discount_sender(ledger, row_text(&entry->row, ROW_SENDER));
+	ledger_heap_remove(heap_of(ledger, &entry->row), entry);
 }
 
 static void
-put_in(struct ledger *ledger, struct ledger_row *row)
+put_in(struct ledger *ledger, struct ledger_entry *entry)
 {
-	ledger_heap_add(heap_of(ledger, row), row);
-	if (row->tries > 0)
-		count_sender(ledger, row->sender);
-	ledger->ready += is_ready(row);
-}
-
-/* The same after a change, which makes it the youngest. */
-static void
-put_back(struct ledger *ledger, struct ledger_row *row, int64_t now)
-{
-	row->touched_at = now;
-	row->touched_nth = ++ledger->touched;
-	put_in(ledger, row);
-}
-
-/* Removes a row from memory; the store keeps it. */
-static void
-forget(struct ledger *ledger, struct ledger_row *row)
-{
-	take_out(ledger, row);
-	if (ledger->next == row)
-		ledger->next = row->hh.next;
-	HASH_DEL(ledger->by_key, row);
-	ledger_row_free(row);
+	ledger_heap_add(heap_of(ledger, &entry->row), entry);
+	if (entry->row.tries > 0)
+		count_sender(ledger, row_text(&entry->row, ROW_SENDER));
+	ledger->ready += is_ready(&entry->row);
 }
 
 static void
-drop(struct ledger *ledger, struct ledger_row *row)
+save(struct ledger *ledger, const struct row *row)
 {
+	if (!row_is_kept(row))
+		return;
 	if (ledger->store != NULL)
-		store_delete(ledger->store, &row->key);
-	forget(ledger, row);
+		store_put(ledger->store, row);
+	if (ledger->heir != NULL)
+		ledger->heir(ledger->heir_context, row);
 }
 
-void
-ledger_configure(struct ledger *ledger, const struct config *config)
+/* Removes an entry that was taken out. */
+static void
+forget(struct ledger *ledger, struct ledger_entry *entry)
 {
-	config_replace(&ledger->config, config);
+	if (ledger->next == entry)
+		ledger->next = entry->hh.next;
+	HASH_DEL(ledger->by_key, entry);
+	row_fini(&entry->row);
+	free(entry);
+}
+
+/* Removes the oldest entry of a heap. */
+static void
+drop_oldest(struct ledger *ledger, struct ledger_heap *heap)
+{
+	struct ledger_entry *entry = ledger_heap_oldest(heap);
+
+	if (ledger->store != NULL && row_is_kept(&entry->row))
+		store_delete(ledger->store, &entry->row.key);
+	take_out(ledger, entry);
+	forget(ledger, entry);
+}
+
+/* Removes what nothing has happened to in all that time. */
+static void
+drop_expired(struct ledger *ledger, struct ledger_heap *heap, int64_t now)
+{
+	const struct ledger_entry *entry;
+
+	while ((entry = ledger_heap_oldest(heap)) != NULL &&
+	    now - entry->touched_at > ledger->config->cache_late_ttl)
+		drop_oldest(ledger, heap);
+}
+
+/* Makes room for as many kept rows. */
+static void
+make_room(struct ledger *ledger, int64_t now, size_t wanted)
+{
+	struct ledger_heap *lone = &ledger->lone, *returned = &ledger->returned;
+
+	drop_expired(ledger, lone, now);
+	drop_expired(ledger, returned, now);
+	while (lone->count + returned->count + wanted >
+	    ledger->config->limits_rows)
+		drop_oldest(ledger, lone->count > 0 ? lone : returned);
+}
+
+/* Puts an entry in after a change, which makes it the youngest. */
+static void
+put_back(struct ledger *ledger, struct ledger_entry *entry, int64_t now)
+{
+	entry->touched_at = now;
+	entry->touched_nth = ++ledger->touched;
+	if (row_is_kept(&entry->row))
+		make_room(ledger, now, 1);
+	else
+		while (ledger->verdicts.count >= ledger->config->cache_entries)
+			drop_oldest(ledger, &ledger->verdicts);
+	put_in(ledger, entry);
+	save(ledger, &entry->row);
+}
+
+static struct ledger_entry *
+find(const struct ledger *ledger, const struct key *key)
+{
+	struct ledger_entry *entry;
+
+	HASH_FIND(hh, ledger->by_key, key, sizeof *key, entry);
+	return entry;
+}
+
+static struct ledger_entry *
+add_entry(struct ledger *ledger, const struct row *row)
+{
+	struct ledger_entry *entry = calloc(1, sizeof *entry);
+
+	if (entry == NULL)
+		abort();
+	entry->row = row_copy(row);
+	HASH_ADD(hh, ledger->by_key, row.key, sizeof entry->row.key, entry);
+	return entry;
+}
+
+/* Finds an entry or makes one; it is taken out, for put_back(). */
+static struct ledger_entry *
+take_or_make(struct ledger *ledger, const struct key *key, int64_t now)
+{
+	struct ledger_entry *entry = find(ledger, key);
+	struct row row = { .key = *key, .first_at = now, .last_at = now };
+
+	if (entry != NULL)
+		take_out(ledger, entry);
+	else
+		entry = add_entry(ledger, &row);
+	return entry;
 }
 
 void
 ledger_destroy(struct ledger **ledger)
 {
-	struct ledger_row *row, *next;
+	struct ledger_entry *entry, *next;
 
-	HASH_ITER (hh, (*ledger)->by_key, row, next)
-		forget(*ledger, row);
+	HASH_ITER (hh, (*ledger)->by_key, entry, next) {
+		take_out(*ledger, entry);
+		forget(*ledger, entry);
+	}
+	ledger_heap_fini(&(*ledger)->verdicts);
 	ledger_heap_fini(&(*ledger)->lone);
 	ledger_heap_fini(&(*ledger)->returned);
 	config_unref(&(*ledger)->config);
@@ -172,80 +266,7 @@ ledger_destroy(struct ledger **ledger)
 	*ledger = NULL;
 }
 
-static void
-save(struct ledger *ledger, const struct ledger_row *row, int64_t now)
-{
-	struct store_row copy;
-
-	if (ledger->store == NULL && ledger->heir == NULL)
-		return;
-	ledger_row_save(row, now, &copy);
-	if (ledger->store != NULL)
-		store_put(ledger->store, &copy);
-	if (ledger->heir != NULL)
-		ledger->heir(ledger->heir_context, &copy);
-}
-
-static struct ledger_row *
-find(const struct ledger *ledger, const struct key *key)
-{
-	struct ledger_row *row;
-
-	HASH_FIND(hh, ledger->by_key, key, sizeof *key, row);
-	return row;
-}
-
-/* What nobody has asked for in all that time. */
-static bool
-has_expired(const struct ledger *ledger, const struct ledger_row *row,
-    int64_t now)
-{
-	return now - row->touched_at > ledger->config->cache_late_ttl;
-}
-
-static void
-drop_expired(struct ledger *ledger, struct ledger_heap *heap, int64_t now)
-{
-	struct ledger_row *row;
-
-	while ((row = ledger_heap_oldest(heap)) != NULL &&
-	    has_expired(ledger, row, now))
-		drop(ledger, row);
-}
-
-static void
-make_room(struct ledger *ledger, int64_t now, size_t wanted)
-{
-	drop_expired(ledger, &ledger->lone, now);
-	drop_expired(ledger, &ledger->returned, now);
-	while (
-	    HASH_COUNT(ledger->by_key) + wanted > ledger->config->limits_rows)
-		drop(ledger,
-		    ledger_heap_oldest(ledger->lone.count > 0
-			    ? &ledger->lone
-			    : &ledger->returned));
-}
-
-static void
-add(struct ledger *ledger, struct ledger_row *row)
-{
-	HASH_ADD(hh, ledger->by_key, key, sizeof row->key, row);
-	row->touched_nth = ++ledger->touched;
-	put_in(ledger, row);
-}
-
-static struct ledger_row *
-find_or_make(struct ledger *ledger, const struct key *key, int64_t now)
-{
-	struct ledger_row *row = find(ledger, key);
-
-	if (row != NULL)
-		return row;
-	make_room(ledger, now, 1);
-	row = ledger_row_make(key, now);
-	add(ledger, row);
-	return row;
-}
+/* --- the store --- */
 
 void
 ledger_attach(struct ledger *ledger, struct store *store)
@@ -261,104 +282,159 @@ ledger_set_heir(struct ledger *ledger, ledger_heir_function *heir,
 	ledger->heir_context = context;
 }
 
-/* What is too much, or has expired, is deleted in the store as well. */
-void
-ledger_load(struct ledger *ledger, const struct store_row *saved)
+/* A row that was read is as old as the last thing that happened to it. */
+static int64_t
+touched_at(const struct row *row)
 {
-	struct ledger_row *old = find(ledger, &saved->key), *row;
-	int64_t now = monotime_now();
-
-	if (old != NULL && old->merged)
-		return;
-	if (old == NULL) {
-		add(ledger, ledger_row_load(saved, now));
-		make_room(ledger, now, 0);
-		return;
-	}
-	row = ledger_row_merge(old, saved, now);
-	forget(ledger, old);
-	add(ledger, row);
-	save(ledger, row, now);
+	return row->known && row->verdict_at > row->last_at ? row->verdict_at
+							    : row->last_at;
 }
 
-/* Rows stand in the order in which they were added. */
-bool
-ledger_next(struct ledger *ledger, bool first, int64_t now,
-    struct store_row *row_r)
+static void
+put_read(struct ledger *ledger, struct ledger_entry *entry)
 {
-	const struct ledger_row *row = first ? ledger->by_key : ledger->next;
+	entry->touched_at = touched_at(&entry->row);
+	entry->touched_nth = ++ledger->touched;
+	put_in(ledger, entry);
+}
 
-	if (row == NULL)
-		return false;
-	ledger_row_save(row, now, row_r);
-	ledger->next = row->hh.next;
-	return true;
+/* Rows that are too many, or have expired, are deleted in the store as
+ * well. */
+void
+ledger_load(struct ledger *ledger, const struct row *saved)
+{
+	struct ledger_entry *entry = find(ledger, &saved->key);
+	bool is_new = entry == NULL;
+
+	if (!is_new && entry->row.merged)
+		return;
+	if (is_new)
+		entry = add_entry(ledger, saved);
+	else
+		take_out(ledger, entry);
+	entry->from_store |= !entry->row.known || is_new;
+	if (!is_new)
+		row_merge(&entry->row, saved);
+	entry->row.merged = true;
+	put_read(ledger, entry);
+	if (!is_new)
+		save(ledger, &entry->row);
+	make_room(ledger, monotime_now(), 0);
 }
 
 static unsigned
-beyond(unsigned count, unsigned known)
+larger(unsigned a, unsigned b)
 {
-	return count > known ? count - known : 0;
+	return a > b ? a : b;
 }
 
-/* What the row of the other process has that ours doesn't. */
-static struct store_row
-surplus(const struct store_row *other, const struct store_row *ours)
+/* One row of two that began as the same: the later state stands, and the
+ * larger number of each. */
+static struct row
+unite(const struct row *a, const struct row *b)
 {
-	struct store_row more = *other;
+	bool a_is_later = a->last_at > b->last_at;
+	const struct row *older = a_is_later ? b : a;
+	struct row row = row_copy(a_is_later ? a : b);
 
-	more.tries = beyond(other->tries, ours->tries);
-	if (strcmp(other->failed_in, ours->failed_in) == 0)
-		more.failures = beyond(other->failures, ours->failures);
-	return more;
+	if (older->known && older->verdict_at > row.verdict_at)
+		row.known = false;
+	row_merge(&row, older);
+	row.tries = larger(a->tries, b->tries);
+	if (strcmp(a->failed_in, b->failed_in) == 0)
+		row.failures = larger(a->failures, b->failures);
+	return row;
 }
 
 void
-ledger_inherit(struct ledger *ledger, const struct store_row *other)
+ledger_inherit(struct ledger *ledger, const struct row *other)
 {
-	struct ledger_row *old = find(ledger, &other->key), *row;
-	struct store_row ours, more;
-	int64_t now = monotime_now();
+	struct ledger_entry *entry = find(ledger, &other->key);
+	struct row united;
 
-	if (old == NULL) {
-		row = ledger_row_load(other, now);
+	if (entry == NULL) {
+		entry = add_entry(ledger, other);
+		entry->from_store = true;
 	} else {
-		ledger_row_save(old, now, &ours);
-		more = surplus(other, &ours);
-		if (other->known && other->verdict_age < ours.verdict_age)
-			ours.known = false;
-		store_merge(&ours, &more);
-		row = ledger_row_load(&ours, now);
-		row->alarmed = old->alarmed;
-		forget(ledger, old);
+		take_out(ledger, entry);
+		united = unite(&entry->row, other);
+		united.merged = entry->row.merged;
+		if (united.verdict_at != entry->row.verdict_at)
+			entry->from_store = true;
+		row_fini(&entry->row);
+		entry->row = united;
 	}
-	add(ledger, row);
-	save(ledger, row, now);
-	make_room(ledger, now, 0);
+	put_read(ledger, entry);
+	save(ledger, &entry->row);
+	make_room(ledger, monotime_now(), 0);
 }
 
-/* Unscannable is final until signatures or engine change, whoever asks. */
-static bool
-holds(const struct ledger *ledger, const struct ledger_row *row,
-    const struct key *envelope, const char *generation, int64_t now)
+/* Entries stand in the table in the order in which they were added. */
+bool
+ledger_next(struct ledger *ledger, bool first, struct row *row_r)
 {
-	if (!row->known)
+	struct ledger_entry *entry = first ? ledger->by_key : ledger->next;
+
+	while (entry != NULL && !row_is_kept(&entry->row))
+		entry = entry->hh.next;
+	ledger->next = entry != NULL ? entry->hh.next : NULL;
+	if (entry == NULL)
 		return false;
-	if (row->verdict.kind == VERDICT_UNSCANNABLE)
-		return strcmp(row->generation, generation) == 0;
-	return now - row->verdict_at < ledger->config->cache_late_ttl &&
-	    ledger_row_has_envelope(row, envelope);
+	*row_r = row_copy(&entry->row);
+	return true;
+}
+
+/* --- verdicts --- */
+
+/* Whether the row's verdict answers everybody. */
+static bool
+is_current(const struct ledger *ledger, const struct row *row,
+    const char *generation, int64_t now)
+{
+	return row->known && strcmp(row->generation, generation) == 0 &&
+	    (row->verdict.kind == VERDICT_UNSCANNABLE ||
+		now - row->verdict_at < ledger->config->cache_ttl);
+}
+
+/* Whether it answers this envelope, which has waited for it. */
+static bool
+was_awaited(const struct ledger *ledger, const struct row *row,
+    const struct key *envelope, int64_t now)
+{
+	return row->known && row->verdict.kind != VERDICT_UNSCANNABLE &&
+	    now - row->verdict_at < ledger->config->cache_late_ttl &&
+	    row_has_envelope(row, envelope);
 }
 
 /* Noted once, so that a restart doesn't wait for this retry again. */
 static void
-note_fetched(struct ledger *ledger, struct ledger_row *row, int64_t now)
+note_fetched(struct ledger *ledger, struct row *row, const struct key *envelope)
 {
-	if (row->fetched)
+	if (row->fetched || !row_has_envelope(row, envelope))
 		return;
 	ledger->ready -= is_ready(row);
 	row->fetched = true;
-	save(ledger, row, now);
+	save(ledger, row);
+}
+
+void
+ledger_fetched(struct ledger *ledger, const struct key *key,
+    const struct key *envelope)
+{
+	struct ledger_entry *entry = find(ledger, key);
+
+	if (entry != NULL)
+		note_fetched(ledger, &entry->row, envelope);
+}
+
+/* A row that isn't kept is younger for having been used. */
+static void
+touch(struct ledger *ledger, struct ledger_entry *entry, int64_t now)
+{
+	if (row_is_kept(&entry->row))
+		return;
+	take_out(ledger, entry);
+	put_back(ledger, entry, now);
 }
 
 bool
@@ -366,44 +442,25 @@ ledger_lookup(struct ledger *ledger, const struct key *key,
     const struct key *envelope, const char *generation, int64_t now,
     struct ledger_answer *answer_r)
 {
-	struct ledger_row *row = find(ledger, key);
+	struct ledger_entry *entry = find(ledger, key);
+	const struct row *row;
+	bool current;
 
-	if (row == NULL || !holds(ledger, row, envelope, generation, now))
+	if (entry == NULL)
 		return false;
-	note_fetched(ledger, row, now);
+	row = &entry->row;
+	current = is_current(ledger, row, generation, now);
+	if (!current && !was_awaited(ledger, row, envelope, now))
+		return false;
+	note_fetched(ledger, &entry->row, envelope);
+	touch(ledger, entry, now);
 	answer_r->verdict = row->verdict;
 	answer_r->scan_time = row->scan_time;
 	memcpy(answer_r->generation, row->generation,
 	    sizeof answer_r->generation);
+	answer_r->late = !current || entry->from_store ||
+	    row->verdict.kind == VERDICT_UNSCANNABLE;
 	return true;
-}
-
-static void
-raise_alarm(struct ledger *ledger, struct ledger_row *row, int64_t now)
-{
-	char key[KEY_SHORT_SIZE];
-
-	if (row->alarmed || now - row->first_at < ledger->config->alarm_after)
-		return;
-	row->alarmed = true;
-	log_msg(LOG_LEVEL_ERROR,
-	    "mail deferred for %lld minutes: key=%s, "
-	    "tries=%u, reason=%s",
-	    (long long)((now - row->first_at) / (60 * MONOTIME_S)),
-	    key_short(&row->key, key), row->tries, row->reason);
-}
-
-void
-ledger_defer(struct ledger *ledger, const struct key *key,
-    const struct ledger_try *try, const char *reason, int64_t now)
-{
-	struct ledger_row *row = find_or_make(ledger, key, now);
-
-	take_out(ledger, row);
-	ledger_row_try(row, try, reason, now);
-	put_back(ledger, row, now);
-	raise_alarm(ledger, row, now);
-	save(ledger, row, now);
 }
 
 void
@@ -411,36 +468,68 @@ ledger_verdict(struct ledger *ledger, const struct key *key,
     const struct verdict *verdict, const char *generation, int64_t scan_time,
     int64_t now)
 {
-	struct ledger_row *row = find(ledger, key);
+	struct ledger_entry *entry = take_or_make(ledger, key, now);
+	struct row *row = &entry->row;
 
-	if (row == NULL && verdict->kind == VERDICT_UNSCANNABLE)
-		row = find_or_make(ledger, key, now);
-	if (row == NULL)
-		return;
-	take_out(ledger, row);
 	row->known = true;
-	row->fetched = false;
 	row->verdict = *verdict;
 	row->scan_time = scan_time;
 	row->verdict_at = now;
 	snprintf(row->generation, sizeof row->generation, "%s", generation);
-	put_back(ledger, row, now);
-	save(ledger, row, now);
+	entry->from_store = false;
+	put_back(ledger, entry, now);
+}
+
+/* --- tries and failures --- */
+
+static void
+raise_alarm(struct ledger *ledger, struct ledger_entry *entry, int64_t now)
+{
+	const struct row *row = &entry->row;
+	char key[KEY_SHORT_SIZE], reason[ROW_TEXT_MAX];
+
+	if (row->fetched || entry->alarmed ||
+	    now - row->first_at < ledger->config->alarm_after)
+		return;
+	entry->alarmed = true;
+	log_msg(LOG_LEVEL_ERROR,
+	    "mail deferred for %lld minutes: key=%s, tries=%u, reason=%s",
+	    (long long)((now - row->first_at) / (60 * MONOTIME_S)),
+	    key_short(&row->key, key), row->tries,
+	    text_field(reason, row_text_size[ROW_REASON],
+		row_text(row, ROW_REASON)));
+}
+
+/* A verdict that nobody has waited for, and that no longer answers everybody,
+ * must not answer this try when it comes back. */
+void
+ledger_defer(struct ledger *ledger, const struct key *key,
+    const struct row_try *try, const char *generation, int64_t now)
+{
+	struct ledger_entry *entry = take_or_make(ledger, key, now);
+	struct row *row = &entry->row;
+
+	if (row->envelope_count == 0)
+		row->known = is_current(ledger, row, generation, now);
+	row_try(row, try, now);
+	if (row->first_at == now)
+		entry->alarmed = false;
+	put_back(ledger, entry, now);
+	raise_alarm(ledger, entry, now);
 }
 
 unsigned
 ledger_fail(struct ledger *ledger, const struct key *key,
     const char *generation, int64_t now)
 {
-	struct ledger_row *row = find_or_make(ledger, key, now);
+	struct ledger_entry *entry = take_or_make(ledger, key, now);
+	struct row *row = &entry->row;
 
-	take_out(ledger, row);
 	if (strcmp(row->failed_in, generation) != 0)
 		row->failures = 0;
 	snprintf(row->failed_in, sizeof row->failed_in, "%s", generation);
 	row->failures++;
-	put_back(ledger, row, now);
-	save(ledger, row, now);
+	put_back(ledger, entry, now);
 	return row->failures;
 }
 
@@ -448,19 +537,19 @@ unsigned
 ledger_failures(const struct ledger *ledger, const struct key *key,
     const char *generation)
 {
-	const struct ledger_row *row = find(ledger, key);
+	const struct ledger_entry *entry = find(ledger, key);
 
-	if (row == NULL || strcmp(row->failed_in, generation) != 0)
+	if (entry == NULL || strcmp(entry->row.failed_in, generation) != 0)
 		return 0;
-	return row->failures;
+	return entry->row.failures;
 }
 
 bool
 ledger_was_deferred(const struct ledger *ledger, const struct key *key)
 {
-	const struct ledger_row *row = find(ledger, key);
+	const struct ledger_entry *entry = find(ledger, key);
 
-	return row != NULL && row->tries > 0;
+	return entry != NULL && entry->row.tries > 0;
 }
 
 bool
@@ -478,9 +567,8 @@ ledger_report(struct ledger *ledger, int64_t now)
 		return ledger->report_at;
 	if (ledger->report_at != 0 && ledger->ready > 0)
 		log_msg(LOG_LEVEL_NOTICE,
-		    "verdicts that are ready, but whose "
-		    "senders have not come back: %zu (vscanctl deferred "
-		    "lists them)",
+		    "verdicts that are ready, but whose senders have not come "
+		    "back: %zu (vscanctl deferred lists them)",
 		    ledger->ready);
 	ledger->report_at = now + REPORT_INTERVAL;
 	return ledger->report_at;
@@ -490,7 +578,8 @@ struct ledger_counts
 ledger_counts(const struct ledger *ledger)
 {
 	struct ledger_counts counts = {
-		.rows = HASH_COUNT(ledger->by_key),
+		.rows = ledger->lone.count + ledger->returned.count,
+		.verdicts = ledger->verdicts.count,
 		.ready = ledger->ready,
 	};
 

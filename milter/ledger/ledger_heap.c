@@ -1,6 +1,6 @@
-/* ledger_heap - rows of the ledger, the oldest first
+/* ledger_heap - entries of the ledger, the oldest first
  *
- * A binary heap in an array; each row knows its place in it.
+ * A binary heap in an array; each entry knows its place in it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -9,19 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ledger_row.h"
-
 #define ROOM_MIN 64
 
 void
 ledger_heap_fini(struct ledger_heap *heap)
 {
-	free(heap->rows);
+	free(heap->entries);
 	memset(heap, 0, sizeof *heap);
 }
 
 static bool
-is_older(const struct ledger_row *a, const struct ledger_row *b)
+is_older(const struct ledger_entry *a, const struct ledger_entry *b)
 {
 	if (a->touched_at != b->touched_at)
 		return a->touched_at < b->touched_at;
@@ -29,65 +27,66 @@ is_older(const struct ledger_row *a, const struct ledger_row *b)
 }
 
 static void
-put(struct ledger_heap *heap, size_t place, struct ledger_row *row)
+put(struct ledger_heap *heap, size_t place, struct ledger_entry *entry)
 {
-	heap->rows[place] = row;
-	row->place = place;
+	heap->entries[place] = entry;
+	entry->place = place;
 }
 
-/* Finds the place of a row that is not older than what stands there. */
+/* Finds the place, here or below, of an entry that is not older than what
+ * stands there. */
 static void
-sink(struct ledger_heap *heap, size_t place, struct ledger_row *row)
+sink(struct ledger_heap *heap, size_t place, struct ledger_entry *entry)
 {
 	size_t child;
 
 	while ((child = 2 * place + 1) < heap->count) {
 		if (child + 1 < heap->count &&
-		    is_older(heap->rows[child + 1], heap->rows[child]))
+		    is_older(heap->entries[child + 1], heap->entries[child]))
 			child++;
-		if (!is_older(heap->rows[child], row))
+		if (!is_older(heap->entries[child], entry))
 			break;
-		put(heap, place, heap->rows[child]);
+		put(heap, place, heap->entries[child]);
 		place = child;
 	}
-	put(heap, place, row);
+	put(heap, place, entry);
 }
 
-/* The same upwards. */
+/* Makes room, here or above, for an entry; returns the place. */
 static size_t
-rise(struct ledger_heap *heap, size_t place, const struct ledger_row *row)
+rise(struct ledger_heap *heap, size_t place, const struct ledger_entry *entry)
 {
-	while (place > 0 && is_older(row, heap->rows[(place - 1) / 2])) {
-		put(heap, place, heap->rows[(place - 1) / 2]);
+	while (place > 0 && is_older(entry, heap->entries[(place - 1) / 2])) {
+		put(heap, place, heap->entries[(place - 1) / 2]);
 		place = (place - 1) / 2;
 	}
 	return place;
 }
 
 void
-ledger_heap_add(struct ledger_heap *heap, struct ledger_row *row)
+ledger_heap_add(struct ledger_heap *heap, struct ledger_entry *entry)
 {
 	if (heap->count == heap->room) {
 		heap->room = heap->room == 0 ? ROOM_MIN : 2 * heap->room;
-		heap->rows = reallocarray(heap->rows, heap->room,
-		    sizeof *heap->rows);
-		if (heap->rows == NULL)
+		heap->entries = reallocarray(heap->entries, heap->room,
+		    sizeof *heap->entries);
+		if (heap->entries == NULL)
 			abort();
 	}
-	put(heap, rise(heap, heap->count++, row), row);
+	put(heap, rise(heap, heap->count++, entry), entry);
 }
 
 void
-ledger_heap_remove(struct ledger_heap *heap, struct ledger_row *row)
+ledger_heap_remove(struct ledger_heap *heap, struct ledger_entry *entry)
 {
-	struct ledger_row *last = heap->rows[--heap->count];
+	struct ledger_entry *last = heap->entries[--heap->count];
 
-	if (last != row)
-		sink(heap, rise(heap, row->place, last), last);
+	if (last != entry)
+		sink(heap, rise(heap, entry->place, last), last);
 }
 
-struct ledger_row *
+struct ledger_entry *
 ledger_heap_oldest(const struct ledger_heap *heap)
 {
-	return heap->count > 0 ? heap->rows[0] : NULL;
+	return heap->count > 0 ? heap->entries[0] : NULL;
 }

@@ -31,8 +31,9 @@
 /* A row that waits to be written, or removed. */
 struct item {
 	struct key key;
-	struct store_row *row;  /* NULL: to be removed */
-	int64_t handed_over_at; /* ns since 1970 */
+	bool removed; /* else row is to be written */
+	struct row row;
+	struct store_moment moment; /* when it was handed over */
 	UT_hash_handle hh;
 };
 
@@ -76,7 +77,7 @@ item_free(struct item *item)
 {
 	if (item == NULL)
 		return;
-	free(item->row);
+	row_fini(&item->row);
 	free(item);
 }
 
@@ -134,21 +135,17 @@ enter(struct store *store, struct item *item)
 
 /* row may be NULL.  Memory is taken and given back without the lock. */
 static void
-hand_over(struct store *store, const struct key *key,
-    const struct store_row *row)
+hand_over(struct store *store, const struct key *key, const struct row *row)
 {
 	struct item *item = calloc(1, sizeof *item), *spare;
 
 	if (item == NULL)
 		abort();
 	item->key = *key;
-	item->handed_over_at = monotime_wall();
-	if (row != NULL) {
-		item->row = malloc(sizeof *row);
-		if (item->row == NULL)
-			abort();
-		*item->row = *row;
-	}
+	item->moment = store_moment_now(store->reader.max_step);
+	item->removed = row == NULL;
+	if (row != NULL)
+		item->row = row_copy(row);
 	pthread_mutex_lock(&store->lock);
 	spare = enter(store, item);
 	pthread_mutex_unlock(&store->lock);
@@ -156,7 +153,7 @@ hand_over(struct store *store, const struct key *key,
 }
 
 void
-store_put(struct store *store, const struct store_row *row)
+store_put(struct store *store, const struct row *row)
 {
 	hand_over(store, &row->key, row);
 }
@@ -217,7 +214,7 @@ end_call(struct store *store)
 
 /* False when the store is to be closed. */
 static bool
-deliver(void *context, const struct store_row *row)
+deliver(void *context, const struct row *row)
 {
 	struct store *store = context;
 
@@ -229,7 +226,7 @@ deliver(void *context, const struct store_row *row)
 }
 
 static bool
-next_row(struct store *store, bool first, struct store_row *row_r)
+next_row(struct store *store, bool first, struct row *row_r)
 {
 	bool there;
 
@@ -291,35 +288,34 @@ shorten_batch(struct store *store, size_t count)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* at: when the row's ages were right, ns since 1970.  The row is merged with
- * what the file has and the ledger has not read. */
+/* The row is merged with what the file has and the ledger has not read.  It
+ * is the caller's still. */
 static enum store_trouble
-write_row(struct store *store, struct store_row *row, int64_t at,
-    struct error *err)
+write_row(struct store *store, struct row *row,
+    const struct store_moment *moment, struct error *err)
 {
-	struct store_ages ages = {
-		.now = at,
-		.max_step = store->reader.max_step,
-	};
 	enum store_trouble trouble = STORE_WELL;
 
 	if (!store->is_read && !row->merged)
-		trouble = store_file_merge(store->file, row, &ages, err);
+		trouble = store_file_merge(store->file, row, moment, err);
 	if (trouble == STORE_WELL)
-		trouble = store_file_put(store->file, row, at, err);
+		trouble = store_file_put(store->file, row, moment, err);
 	return trouble;
 }
 
-/* A slice that fails may be written again: what is merged is a copy. */
+/* A slice that fails may be written again, so what is merged is a copy. */
 static enum store_trouble
 write_item(struct store *store, const struct item *item, struct error *err)
 {
-	struct store_row row;
+	enum store_trouble trouble;
+	struct row row;
 
-	if (item->row == NULL)
+	if (item->removed)
 		return store_file_delete(store->file, &item->key, err);
-	row = *item->row;
-	return write_row(store, &row, item->handed_over_at, err);
+	row = row_copy(&item->row);
+	trouble = write_row(store, &row, &item->moment, err);
+	row_fini(&row);
+	return trouble;
 }
 
 /* Writes the beginning of the batch, or nothing. */
@@ -365,16 +361,24 @@ write_batch(struct store *store, struct error *err)
 	return trouble;
 }
 
-/* Writes a slice of the ledger's rows; *more_r: row is the next. */
+/* Writes a slice of the ledger's rows, the first ones or the next; *more_r:
+ * there are others. */
 static enum store_trouble
-write_ledger_slice(struct store *store, struct store_row *row, bool *more_r,
+write_ledger_slice(struct store *store, bool first, bool *more_r,
     struct error *err)
 {
 	enum store_trouble trouble = store_file_begin(store->file, err);
+	struct store_moment moment;
+	struct row row;
 
-	for (size_t i = 0; trouble == STORE_WELL && *more_r && i < SLICE; i++) {
-		trouble = write_row(store, row, monotime_wall(), err);
-		*more_r = next_row(store, false, row);
+	*more_r = true;
+	for (size_t i = 0; trouble == STORE_WELL && i < SLICE; i++) {
+		*more_r = next_row(store, first && i == 0, &row);
+		if (!*more_r)
+			break;
+		moment = store_moment_now(store->reader.max_step);
+		trouble = write_row(store, &row, &moment, err);
+		row_fini(&row);
 	}
 	if (trouble == STORE_WELL)
 		trouble = store_file_commit(store->file, err);
@@ -389,11 +393,12 @@ static enum store_trouble
 write_ledger(struct store *store, struct error *err)
 {
 	enum store_trouble trouble = STORE_WELL;
-	struct store_row row;
-	bool more = next_row(store, true, &row);
+	bool first = true, more = true;
 
-	while (trouble == STORE_WELL && more && !is_late(store))
-		trouble = write_ledger_slice(store, &row, &more, err);
+	while (trouble == STORE_WELL && more && !is_late(store)) {
+		trouble = write_ledger_slice(store, first, &more, err);
+		first = false;
+	}
 	store->owes_all = trouble != STORE_WELL || more;
 	return trouble;
 }

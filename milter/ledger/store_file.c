@@ -302,23 +302,25 @@ enum store_trouble
 store_file_read(struct store_file *file, int64_t max_step,
     store_file_function *each, void *context, struct error *err)
 {
-	struct store_ages ages = { .max_step = max_step };
 	enum store_trouble trouble = STORE_WELL;
 	bool more = true;
 	size_t nonsense = 0;
 	sqlite3_stmt *select;
-	struct store_row row;
+	struct store_moment moment;
+	struct row row;
 	int result = SQLITE_DONE;
 
 	if (sqlite3_prepare_v2(file->db, store_row_select, -1, &select, NULL) !=
 	    SQLITE_OK)
 		return trouble_of(file->db, err);
 	while (more && (result = sqlite3_step(select)) == SQLITE_ROW) {
-		ages.now = monotime_wall();
-		if (store_row_read(select, &ages, &row))
-			more = each(context, &row);
-		else
+		moment = store_moment_now(max_step);
+		if (!store_row_read(select, &moment, &row)) {
 			nonsense++;
+			continue;
+		}
+		more = each(context, &row);
+		row_fini(&row);
 	}
 	if (more && result != SQLITE_DONE)
 		trouble = trouble_of(file->db, err);
@@ -332,17 +334,20 @@ store_file_read(struct store_file *file, int64_t max_step,
 }
 
 enum store_trouble
-store_file_merge(struct store_file *file, struct store_row *row,
-    const struct store_ages *ages, struct error *err)
+store_file_merge(struct store_file *file, struct row *row,
+    const struct store_moment *moment, struct error *err)
 {
 	enum store_trouble trouble = STORE_WELL;
-	struct store_row older;
+	struct row older;
 	int result = SQLITE_NOMEM;
 
 	if (store_row_bind_key(file->find, &row->key))
 		result = sqlite3_step(file->find);
-	if (result == SQLITE_ROW && store_row_read(file->find, ages, &older))
-		store_merge(row, &older);
+	if (result == SQLITE_ROW &&
+	    store_row_read(file->find, moment, &older)) {
+		row_merge(row, &older);
+		row_fini(&older);
+	}
 	if (result != SQLITE_ROW && result != SQLITE_DONE)
 		trouble = trouble_of(file->db, err);
 	sqlite3_reset(file->find);
@@ -390,10 +395,10 @@ run(struct store_file *file, sqlite3_stmt *statement, bool bound,
 }
 
 enum store_trouble
-store_file_put(struct store_file *file, const struct store_row *row,
-    int64_t written_at, struct error *err)
+store_file_put(struct store_file *file, const struct row *row,
+    const struct store_moment *moment, struct error *err)
 {
-	return run(file, file->put, store_row_bind(file->put, row, written_at),
+	return run(file, file->put, store_row_bind(file->put, row, moment),
 	    err);
 }
 

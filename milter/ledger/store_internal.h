@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "ledger/row.h"
 #include "ledger/store.h"
 
 /* Instead of STORE_PENDING and of a minute: for the tests. */
@@ -24,14 +25,19 @@ enum store_trouble {
 	STORE_BAD,   /* this file is of no use: set it aside */
 };
 
-/* How ages are told from the times in the file. */
-struct store_ages {
-	int64_t now;      /* ns since 1970: when they are to be right */
-	int64_t max_step; /* ns, as for store_open() */
+/* How times of a row and times in the file, which are those of the wall clock,
+ * are told from each other: one moment by both clocks, in nanoseconds. */
+struct store_moment {
+	int64_t at;       /* by the clock of the row */
+	int64_t wall;     /* since 1970 */
+	int64_t max_step; /* for reading; as for store_open() */
 };
 
+/* Now, for a row that goes by the monotonic clock. */
+struct store_moment store_moment_now(int64_t max_step);
+
 /* False to read no further. */
-typedef bool store_file_function(void *context, const struct store_row *row);
+typedef bool store_file_function(void *context, const struct row *row);
 
 /* Of the table; a file of version 1 is taken over. */
 #define STORE_VERSION 2
@@ -52,16 +58,16 @@ CHECK_RESULT enum store_trouble store_file_read(struct store_file *file,
 
 /* Merges into row what the file has of the same content, if anything. */
 CHECK_RESULT enum store_trouble store_file_merge(struct store_file *file,
-    struct store_row *row, const struct store_ages *ages, struct error *err);
+    struct row *row, const struct store_moment *moment, struct error *err);
 CHECK_RESULT enum store_trouble store_file_writable(struct store_file *file,
     struct error *err);
 
-/* A transaction.  written_at is when the row's ages were right: ns since
- * 1970. */
+/* A transaction. */
 CHECK_RESULT enum store_trouble store_file_begin(struct store_file *file,
     struct error *err);
 CHECK_RESULT enum store_trouble store_file_put(struct store_file *file,
-    const struct store_row *row, int64_t written_at, struct error *err);
+    const struct row *row, const struct store_moment *moment,
+    struct error *err);
 CHECK_RESULT enum store_trouble store_file_delete(struct store_file *file,
     const struct key *key, struct error *err);
 CHECK_RESULT enum store_trouble store_file_commit(struct store_file *file,
@@ -83,7 +89,8 @@ unsigned store_file_set_aside(const char *path);
 /* The table, and the statements on it: put has its parameters bound by
  * store_row_bind(), find and delete by store_row_bind_key() (false: memory is
  * short), and each row that select, list or find yields is read by
- * store_row_read(), which is false if that makes no sense. */
+ * store_row_read(), which is false if that makes no sense; else *row_r is for
+ * row_fini(). */
 extern const char store_row_create[];
 extern const char store_row_upgrade[]; /* of version 1 */
 extern const char store_row_select[];
@@ -97,10 +104,10 @@ extern const char store_row_delete[];
  * if it can't say. */
 int store_row_is_alone(sqlite3 *db);
 
-bool store_row_bind(sqlite3_stmt *put, const struct store_row *row,
-    int64_t written_at);
+bool store_row_bind(sqlite3_stmt *put, const struct row *row,
+    const struct store_moment *moment);
 bool store_row_bind_key(sqlite3_stmt *statement, const struct key *key);
-bool store_row_read(sqlite3_stmt *select, const struct store_ages *ages,
-    struct store_row *row_r);
+bool store_row_read(sqlite3_stmt *select, const struct store_moment *moment,
+    struct row *row_r);
 
 #endif

@@ -102,22 +102,24 @@ static enum error_code
 read_rows(sqlite3 *db, const char *path, store_row_function *each,
     void *context, struct error *err)
 {
-	struct store_ages ages = { .max_step = INT64_MAX };
+	struct store_moment moment = { .max_step = INT64_MAX };
 	enum error_code code = ERROR_NONE;
 	size_t nonsense = 0;
 	sqlite3_stmt *list;
-	struct store_row row;
+	struct row row;
 	int result;
 
 	if (sqlite3_prepare_v2(db, store_row_list, -1, &list, NULL) !=
 	    SQLITE_OK)
 		return complain(db, path, err);
 	while ((result = sqlite3_step(list)) == SQLITE_ROW) {
-		ages.now = monotime_wall();
-		if (store_row_read(list, &ages, &row))
-			each(context, &row);
-		else
+		moment.at = moment.wall = monotime_wall();
+		if (!store_row_read(list, &moment, &row)) {
 			nonsense++;
+			continue;
+		}
+		each(context, &row);
+		row_fini(&row);
 	}
 	if (result != SQLITE_DONE)
 		code = complain(db, path, err);

@@ -11,6 +11,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/monotime.h"
 #include "base/text.h"
 #include "store_internal.h"
 
@@ -24,7 +25,7 @@
 	"sender, recipients, message_id, queue_id, envelopes, written_at, " \
 	"fetched"
 
-/* In the order of COLUMNS. */
+/* In the order of COLUMNS; from REASON on, in that of enum row_text. */
 enum column {
 	KEY,
 	VERDICT,
@@ -78,7 +79,8 @@ const char store_row_upgrade[] =
 const char store_row_select[] = "SELECT " COLUMNS " FROM contents";
 
 const char store_row_list[] = "SELECT " COLUMNS " FROM contents"
-			      " WHERE tries > 0 ORDER BY first_try_at";
+			      " WHERE tries > 0 AND fetched = 0"
+			      " ORDER BY first_try_at";
 
 const char store_row_find[] = "SELECT " COLUMNS " FROM contents"
 			      " WHERE key = ?";
@@ -88,6 +90,18 @@ const char store_row_put[] =
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const char store_row_delete[] = "DELETE FROM contents WHERE key = ?";
+
+struct store_moment
+store_moment_now(int64_t max_step)
+{
+	struct store_moment moment = {
+		.at = monotime_now(),
+		.wall = monotime_wall(),
+		.max_step = max_step,
+	};
+
+	return moment;
+}
 
 int
 store_row_is_alone(sqlite3 *db)
@@ -127,10 +141,19 @@ bind_count(sqlite3_stmt *put, enum column column, unsigned count)
 	return sqlite3_bind_int64(put, (int)column + 1, count);
 }
 
+/* at: a time of the row. */
+static int
+bind_time(sqlite3_stmt *put, enum column column,
+    const struct store_moment *moment, int64_t at)
+{
+	return bind_seconds(put, column, moment->wall - (moment->at - at));
+}
+
 /* Without a verdict its columns stay NULL, as they are after
  * sqlite3_clear_bindings(). */
 static int
-bind_verdict(sqlite3_stmt *put, const struct store_row *row, int64_t written_at)
+bind_verdict(sqlite3_stmt *put, const struct row *row,
+    const struct store_moment *moment)
 {
 	if (!row->known)
 		return SQLITE_OK;
@@ -138,32 +161,35 @@ bind_verdict(sqlite3_stmt *put, const struct store_row *row, int64_t written_at)
 	    bind_text(put, NAME, row->verdict.name) |
 	    bind_text(put, GENERATION, row->generation) |
 	    bind_seconds(put, SCAN_SECONDS, row->scan_time) |
-	    bind_seconds(put, VERDICT_AT, written_at - row->verdict_age);
+	    bind_time(put, VERDICT_AT, moment, row->verdict_at);
 }
 
 static int
-bind_tries(sqlite3_stmt *put, const struct store_row *row, int64_t written_at)
+bind_tries(sqlite3_stmt *put, const struct row *row,
+    const struct store_moment *moment)
 {
 	return bind_count(put, FAILURES, row->failures) |
 	    bind_text(put, FAILED_IN, row->failed_in) |
 	    bind_count(put, TRIES, row->tries) |
-	    bind_seconds(put, FIRST_TRY_AT, written_at - row->first_age) |
-	    bind_seconds(put, LAST_TRY_AT, written_at - row->last_age) |
-	    bind_seconds(put, WRITTEN_AT, written_at) |
+	    bind_time(put, FIRST_TRY_AT, moment, row->first_at) |
+	    bind_time(put, LAST_TRY_AT, moment, row->last_at) |
+	    bind_seconds(put, WRITTEN_AT, moment->wall) |
 	    bind_count(put, FETCHED, row->fetched);
 }
 
+/* An empty blob has to be told from NULL. */
 static int
-bind_story(sqlite3_stmt *put, const struct store_row *row)
+bind_story(sqlite3_stmt *put, const struct row *row)
 {
-	return bind_text(put, REASON, row->reason) |
-	    bind_text(put, SENDER, row->sender) |
-	    bind_text(put, RECIPIENTS, row->recipients) |
-	    bind_text(put, MESSAGE_ID, row->message_id) |
-	    bind_text(put, QUEUE_ID, row->queue_id) |
-	    sqlite3_bind_blob(put, ENVELOPES + 1, row->envelopes,
-		(int)(row->envelope_count * sizeof *row->envelopes),
-		SQLITE_TRANSIENT);
+	int failed = sqlite3_bind_blob(put, ENVELOPES + 1,
+	    row->envelope_count > 0 ? (const void *)row->envelopes : "",
+	    (int)(row->envelope_count * sizeof *row->envelopes),
+	    SQLITE_TRANSIENT);
+
+	for (int i = 0; i < ROW_TEXTS; i++)
+		failed |= bind_text(put, (enum column)(REASON + i),
+		    row_text(row, (enum row_text)i));
+	return failed;
 }
 
 bool
@@ -176,13 +202,13 @@ store_row_bind_key(sqlite3_stmt *statement, const struct key *key)
 }
 
 bool
-store_row_bind(sqlite3_stmt *put, const struct store_row *row,
-    int64_t written_at)
+store_row_bind(sqlite3_stmt *put, const struct row *row,
+    const struct store_moment *moment)
 {
 	sqlite3_clear_bindings(put);
 	return store_row_bind_key(put, &row->key) &&
-	    bind_verdict(put, row, written_at) == SQLITE_OK &&
-	    bind_tries(put, row, written_at) == SQLITE_OK &&
+	    bind_verdict(put, row, moment) == SQLITE_OK &&
+	    bind_tries(put, row, moment) == SQLITE_OK &&
 	    bind_story(put, row) == SQLITE_OK;
 }
 
@@ -234,33 +260,33 @@ read_seconds(sqlite3_stmt *select, enum column column, double max,
 	return *seconds_r >= -AGE_MAX && *seconds_r <= max;
 }
 
-/* When the row was written, in seconds, and how much older, in nanoseconds,
- * the clock says that it is. */
+/* When the row was written, in seconds; and when that was by the row's
+ * clock, in nanoseconds. */
 struct written {
 	double at;
-	int64_t growth;
+	int64_t then;
 };
 
 static bool
-read_written(sqlite3_stmt *select, const struct store_ages *ages,
+read_written(sqlite3_stmt *select, const struct store_moment *moment,
     struct written *written_r)
 {
 	int64_t growth;
 
 	if (!read_seconds(select, WRITTEN_AT, WRITTEN_AT_MAX, &written_r->at))
 		return false;
-	growth = ages->now - (int64_t)(written_r->at * NS_PER_S);
+	growth = moment->wall - (int64_t)(written_r->at * NS_PER_S);
 	if (growth < 0)
 		growth = 0;
-	if (growth > ages->max_step)
-		growth = ages->max_step;
-	written_r->growth = growth;
+	if (growth > moment->max_step)
+		growth = moment->max_step;
+	written_r->then = moment->at - growth;
 	return true;
 }
 
 static bool
-read_age(sqlite3_stmt *select, enum column column,
-    const struct written *written, int64_t *age_r)
+read_time(sqlite3_stmt *select, enum column column,
+    const struct written *written, int64_t *time_r)
 {
 	double at, age;
 
@@ -269,7 +295,7 @@ read_age(sqlite3_stmt *select, enum column column,
 	age = written->at - at;
 	if (!(age >= 0 && age <= AGE_MAX))
 		return false;
-	*age_r = (int64_t)(age * NS_PER_S) + written->growth;
+	*time_r = written->then - (int64_t)(age * NS_PER_S);
 	return true;
 }
 
@@ -306,7 +332,7 @@ read_kind(sqlite3_stmt *select, enum verdict_kind *kind_r)
 
 static bool
 read_verdict(sqlite3_stmt *select, const struct written *written,
-    struct store_row *row)
+    struct row *row)
 {
 	double seconds;
 
@@ -322,49 +348,53 @@ read_verdict(sqlite3_stmt *select, const struct written *written,
 	    seconds < 0)
 		return false;
 	row->scan_time = (int64_t)(seconds * NS_PER_S + 0.5);
-	return read_age(select, VERDICT_AT, written, &row->verdict_age);
+	return read_time(select, VERDICT_AT, written, &row->verdict_at);
 }
 
 static bool
-read_tries(sqlite3_stmt *select, const struct written *written,
-    struct store_row *row)
+read_tries(sqlite3_stmt *select, const struct written *written, struct row *row)
 {
 	return read_count(select, FAILURES, &row->failures) &&
 	    read_name(select, FAILED_IN, row->failed_in,
 		sizeof row->failed_in) &&
 	    read_count(select, TRIES, &row->tries) &&
-	    read_age(select, FIRST_TRY_AT, written, &row->first_age) &&
-	    read_age(select, LAST_TRY_AT, written, &row->last_age) &&
+	    read_time(select, FIRST_TRY_AT, written, &row->first_at) &&
+	    read_time(select, LAST_TRY_AT, written, &row->last_at) &&
 	    read_flag(select, FETCHED, &row->fetched);
 }
 
 static bool
-read_story(sqlite3_stmt *select, struct store_row *row)
+read_story(sqlite3_stmt *select, struct row *row)
 {
-	return read_text(select, REASON, row->reason, sizeof row->reason) &&
-	    read_text(select, SENDER, row->sender, sizeof row->sender) &&
-	    read_text(select, RECIPIENTS, row->recipients,
-		sizeof row->recipients) &&
-	    read_text(select, MESSAGE_ID, row->message_id,
-		sizeof row->message_id) &&
-	    read_text(select, QUEUE_ID, row->queue_id, sizeof row->queue_id);
+	char text[ROW_TEXT_MAX];
+
+	for (int i = 0; i < ROW_TEXTS; i++) {
+		if (!read_text(select, (enum column)(REASON + i), text,
+			row_text_size[i]))
+			return false;
+		row_copy_text(row, (enum row_text)i, text);
+	}
+	return true;
 }
 
 static bool
-read_envelopes(sqlite3_stmt *select, struct store_row *row)
+read_envelopes(sqlite3_stmt *select, struct row *row)
 {
-	const void *blob;
+	const unsigned char *blob;
+	struct key envelope;
 	size_t size;
 
 	if (sqlite3_column_type(select, ENVELOPES) != SQLITE_BLOB)
 		return false;
 	blob = sqlite3_column_blob(select, ENVELOPES);
 	size = (size_t)sqlite3_column_bytes(select, ENVELOPES);
-	if (size > sizeof row->envelopes || size % sizeof *row->envelopes != 0)
+	if (size > ROW_ENVELOPES * sizeof envelope ||
+	    size % sizeof envelope != 0)
 		return false;
-	if (blob != NULL)
-		memcpy(row->envelopes, blob, size);
-	row->envelope_count = blob != NULL ? size / sizeof *row->envelopes : 0;
+	for (size_t at = 0; at < size; at += sizeof envelope) {
+		memcpy(&envelope, blob + at, sizeof envelope);
+		row_add_envelope(row, &envelope);
+	}
 	return true;
 }
 
@@ -381,15 +411,18 @@ read_key(sqlite3_stmt *select, struct key *key_r)
 }
 
 bool
-store_row_read(sqlite3_stmt *select, const struct store_ages *ages,
-    struct store_row *row_r)
+store_row_read(sqlite3_stmt *select, const struct store_moment *moment,
+    struct row *row_r)
 {
 	struct written written;
 
 	memset(row_r, 0, sizeof *row_r);
-	return read_key(select, &row_r->key) &&
-	    read_written(select, ages, &written) &&
+	if (read_key(select, &row_r->key) &&
+	    read_written(select, moment, &written) &&
 	    read_verdict(select, &written, row_r) &&
 	    read_tries(select, &written, row_r) && read_story(select, row_r) &&
-	    read_envelopes(select, row_r);
+	    read_envelopes(select, row_r))
+		return true;
+	row_fini(row_r);
+	return false;
 }

@@ -221,9 +221,6 @@ judge(struct scanner *scanner, const struct job *job,
 		return;
 	cost_learn(&scanner->cost, job->structure, job->content.size,
 	    result->cpu_time > 0 ? result->cpu_time : result->scan_time);
-	if (outcome->verdict.kind != VERDICT_UNSCANNABLE)
-		cache_store(scanner->cache, &job->key, &outcome->verdict,
-		    outcome->generation, outcome->scan_time, now);
 	ledger_verdict(scanner->ledger, &job->key, &outcome->verdict,
 	    outcome->generation, outcome->scan_time, now);
 }

@@ -36,7 +36,7 @@ struct ticket {
 
 /* From the store's thread. */
 static void
-take_row(void *context, const struct store_row *row)
+take_row(void *context, const struct row *row)
 {
 	struct scanner *scanner = context;
 
@@ -47,13 +47,13 @@ take_row(void *context, const struct store_row *row)
 
 /* From the store's thread, too. */
 static bool
-give_row(void *context, bool first, struct store_row *row_r)
+give_row(void *context, bool first, struct row *row_r)
 {
 	struct scanner *scanner = context;
 	bool there;
 
 	pthread_mutex_lock(&scanner->lock);
-	there = ledger_next(scanner->ledger, first, monotime_now(), row_r);
+	there = ledger_next(scanner->ledger, first, row_r);
 	pthread_mutex_unlock(&scanner->lock);
 	return there;
 }
@@ -100,7 +100,6 @@ scanner_create(const struct config *config, struct engines *engines,
 	pthread_mutex_init(&scanner->lock, NULL);
 	cond_init(&scanner->work);
 	cond_init(&scanner->idle);
-	scanner->cache = cache_create(config);
 	scanner->parts = attachment_table_create(config);
 	scanner->ledger = ledger_create(config);
 	scanner->cancel = eventfd(0, EFD_CLOEXEC);
@@ -123,7 +122,6 @@ scanner_destroy(struct scanner **scanner_p)
 
 	scan_threads_stop(scanner);
 	scanner_save(scanner, monotime_after(MONOTIME_S));
-	cache_destroy(&scanner->cache);
 	attachment_table_destroy(&scanner->parts);
 	ledger_destroy(&scanner->ledger);
 	fd_close(&scanner->cancel);
@@ -146,7 +144,6 @@ scanner_configure(struct scanner *scanner, const struct config *config)
 	attachment_table_configure(scanner->parts, config);
 	pthread_mutex_lock(&scanner->lock);
 	config_replace(&scanner->config, config);
-	cache_configure(scanner->cache, config);
 	ledger_configure(scanner->ledger, config);
 	code = scan_threads_fit(scanner, &err);
 	pthread_cond_broadcast(&scanner->work);
@@ -158,49 +155,20 @@ scanner_configure(struct scanner *scanner, const struct config *config)
 		    &err);
 }
 
-/* Answers from the ledger: what was said late, or is final.  Lock held. */
+/* Answers from the ledger.  Lock held. */
 static bool
-answer_late(struct scanner *scanner, struct ticket *ticket)
+answer_known(struct scanner *scanner, struct ticket *ticket)
 {
 	struct ledger_answer answer;
 
 	if (!ledger_lookup(scanner->ledger, &ticket->key, &ticket->envelope,
 		scanner->generation, monotime_now(), &answer))
 		return false;
-	ticket->source = SCAN_SOURCE_STORE;
+	ticket->source = answer.late ? SCAN_SOURCE_STORE : SCAN_SOURCE_CACHE;
 	ticket->known.verdict = answer.verdict;
 	ticket->known.scan_time = answer.scan_time;
 	memcpy(ticket->known.generation, answer.generation,
 	    sizeof ticket->known.generation);
-	return true;
-}
-
-/* Answers from the cache.  Lock held. */
-static bool
-answer_cached(struct scanner *scanner, struct ticket *ticket)
-{
-	struct cache_answer answer;
-
-	if (!cache_lookup(scanner->cache, &ticket->key, scanner->generation,
-		monotime_now(), &answer))
-		return false;
-	ticket->source = SCAN_SOURCE_CACHE;
-	ticket->known.verdict = answer.verdict;
-	ticket->known.scan_time = answer.scan_time;
-	memcpy(ticket->known.generation, scanner->generation,
-	    sizeof ticket->known.generation);
-	return true;
-}
-
-/* Both are asked: an answer from the cache also ends the wait of the ledger
- * for this mail to come back.  Lock held. */
-static bool
-answer_known(struct scanner *scanner, struct ticket *ticket)
-{
-	bool late = answer_late(scanner, ticket);
-
-	if (!answer_cached(scanner, ticket) && !late)
-		return false;
 	ticket->known.source = ticket->source;
 	return true;
 }
@@ -336,16 +304,15 @@ ticket_watch(struct ticket *ticket)
 	pthread_mutex_unlock(&scanner->lock);
 }
 
-void
-scanner_fetched(struct scanner *scanner, const struct key *key,
-    const struct key *envelope)
+/* Lock held. */
+static void
+take_outcome(const struct ticket *ticket, struct scan_outcome *outcome_r)
 {
-	struct ledger_answer answer;
-
-	pthread_mutex_lock(&scanner->lock);
-	(void)ledger_lookup(scanner->ledger, key, envelope, scanner->generation,
-	    monotime_now(), &answer);
-	pthread_mutex_unlock(&scanner->lock);
+	*outcome_r = ticket->job->outcome;
+	outcome_r->source = ticket->source;
+	if (verdict_is_final(&outcome_r->verdict))
+		ledger_fetched(ticket->scanner->ledger, &ticket->key,
+		    &ticket->envelope);
 }
 
 bool
@@ -364,10 +331,8 @@ ticket_wait(struct ticket *ticket, int64_t until,
 	    cond_wait_until(&ticket->job->done, &scanner->lock, until))
 		continue;
 	done = ticket->job->state == JOB_DONE;
-	if (done) {
-		*outcome_r = ticket->job->outcome;
-		outcome_r->source = ticket->source;
-	}
+	if (done)
+		take_outcome(ticket, outcome_r);
 	pthread_mutex_unlock(&scanner->lock);
 	return done;
 }
@@ -397,24 +362,19 @@ ticket_is_hopeless(const struct ticket *ticket)
 	return ticket->hopeless;
 }
 
+/* A verdict may have come since the reply was due: then the row has it. */
 void
 scanner_defer(struct scanner *scanner, const struct key *key,
-    const struct ledger_try *try, const char *reason)
+    const struct row_try *try)
 {
-	int64_t now = monotime_now();
-	struct cache_answer answer;
 	struct job *job;
 
 	pthread_mutex_lock(&scanner->lock);
-	ledger_defer(scanner->ledger, key, try, reason, now);
+	ledger_defer(scanner->ledger, key, try, scanner->generation,
+	    monotime_now());
 	job = job_find(&scanner->jobs, key);
 	if (job != NULL)
 		job->deferred = true;
-	/* The verdict may have come since the reply was due. */
-	else if (cache_lookup(scanner->cache, key, scanner->generation, now,
-		     &answer))
-		ledger_verdict(scanner->ledger, key, &answer.verdict,
-		    scanner->generation, answer.scan_time, now);
 	pthread_mutex_unlock(&scanner->lock);
 }
 
@@ -473,7 +433,7 @@ scanner_hand_over(struct scanner *scanner, ledger_heir_function *heir,
 }
 
 void
-scanner_inherit(struct scanner *scanner, const struct store_row *row)
+scanner_inherit(struct scanner *scanner, const struct row *row)
 {
 	pthread_mutex_lock(&scanner->lock);
 	ledger_inherit(scanner->ledger, row);

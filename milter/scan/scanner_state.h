@@ -8,7 +8,6 @@
 
 #include <pthread.h>
 
-#include "ledger/cache.h"
 #include "scan/cost.h"
 #include "scan/job.h"
 #include "scan/lane.h"
@@ -26,7 +25,6 @@ struct scanner {
 	pthread_cond_t work; /* for the scan threads */
 	pthread_cond_t idle; /* no scan runs any more */
 	struct job_table jobs;
-	struct cache *cache;
 	struct ledger *ledger;
 	struct cost cost;
 	char generation[ENGINE_NAME_SIZE]; /* current, or the last one */

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """Mail is held only if it is safe on disk, and the disk delays no reply."""
 
+import contextlib
 import pathlib
+import sqlite3
 import sys
 import unittest
 
@@ -14,6 +16,7 @@ import lateness
 import mails
 import milterclient
 import needs
+import procs
 import signatures
 import testmain
 from scratchdir import scratch_dir
@@ -70,6 +73,21 @@ class HoldDiskCase(unittest.TestCase):
         self.assertEqual(outcome.quarantine, status)
         mark = status.removeprefix("Held (").removesuffix(")")
         self.assertEqual(files, [mark, f"{mark}.eml"])
+        self.assert_nothing_is_deferred()
+
+    def assert_nothing_is_deferred(self):
+        """What is held is known to the ledger, but nobody sends it again."""
+        def count():
+            with contextlib.closing(sqlite3.connect(
+                    f"file:{ledger}?mode=ro", uri=True)) as database:
+                return database.execute(
+                    "SELECT count(*) FROM contents").fetchone()[0]
+
+        ledger = self.daemon.state / "ledger.sqlite"
+        wait_until("its row on disk", count)
+        done = procs.run([needs.build() / "sbin/vscanctl", "-c",
+                          self.daemon.config_file, "deferred", "--json"])
+        self.assertEqual(done.stdout, "")
 
     def test_hanging_disk(self):
         self.disk.hang()

@@ -20,6 +20,7 @@
 #include "config/config.h"
 #include "fuzz.h"
 #include "ledger/ledger.h"
+#include "ledger/row.h"
 #include "store_internal.h"
 
 #define COLUMNS 19
@@ -33,6 +34,9 @@
 /* When the honest row was written; and the clock, a minute later. */
 #define WRITTEN 1.7e9
 #define NOW ((int64_t)(WRITTEN * 1e9) + 60 * MONOTIME_S)
+
+/* The same moment by the clock of the rows. */
+#define AT (1000 * MONOTIME_S)
 
 /* No age is greater: thirty years and what the clock adds. */
 #define AGE_MAX ((int64_t)1000000000 * MONOTIME_S)
@@ -195,14 +199,17 @@ is_name(const char *s, size_t size)
 	return ends(s, size) && (s[0] == '\0' || text_is_signature_name(s));
 }
 
+/* Not in the future, and not older than a row may be that had grown by
+ * max_step when it was read. */
 static bool
-is_age(int64_t age, int64_t max_step)
+is_time(int64_t at, int64_t now, int64_t max_step)
 {
-	return age >= 0 && age - AGE_MAX <= max_step;
+	return at <= now && now - at - AGE_MAX <= max_step;
 }
 
+/* now: a moment after it was read, by the row's clock. */
 static void
-check_row(const struct store_row *row, int64_t max_step)
+check_row(const struct row *row, int64_t now, int64_t max_step)
 {
 	if (row->known) {
 		assert(row->verdict.kind < VERDICT_KINDS);
@@ -210,17 +217,15 @@ check_row(const struct store_row *row, int64_t max_step)
 		assert(is_name(row->verdict.name, sizeof row->verdict.name));
 		assert(is_name(row->generation, sizeof row->generation));
 		assert(row->scan_time >= 0 && row->scan_time <= AGE_MAX);
-		assert(is_age(row->verdict_age, max_step));
+		assert(is_time(row->verdict_at, now, max_step));
 	}
 	assert(is_name(row->failed_in, sizeof row->failed_in));
-	assert(is_age(row->first_age, max_step));
-	assert(is_age(row->last_age, max_step));
-	assert(ends(row->reason, sizeof row->reason));
-	assert(ends(row->sender, sizeof row->sender));
-	assert(ends(row->recipients, sizeof row->recipients));
-	assert(ends(row->message_id, sizeof row->message_id));
-	assert(ends(row->queue_id, sizeof row->queue_id));
-	assert(row->envelope_count <= STORE_ENVELOPES);
+	assert(is_time(row->first_at, now, max_step));
+	assert(is_time(row->last_at, now, max_step));
+	for (int i = 0; i < ROW_TEXTS; i++)
+		assert(
+		    strlen(row_text(row, (enum row_text)i)) < row_text_size[i]);
+	assert(row->envelope_count <= ROW_ENVELOPES);
 }
 
 /* --- what is done with it --- */
@@ -233,44 +238,47 @@ same_time(int64_t a, int64_t b)
 }
 
 static void
-check_same(const struct store_row *a, const struct store_row *b)
+check_same(const struct row *a, const struct row *b)
 {
 	assert(memcmp(&a->key, &b->key, sizeof a->key) == 0);
 	assert(a->known == b->known && a->fetched == b->fetched);
 	assert(a->verdict.kind == b->verdict.kind &&
 	    strcmp(a->verdict.name, b->verdict.name) == 0);
-	assert(same_time(a->verdict_age, b->verdict_age));
+	assert(!a->known || same_time(a->verdict_at, b->verdict_at));
 	assert(a->failures == b->failures && a->tries == b->tries);
-	assert(same_time(a->first_age, b->first_age) &&
-	    same_time(a->last_age, b->last_age));
-	assert(strcmp(a->sender, b->sender) == 0 &&
-	    strcmp(a->recipients, b->recipients) == 0);
-	assert(a->envelope_count == b->envelope_count &&
-	    memcmp(a->envelopes, b->envelopes,
-		a->envelope_count * sizeof *a->envelopes) == 0);
+	assert(same_time(a->first_at, b->first_at) &&
+	    same_time(a->last_at, b->last_at));
+	for (int i = 0; i < ROW_TEXTS; i++)
+		assert(strcmp(row_text(a, (enum row_text)i),
+			   row_text(b, (enum row_text)i)) == 0);
+	assert(a->envelope_count == b->envelope_count);
+	for (size_t i = 0; i < a->envelope_count; i++)
+		assert(memcmp(&a->envelopes[i], &b->envelopes[i],
+			   sizeof *a->envelopes) == 0);
 }
 
 /* One that was taken is written, and read back to the same. */
 static void
-check_written(const struct store_row *row)
+check_written(const struct row *row)
 {
-	struct store_ages ages = { .now = NOW, .max_step = 0 };
-	struct store_row back;
+	struct store_moment moment = { .at = AT, .wall = NOW };
+	struct row back;
 	bool ok;
 
 	/* What is older than a file may tell isn't read back. */
-	if (row->first_age > AGE_MAX || row->last_age > AGE_MAX ||
-	    row->verdict_age > AGE_MAX)
+	if (AT - row->first_at > AGE_MAX || AT - row->last_at > AGE_MAX ||
+	    (row->known && AT - row->verdict_at > AGE_MAX))
 		return;
-	ok = store_row_bind(put, row, NOW);
+	ok = store_row_bind(put, row, &moment);
 	assert(ok);
 	run(put);
 	ok = store_row_bind_key(find, &row->key);
 	assert(ok && sqlite3_step(find) == SQLITE_ROW);
-	ok = store_row_read(find, &ages, &back);
+	ok = store_row_read(find, &moment, &back);
 	assert(ok);
-	check_row(&back, 0);
+	check_row(&back, AT, 0);
 	check_same(row, &back);
+	row_fini(&back);
 	sqlite3_reset(find);
 	ok = store_row_bind_key(delete, &row->key);
 	assert(ok);
@@ -278,33 +286,33 @@ check_written(const struct store_row *row)
 }
 
 static void
-check_merged(const struct store_row *row)
+check_merged(const struct row *row)
 {
-	struct store_row other = *row;
+	struct row other = row_copy(row);
 
 	other.known = false;
 	other.fetched = false;
 	other.tries = 1;
-	memset(other.envelopes, 1, sizeof other.envelopes);
-	other.envelope_count = STORE_ENVELOPES - 1;
-	store_merge(&other, row);
-	check_row(&other, MAX_STEP);
+	row_merge(&other, row);
+	check_row(&other, AT, MAX_STEP);
 	assert(other.tries >= 1 && other.tries >= row->tries);
+	row_fini(&other);
 }
 
 /* The ledger takes it over, and goes on with it. */
 static void
-check_ledger(const struct store_row *row)
+check_ledger(const struct row *row)
 {
 	int64_t now = monotime_now();
 	struct ledger *ledger = ledger_create(config);
-	struct ledger_try try = {
+	struct row_try try = {
+		.reason = "late",
 		.sender = "<c@example.org>",
-		.recipients = "<d@example.org>",
 		.message_id = "x",
 		.queue_id = "Q",
 	};
 	struct ledger_answer answer;
+	struct row copy;
 
 	ledger_load(ledger, row);
 	ledger_load(ledger, row);
@@ -318,18 +326,20 @@ check_ledger(const struct store_row *row)
 	if (ledger_counts(ledger).rows == 1)
 		assert(ledger_failures(ledger, &row->key, row->failed_in) ==
 		    row->failures);
-	ledger_awaits_sender(ledger, row->sender);
-	ledger_defer(ledger, &row->key, &try, "late", now);
+	ledger_awaits_sender(ledger, row_text(row, ROW_SENDER));
+	ledger_defer(ledger, &row->key, &try, GENERATION, now);
 	ledger_fail(ledger, &row->key, GENERATION, now);
 	ledger_report(ledger, now);
 	assert(ledger_counts(ledger).rows <= 1);
+	if (ledger_next(ledger, true, &copy))
+		row_fini(&copy);
 	ledger_destroy(&ledger);
 }
 
 static void
-take_row(const struct store_row *row)
+take_row(const struct row *row)
 {
-	check_row(row, MAX_STEP);
+	check_row(row, AT, MAX_STEP);
 	check_written(row);
 	check_merged(row);
 	check_ledger(row);
@@ -338,8 +348,12 @@ take_row(const struct store_row *row)
 static void
 try_row(struct fuzz_input *in)
 {
-	struct store_ages ages = { .now = NOW, .max_step = MAX_STEP };
-	struct store_row row;
+	struct store_moment moment = {
+		.at = AT,
+		.wall = NOW,
+		.max_step = MAX_STEP,
+	};
+	struct row row;
 	int result;
 
 	sqlite3_exec(untyped, "DELETE FROM contents", NULL, NULL, NULL);
@@ -348,28 +362,30 @@ try_row(struct fuzz_input *in)
 		change_column(in);
 	result = sqlite3_step(select_untyped);
 	assert(result == SQLITE_ROW);
-	if (store_row_read(select_untyped, &ages, &row))
+	if (store_row_read(select_untyped, &moment, &row)) {
 		take_row(&row);
+		row_fini(&row);
+	}
 	sqlite3_reset(select_untyped);
 }
 
 /* --- a file --- */
 
 static bool
-each_row(void *context, const struct store_row *row)
+each_row(void *context, const struct row *row)
 {
 	unsigned *count = context;
 
-	check_row(row, MAX_STEP);
+	check_row(row, monotime_now(), MAX_STEP);
 	return ++*count < 1000;
 }
 
 static void
-list_row(void *context, const struct store_row *row)
+list_row(void *context, const struct row *row)
 {
 	(void)context;
 	/* There the wall clock says how old it is. */
-	check_row(row, monotime_wall() + AGE_MAX);
+	check_row(row, monotime_wall(), monotime_wall() + AGE_MAX);
 }
 
 static void
@@ -390,8 +406,8 @@ make_file(struct fuzz_input *in, char path[PATH_MAX])
 static void
 check_file(struct store_file *file)
 {
-	struct store_ages ages = { .now = monotime_wall(), .max_step = 0 };
-	struct store_row row = { .tries = 1 }, back = { .tries = 1 };
+	struct store_moment moment = store_moment_now(0);
+	struct row row = { .tries = 1 }, back = { .tries = 1 };
 	enum store_trouble trouble;
 	struct error err;
 
@@ -401,15 +417,16 @@ check_file(struct store_file *file)
 	if (trouble == STORE_WELL)
 		trouble = store_file_delete(file, &row.key, &err);
 	if (trouble == STORE_WELL)
-		trouble = store_file_put(file, &row, ages.now, &err);
+		trouble = store_file_put(file, &row, &moment, &err);
 	if (trouble == STORE_WELL)
 		trouble = store_file_commit(file, &err);
 	if (trouble == STORE_WELL)
-		trouble = store_file_merge(file, &back, &ages, &err);
+		trouble = store_file_merge(file, &back, &moment, &err);
 	if (trouble == STORE_WELL)
 		assert(back.tries == 2);
 	else
 		store_file_rollback(file);
+	row_fini(&back);
 }
 
 static void

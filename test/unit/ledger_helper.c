@@ -20,11 +20,13 @@ struct config *config;
 struct ledger *ledger;
 
 void
-store_put(struct store *store, const struct store_row *row)
+store_put(struct store *store, const struct row *row)
 {
+	struct row *place = &recorder.recorded[recorder.puts++ % RECORDED];
+
 	assert_ptr_equal(store, &recorder);
-	recorder.puts++;
-	recorder.last = *row;
+	row_fini(place);
+	*place = recorder.last = row_copy(row);
 }
 
 void
@@ -59,6 +61,8 @@ book_teardown(void **state)
 	(void)state;
 	ledger_destroy(&ledger);
 	assert_null(ledger);
+	for (size_t i = 0; i < RECORDED; i++)
+		row_fini(&recorder.recorded[i]);
 	config_destroy(&config);
 	return 0;
 }
@@ -72,25 +76,42 @@ book_number(unsigned n)
 	return key;
 }
 
+static void
+try(unsigned n, unsigned envelope, const char *sender, bool held, int64_t now)
+{
+	static char first[] = "<b@example.org>", second[] = "<c@example.org>";
+	char *recipients[] = { first, second };
+	struct key key = book_number(n);
+	struct row_try one = {
+		.envelope = book_number(envelope),
+		.reason = "scan-running",
+		.sender = sender,
+		.recipients = recipients,
+		.recipient_count = LENGTH(recipients),
+		.message_id = "<1@example.org>",
+		.queue_id = "4ABCDEF",
+		.held = held,
+	};
+
+	ledger_defer(ledger, &key, &one, OLD, now);
+}
+
 void
 book_defer_from(unsigned n, unsigned envelope, const char *sender, int64_t now)
 {
-	struct key key = book_number(n);
-	struct ledger_try try = {
-		.envelope = book_number(envelope),
-		.sender = sender,
-		.recipients = "<b@example.org> <c@example.org>",
-		.message_id = "<1@example.org>",
-		.queue_id = "4ABCDEF",
-	};
-
-	ledger_defer(ledger, &key, &try, "scan-running", now);
+	try(n, envelope, sender, false, now);
 }
 
 void
 book_defer(unsigned n, unsigned envelope, int64_t now)
 {
-	book_defer_from(n, envelope, "<a@example.org>", now);
+	try(n, envelope, "<a@example.org>", false, now);
+}
+
+void
+book_hold(unsigned n, unsigned envelope, int64_t now)
+{
+	try(n, envelope, "<a@example.org>", true, now);
 }
 
 void

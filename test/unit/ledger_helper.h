@@ -22,6 +22,7 @@
 #include "ledger/store.h"
 
 /* What book_setup() configures. */
+#define TTL (10 * MONOTIME_S)
 #define LATE_TTL (100 * MONOTIME_S)
 #define ALARM (50 * MONOTIME_S)
 #define ROWS 100
@@ -33,11 +34,14 @@
 #define OLD "0123456789abcdef"
 #define NEW "fedcba9876543210"
 
-/* What the last row handed over was, and the last keys that were deleted. */
+/* What the last row handed over was (it is there until book_teardown(), or for
+ * RECORDED more), and the last keys that were deleted. */
+#define RECORDED 16
 struct recorder {
 	unsigned puts, deletes;
-	struct store_row last;
+	struct row last;
 	struct key deleted[4 * ROWS];
+	struct row recorded[RECORDED];
 };
 
 /* The test's own: it may change them, and destroy the ledger if it makes
@@ -62,6 +66,9 @@ struct key book_number(unsigned n);
 void book_defer_from(unsigned n, unsigned envelope, const char *sender,
     int64_t now);
 void book_defer(unsigned n, unsigned envelope, int64_t now);
+
+/* The same, but it is held. */
+void book_hold(unsigned n, unsigned envelope, int64_t now);
 
 /* A scan of 7 s ends with that verdict; its name is "Name", or "" if it is
  * clean. */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/monotime.h"
+#include "ledger/row.h"
 #include "ledger/store.h"
 
 #define KEPT_MAX_STEP (3600 * MONOTIME_S) /* the store's max_step */
@@ -21,7 +22,7 @@
 /* What the last store_open() has read. */
 struct kept_rows {
 	size_t count;
-	struct store_row last;
+	struct row last;
 };
 
 /* Before and after each test. */
@@ -54,12 +55,17 @@ const struct kept_rows *kept_seen(void);
 /* Opens the store and closes it; returns the count of kept_seen(). */
 size_t kept_count(void);
 
-/* A row with all that it can have; n is all that tells it from others. */
-struct store_row kept_row(unsigned n);
+/* How old a row of kept_row() is, at the least. */
+#define KEPT_VERDICT_AGE (5 * MONOTIME_S + 7000)
+#define KEPT_FIRST_AGE (600 * MONOTIME_S)
 
-/* Fails the test unless both have the same in all that is kept. */
-void kept_expect_same(const struct store_row *row,
-    const struct store_row *expected);
+/* A row with all that it can have; n is all that tells it from others.  What it
+ * points to is static: it must be neither changed nor freed. */
+struct row kept_row(unsigned n);
+
+/* Fails the test unless both have the same in all that is kept; times may
+ * differ by KEPT_SOON. */
+void kept_expect_same(const struct row *row, const struct row *expected);
 
 /* Hands row n over; for child processes too. */
 void kept_put(struct store *store, unsigned n);

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/monotime.h"
-#include "ledger/store.h"
+#include "ledger/row.h"
 #include "ctl/deferred.h"
 #include "support.h"
 
@@ -21,43 +21,42 @@
 #define NOW (1769947200 * MONOTIME_S)
 #define HOUR (3600 * MONOTIME_S)
 
-static const struct store_row mail = {
+static char reason[] = "scan-running", sender[] = "<a@example.org>";
+static char recipients[] = "<b@example.org> <c@example.org>";
+static char message_id[] = "<1@example.org>", queue_id[] = "4F2C1A0B";
+
+static const struct row mail = {
 	.key = { { 0xdd, 0x60, 0x9e, 0x76, 0xe4, 0xcb, 0x98, 0xd9, 0x11 } },
 	.tries = 4,
-	.first_age = 3 * HOUR,
-	.last_age = 90 * MONOTIME_S,
-	.reason = "scan-running",
-	.sender = "<a@example.org>",
-	.recipients = "<b@example.org> <c@example.org>",
-	.message_id = "<1@example.org>",
-	.queue_id = "4F2C1A0B",
+	.first_at = NOW - 3 * HOUR,
+	.last_at = NOW - 90 * MONOTIME_S,
+	.text = { reason, sender, recipients, message_id, queue_id },
 };
 
 /* The same with a verdict. */
-static struct store_row
-with_verdict(enum verdict_kind kind, const char *name, bool fetched)
+static struct row
+with_verdict(enum verdict_kind kind, const char *name)
 {
-	struct store_row row = mail;
+	struct row row = mail;
 
 	row.known = true;
 	row.verdict = verdict_make(kind, name);
-	row.verdict_age = HOUR;
-	row.fetched = fetched;
+	row.verdict_at = NOW - HOUR;
 	return row;
 }
 
-typedef void print_function(const struct store_row *row, int64_t now,
-    FILE *out);
-
 /* Points to a static buffer. */
 static const char *
-printed(print_function *print, const struct store_row *row)
+printed(bool json, const struct row *row)
 {
 	static char text[4096];
 	FILE *out = fmemopen(text, sizeof text, "w");
 
 	assert_non_null(out);
-	print(row, NOW, out);
+	if (json)
+		deferred_print_json(row, out);
+	else
+		deferred_print(row, NOW, out);
 	fclose(out);
 	return text;
 }
@@ -103,7 +102,7 @@ static void
 test_deferred_mail_is_shown_with_all_that_is_known(void **state)
 {
 	(void)state;
-	assert_string_equal(printed(deferred_print, &mail),
+	assert_string_equal(printed(false, &mail),
 	    "dd609e76e4cb98d9\n"
 	    "  first seen: 2026-02-01 10:00:00 (3h 0m ago)\n"
 	    "  tries:      4, the last one 2026-02-01 12:58:30 (1m 30s ago)\n"
@@ -116,53 +115,124 @@ test_deferred_mail_is_shown_with_all_that_is_known(void **state)
 }
 
 static void
-test_deferred_verdict_is_shown_with_what_became_of_it(void **state)
+test_deferred_verdict_is_shown(void **state)
 {
-	struct store_row clean = with_verdict(VERDICT_CLEAN, "", false);
-	struct store_row infected = with_verdict(VERDICT_INFECTED, "Eicar-Test",
-	    true);
+	struct row clean = with_verdict(VERDICT_CLEAN, "");
+	struct row infected = with_verdict(VERDICT_INFECTED, "Eicar-Test");
 
 	(void)state;
-	assert_non_null(strstr(printed(deferred_print, &clean),
-	    "  verdict:    clean, ready since 2026-02-01 12:00:00 (1h 0m ago),"
-	    " not fetched\n"));
-	assert_non_null(strstr(printed(deferred_print, &infected),
+	assert_non_null(strstr(printed(false, &clean),
+	    "  verdict:    clean, ready since 2026-02-01 "
+	    "12:00:00 (1h 0m ago)\n"));
+	assert_non_null(strstr(printed(false, &infected),
 	    "  verdict:    infected (Eicar-Test), ready since 2026-02-01 "
-	    "12:00:00 (1h 0m ago), fetched\n"));
+	    "12:00:00 (1h 0m ago)\n"));
 }
 
 static void
 test_deferred_mail_is_one_object_of_json(void **state)
 {
-	struct store_row clean = with_verdict(VERDICT_CLEAN, "", true);
+	struct row clean = with_verdict(VERDICT_CLEAN, "");
 
 	(void)state;
-	assert_string_equal(printed(deferred_print_json, &mail),
+	assert_string_equal(printed(true, &mail),
 	    "{\"key\":\"dd609e76e4cb98d9\","
 	    "\"first_seen\":\"2026-02-01T09:00:00Z\","
 	    "\"last_try\":\"2026-02-01T11:58:30Z\",\"tries\":4,"
 	    "\"reason\":\"scan-running\",\"sender\":\"<a@example.org>\","
-	    "\"recipients\":\"<b@example.org> <c@example.org>\","
+	    "\"recipients\":[\"<b@example.org>\",\"<c@example.org>\"],"
+	    "\"recipients_more\":0,"
 	    "\"message_id\":\"<1@example.org>\",\"queue_id\":\"4F2C1A0B\","
-	    "\"verdict\":null,\"virus\":null,\"verdict_at\":null,"
-	    "\"fetched\":false}\n");
-	assert_non_null(strstr(printed(deferred_print_json, &clean),
+	    "\"verdict\":null,\"virus\":null,\"verdict_at\":null}\n");
+	assert_non_null(strstr(printed(true, &clean),
 	    "\"verdict\":\"clean\",\"virus\":\"\","
-	    "\"verdict_at\":\"2026-02-01T11:00:00Z\",\"fetched\":true}\n"));
+	    "\"verdict_at\":\"2026-02-01T11:00:00Z\"}\n"));
 }
 
 /* A file may have been damaged, or written by others. */
 static void
 test_deferred_text_is_made_printable(void **state)
 {
-	struct store_row odd = mail;
+	char text[] = "<a\"\\b\n\033[31m\xff@example.org>";
+	struct row odd = mail;
 
 	(void)state;
-	strcpy(odd.sender, "<a\"\\b\n\033[31m\xff@example.org>");
-	assert_non_null(strstr(printed(deferred_print, &odd),
+	odd.text[ROW_SENDER] = text;
+	assert_non_null(strstr(printed(false, &odd),
 	    "  from:       <a\"\\b??[31m?@example.org>\n"));
-	assert_non_null(strstr(printed(deferred_print_json, &odd),
+	assert_non_null(strstr(printed(true, &odd),
 	    "\"sender\":\"<a\\\"\\\\b??[31m?@example.org>\""));
+}
+
+static void
+test_deferred_recipients_are_an_array(void **state)
+{
+	static const struct {
+		const char *text, *json;
+	} cases[] = {
+		{ "", "\"recipients\":[],\"recipients_more\":0" },
+		{ "a@x", "\"recipients\":[\"a@x\"],\"recipients_more\":0" },
+		{ "<a@x> <b@x> and 17 more",
+		    "\"recipients\":[\"<a@x>\",\"<b@x>\"],"
+		    "\"recipients_more\":17" },
+		{ "and 1 more", "\"recipients\":[],\"recipients_more\":1" },
+		{ "<\"a b\"@x> <c@x>",
+		    "\"recipients\":[\"<\\\"a b\\\"@x>\",\"<c@x>\"]" },
+		{ "<\"a\\\" b\"@x> <c@x>",
+		    "\"recipients\":[\"<\\\"a\\\\\\\" b\\\"@x>\",\"<c@x>\"]" },
+		{ "<\"a b@x>", "\"recipients\":[\"<\\\"a b@x>\"]" },
+		{ "\\", "\"recipients\":[\"\\\\\"]" },
+	};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct row row = mail;
+
+		row.text[ROW_RECIPIENTS] = strcpy(text, cases[i].text);
+		if (strstr(printed(true, &row), cases[i].json) == NULL)
+			fail_msg("case %zu: %s", i, printed(true, &row));
+	}
+}
+
+static void
+test_deferred_mail_is_found_by_what_it_is_asked_for(void **state)
+{
+	static const struct {
+		struct deferred_query query;
+		bool matches;
+	} cases[] = {
+		{ { 0 }, true },
+		{ { .json = true }, true },
+		{ { .key = "dd609e76e4cb98d9" }, true },
+		{ { .key = "DD609e" }, true },
+		{ { .key = "dd609e76e4cb98d9110" }, true },
+		{ { .key = "" }, true },
+		{ { .key = "d609e" }, false },
+		{ { .queue_id = "4F2C1A0B" }, true },
+		{ { .queue_id = "4F2C1A0" }, false },
+		{ { .sender = "a@example.org" }, true },
+		{ { .sender = "<A@Example.org>" }, true },
+		{ { .sender = "b@example.org" }, false },
+		{ { .sender = "a@example.orgx" }, false },
+		{ { .sender = "" }, false },
+		{ { .recipient = "b@example.org" }, true },
+		{ { .recipient = "<c@example.org>" }, true },
+		{ { .recipient = "a@example.org" }, false },
+		{ { .recipient = "example.org" }, false },
+		{ { .sender = "a@example.org", .recipient = "d@x" }, false },
+		{ { .key = "dd",
+		      .queue_id = "4F2C1A0B",
+		      .sender = "a@example.org",
+		      .recipient = "c@example.org" },
+		    true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		if (deferred_matches(&mail, &cases[i].query) !=
+		    cases[i].matches)
+			fail_msg("case %zu", i);
 }
 
 int
@@ -172,10 +242,12 @@ main(void)
 		cmocka_unit_test(test_deferred_age_has_its_two_largest_units),
 		cmocka_unit_test(
 		    test_deferred_mail_is_shown_with_all_that_is_known),
-		cmocka_unit_test(
-		    test_deferred_verdict_is_shown_with_what_became_of_it),
+		cmocka_unit_test(test_deferred_verdict_is_shown),
 		cmocka_unit_test(test_deferred_mail_is_one_object_of_json),
 		cmocka_unit_test(test_deferred_text_is_made_printable),
+		cmocka_unit_test(test_deferred_recipients_are_an_array),
+		cmocka_unit_test(
+		    test_deferred_mail_is_found_by_what_it_is_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -42,6 +42,7 @@ test_ledger_gives_back_the_late_verdict(void **state)
 	assert_true(book_lookup(1, 50, NEW, NOW + 2, &answer));
 	assert_int_equal(answer.verdict.kind, VERDICT_INFECTED);
 	assert_string_equal(answer.verdict.name, "Name");
+	assert_true(answer.late);
 	assert_string_equal(answer.generation, OLD);
 	assert_int_equal(answer.scan_time, 7 * MONOTIME_S);
 }
@@ -66,13 +67,15 @@ static const struct {
 	{ VERDICT_INFECTED, true, 50, NEW, LATE_TTL - 1, true },
 	{ VERDICT_ENCRYPTED, true, 50, NEW, 0, true },
 	{ VERDICT_INCOMPLETE, true, 50, NEW, 0, true },
-	/* not for others */
-	{ VERDICT_CLEAN, true, 51, OLD, 0, false },
+	/* for others, and where nobody waits, in its generation for ttl */
+	{ VERDICT_CLEAN, true, 51, OLD, 0, true },
+	{ VERDICT_CLEAN, true, 51, OLD, TTL - 1, true },
+	{ VERDICT_CLEAN, true, 51, OLD, TTL, false },
 	{ VERDICT_CLEAN, true, 51, NEW, 0, false },
-	{ VERDICT_INFECTED, true, 51, OLD, 0, false },
-	/* nobody waits */
-	{ VERDICT_CLEAN, false, 50, OLD, 0, false },
-	{ VERDICT_INFECTED, false, 50, OLD, 0, false },
+	{ VERDICT_INFECTED, true, 51, OLD, TTL, false },
+	{ VERDICT_CLEAN, false, 50, OLD, 0, true },
+	{ VERDICT_CLEAN, false, 50, NEW, 0, false },
+	{ VERDICT_INFECTED, false, 50, OLD, TTL, false },
 	/* unscannable: for its generation only, for everybody */
 	{ VERDICT_UNSCANNABLE, true, 50, OLD, 0, true },
 	{ VERDICT_UNSCANNABLE, true, 51, OLD, 0, true },
@@ -100,7 +103,7 @@ test_ledger_verdict_holds_for_whom_it_should(void **state)
 }
 
 static void
-test_ledger_verdict_that_nobody_waits_for_makes_no_row(void **state)
+test_ledger_verdict_that_nobody_waits_for_is_not_stored(void **state)
 {
 	(void)state;
 	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
@@ -150,7 +153,8 @@ test_ledger_rescan_ends_unscannable(void **state)
 	book_verdict(1, VERDICT_CLEAN, NEW, NOW + 2);
 	assert_true(book_known(1, 50, OLD, NOW + 2));
 	assert_false(book_known(1, 51, OLD, NOW + 2));
-	assert_false(book_known(1, 51, NEW, NOW + 2));
+	assert_true(book_known(1, 51, NEW, NOW + 2));
+	assert_false(book_known(1, 51, NEW, NOW + 2 + TTL));
 }
 
 static void
@@ -192,7 +196,7 @@ test_ledger_keeps_the_last_32_envelopes(void **state)
 	assert_true(book_known(1, 100, NEW, NOW));
 	assert_true(book_known(1, 131, NEW, NOW));
 	book_defer(1, 132, NOW);
-	assert_int_equal(recorder.last.envelope_count, STORE_ENVELOPES);
+	assert_int_equal(recorder.last.envelope_count, ROW_ENVELOPES);
 	assert_false(book_known(1, 100, NEW, NOW));
 	for (unsigned envelope = 101; envelope <= 132; envelope++)
 		assert_true(book_known(1, envelope, NEW, NOW));
@@ -316,7 +320,8 @@ test_ledger_counts_verdicts_that_nobody_has_fetched(void **state)
 	book_expect_counts(1, 1);
 	book_verdict(1, VERDICT_CLEAN, NEW, NOW);
 	book_expect_counts(1, 1);
-	assert_false(book_known(1, 51, NEW, NOW));
+	/* Others may have it, but are not waited for. */
+	assert_true(book_known(1, 51, NEW, NOW));
 	book_expect_counts(1, 1);
 	assert_true(book_known(1, 50, NEW, NOW));
 	book_expect_counts(1, 0);
@@ -328,8 +333,54 @@ test_ledger_counts_verdicts_that_nobody_has_fetched(void **state)
 	book_expect_counts(1, 1);
 	assert_true(book_known(1, 51, NEW, NOW));
 	book_expect_counts(1, 0);
+}
+
+/* Delivered to one, and scanned again for another, who had his answer. */
+static void
+test_ledger_later_verdict_is_not_waited_for(void **state)
+{
+	struct key key = book_number(1), envelope = book_number(50);
+	struct key other = book_number(51);
+
+	(void)state;
+	book_defer(1, 50, NOW);
+	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
+	assert_true(book_known(1, 50, NEW, NOW));
 	book_verdict(1, VERDICT_INFECTED, NEW, NOW);
+	book_expect_counts(1, 0);
+	assert_true(recorder.last.fetched);
+	/* Deferred again, and answered in time by a scan. */
+	book_defer(1, 50, NOW);
+	book_verdict(1, VERDICT_CLEAN, NEW, NOW);
+	ledger_fetched(ledger, &key, &other);
 	book_expect_counts(1, 1);
+	ledger_fetched(ledger, &key, &envelope);
+	book_expect_counts(1, 0);
+	assert_true(recorder.last.fetched);
+	ledger_fetched(ledger, &other, &envelope);
+}
+
+/* A mail that is held was accepted: nobody sends it again.  Its verdict is kept
+ * all the same, for whoever releases it. */
+static void
+test_ledger_held_mail_is_not_deferred(void **state)
+{
+	(void)state;
+	book_hold(1, 50, NOW);
+	assert_false(book_was_deferred(1));
+	assert_false(ledger_awaits_sender(ledger, "<a@example.org>"));
+	assert_int_equal(recorder.last.tries, 0);
+	assert_true(recorder.last.fetched);
+	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
+	book_expect_counts(1, 0);
+	assert_true(book_known(1, 50, NEW, NOW + LATE_TTL - 1));
+	/* Deferred first, then held. */
+	book_defer(2, 50, NOW);
+	book_hold(2, 50, NOW + 2 * ALARM);
+	assert_int_equal(recorder.last.tries, 1);
+	assert_true(recorder.last.fetched);
+	book_verdict(2, VERDICT_CLEAN, OLD, NOW);
+	book_expect_counts(2, 0);
 }
 
 static void
@@ -398,13 +449,14 @@ static void
 test_ledger_bears_a_try_of_which_nothing_is_known(void **state)
 {
 	struct key key = book_number(1);
-	struct ledger_try try = { .envelope = book_number(50) };
+	struct row_try try = { .envelope = book_number(50) };
 
 	(void)state;
-	ledger_defer(ledger, &key, &try, "", NOW);
-	ledger_defer(ledger, &key, &try, "", NOW);
-	assert_string_equal(recorder.last.sender, "");
-	assert_string_equal(recorder.last.queue_id, "");
+	ledger_defer(ledger, &key, &try, OLD, NOW);
+	ledger_defer(ledger, &key, &try, OLD, NOW);
+	for (int i = 0; i < ROW_TEXTS; i++)
+		assert_string_equal(row_text(&recorder.last, (enum row_text)i),
+		    "");
 	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
 	assert_true(book_known(1, 50, NEW, NOW));
 }
@@ -413,7 +465,7 @@ static void
 test_ledger_hands_every_change_to_the_store(void **state)
 {
 	struct key key = book_number(1), envelope = book_number(50);
-	const struct store_row *last = &recorder.last;
+	const struct row *last = &recorder.last;
 
 	(void)state;
 	book_defer(1, 50, NOW);
@@ -421,12 +473,12 @@ test_ledger_hands_every_change_to_the_store(void **state)
 	assert_memory_equal(&last->key, &key, sizeof key);
 	assert_false(last->known);
 	assert_int_equal(last->tries, 1);
-	assert_string_equal(last->reason, "scan-running");
-	assert_string_equal(last->sender, "<a@example.org>");
-	assert_string_equal(last->recipients,
+	assert_string_equal(last->text[ROW_REASON], "scan-running");
+	assert_string_equal(last->text[ROW_SENDER], "<a@example.org>");
+	assert_string_equal(last->text[ROW_RECIPIENTS],
 	    "<b@example.org> <c@example.org>");
-	assert_string_equal(last->message_id, "<1@example.org>");
-	assert_string_equal(last->queue_id, "4ABCDEF");
+	assert_string_equal(last->text[ROW_MESSAGE_ID], "<1@example.org>");
+	assert_string_equal(last->text[ROW_QUEUE_ID], "4ABCDEF");
 	assert_int_equal(last->envelope_count, 1);
 	assert_memory_equal(last->envelopes, &envelope, sizeof envelope);
 	book_verdict(1, VERDICT_INFECTED, OLD, NOW + 10);
@@ -435,8 +487,8 @@ test_ledger_hands_every_change_to_the_store(void **state)
 	assert_string_equal(last->verdict.name, "Name");
 	assert_string_equal(last->generation, OLD);
 	assert_int_equal(last->scan_time, 7 * MONOTIME_S);
-	assert_int_equal(last->verdict_age, 0);
-	assert_int_equal(last->first_age, 10);
+	assert_int_equal(last->verdict_at, NOW + 10);
+	assert_int_equal(last->first_at, NOW);
 	book_fail(1, NEW);
 	assert_int_equal(recorder.puts, 3);
 	assert_int_equal(last->failures, 1);
@@ -444,9 +496,9 @@ test_ledger_hands_every_change_to_the_store(void **state)
 	book_defer(1, 51, NOW + 30);
 	assert_int_equal(recorder.puts, 4);
 	assert_int_equal(last->tries, 2);
-	assert_int_equal(last->first_age, 30);
-	assert_int_equal(last->last_age, 0);
-	assert_int_equal(last->verdict_age, 20);
+	assert_int_equal(last->first_at, NOW);
+	assert_int_equal(last->last_at, NOW + 30);
+	assert_int_equal(last->verdict_at, NOW + 10);
 	assert_int_equal(last->envelope_count, 2);
 	assert_int_equal(recorder.deletes, 0);
 }
@@ -464,7 +516,7 @@ test_ledger_hands_over_once_that_a_verdict_was_fetched(void **state)
 	assert_true(book_known(1, 50, NEW, NOW + 10));
 	assert_int_equal(recorder.puts, 1);
 	assert_true(recorder.last.fetched);
-	assert_int_equal(recorder.last.last_age, 10);
+	assert_int_equal(recorder.last.last_at, NOW);
 	assert_true(book_known(1, 50, NEW, NOW + 20));
 	assert_int_equal(recorder.puts, 1);
 	book_defer(1, 51, NOW + 30);
@@ -476,18 +528,23 @@ test_ledger_hands_over_once_that_a_verdict_was_fetched(void **state)
 static void
 test_ledger_gives_all_rows_one_by_one(void **state)
 {
-	struct store_row row;
+	struct row row;
 	unsigned count = 0;
+	int64_t last_at = 0;
 
 	(void)state;
-	assert_false(ledger_next(ledger, true, NOW, &row));
+	/* What isn't kept doesn't count. */
+	book_verdict(7777, VERDICT_CLEAN, OLD, NOW);
+	assert_false(ledger_next(ledger, true, &row));
 	for (unsigned n = 0; n < ROWS; n++)
 		book_defer(n, 50, NOW + n);
-	for (bool there = ledger_next(ledger, true, NOW + 500, &row); there;
-	     there = ledger_next(ledger, false, NOW + 500, &row)) {
+	for (bool there = ledger_next(ledger, true, &row); there;
+	     there = ledger_next(ledger, false, &row)) {
 		struct key key = book_number(count++);
 
 		assert_memory_equal(&row.key, &key, sizeof key);
+		last_at = row.last_at;
+		row_fini(&row);
 		/* The next one goes. */
 		if (count == 1)
 			book_defer(ROWS, 50, NOW + ROWS);
@@ -497,9 +554,10 @@ test_ledger_gives_all_rows_one_by_one(void **state)
 			count++;
 	}
 	assert_int_equal(count, ROWS + 2);
-	assert_int_equal(row.first_age, 500 - ROWS - 1);
-	assert_false(ledger_next(ledger, false, NOW, &row));
-	assert_true(ledger_next(ledger, true, NOW, &row));
+	assert_int_equal(last_at, NOW + ROWS + 1);
+	assert_false(ledger_next(ledger, false, &row));
+	assert_true(ledger_next(ledger, true, &row));
+	row_fini(&row);
 }
 
 static void
@@ -530,24 +588,18 @@ static void
 test_ledger_cuts_what_the_store_has_no_room_for(void **state)
 {
 	struct key key = book_number(1);
-	struct ledger_try try = { .envelope = book_number(50) };
+	struct row_try try = { .envelope = book_number(50) };
 	char text[2000];
 
 	(void)state;
 	memset(text, 'x', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
-	try.sender = try.recipients = try.message_id = try.queue_id = text;
-	ledger_defer(ledger, &key, &try, text, NOW);
-	assert_int_equal(strlen(recorder.last.reason),
-	    sizeof recorder.last.reason - 1);
-	assert_int_equal(strlen(recorder.last.sender),
-	    sizeof recorder.last.sender - 1);
-	assert_int_equal(strlen(recorder.last.recipients),
-	    sizeof recorder.last.recipients - 1);
-	assert_int_equal(strlen(recorder.last.message_id),
-	    sizeof recorder.last.message_id - 1);
-	assert_int_equal(strlen(recorder.last.queue_id),
-	    sizeof recorder.last.queue_id - 1);
+	try.reason = try.sender = try.message_id = try.queue_id = text;
+	ledger_defer(ledger, &key, &try, OLD, NOW);
+	for (int i = 0; i < ROW_TEXTS; i++)
+		if (i != ROW_RECIPIENTS)
+			assert_int_equal(strlen(recorder.last.text[i]),
+			    row_text_size[i] - 1);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -559,7 +611,7 @@ static const struct CMUnitTest tests[] = {
 	    test_ledger_verdict_holds_for_whom_it_should, book_setup,
 	    book_teardown),
 	cmocka_unit_test_setup_teardown(
-	    test_ledger_verdict_that_nobody_waits_for_makes_no_row, book_setup,
+	    test_ledger_verdict_that_nobody_waits_for_is_not_stored, book_setup,
 	    book_teardown),
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_defer_after_the_verdict_has_it_too, book_setup,
@@ -593,6 +645,11 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_counts_verdicts_that_nobody_has_fetched, book_setup,
 	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_later_verdict_is_not_waited_for, book_setup,
+	    book_teardown),
+	cmocka_unit_test_setup_teardown(test_ledger_held_mail_is_not_deferred,
+	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_unscannable_that_nobody_waits_for_is_not_ready,
 	    book_setup, book_teardown),

@@ -13,13 +13,12 @@
 #include <cmocka.h>
 
 #include "ledger_heap.h"
-#include "ledger_row.h"
 #include "support.h"
 
 #define ROWS 500
 #define STEPS 20000
 
-static struct ledger_row rows[ROWS];
+static struct ledger_entry rows[ROWS];
 static bool here[ROWS];
 static struct ledger_heap heap;
 
@@ -57,17 +56,17 @@ take(size_t n)
 }
 
 static bool
-is_older(const struct ledger_row *a, const struct ledger_row *b)
+is_older(const struct ledger_entry *a, const struct ledger_entry *b)
 {
 	return a->touched_at < b->touched_at ||
 	    (a->touched_at == b->touched_at && a->touched_nth < b->touched_nth);
 }
 
 /* By looking at all of them. */
-static const struct ledger_row *
+static const struct ledger_entry *
 oldest(void)
 {
-	const struct ledger_row *found = NULL;
+	const struct ledger_entry *found = NULL;
 
 	for (size_t n = 0; n < ROWS; n++)
 		if (here[n] && (found == NULL || is_older(&rows[n], found)))

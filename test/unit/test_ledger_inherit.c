@@ -12,13 +12,13 @@
 
 #include "base/monotime.h"
 #include "ledger/ledger.h"
-#include "ledger/store.h"
+#include "ledger/row.h"
 #include "ledger_helper.h"
 
 /* What the other ledger goes on to have after both had begun with the same. */
 struct other {
-	struct store_row shared; /* what both have */
-	struct store_row later;  /* what the other has now */
+	struct row shared; /* what both have */
+	struct row later;  /* what the other has now */
 };
 
 /* A row that the other has made of the shared one; the ledger that is there
@@ -117,14 +117,14 @@ test_ledger_older_verdict_does_not_replace_a_newer_one(void **state)
 
 	(void)state;
 	book_verdict(1, VERDICT_CLEAN, NEW, monotime_now());
-	other.later.verdict_age = MONOTIME_S;
+	other.later.verdict_at -= MONOTIME_S;
 	ledger_inherit(ledger, &other.later);
 	assert_true(book_lookup(1, 50, NEW, monotime_now(), &answer));
 	assert_int_equal(answer.verdict.kind, VERDICT_CLEAN);
 }
 
 static void
-count_row(void *context, const struct store_row *row)
+count_row(void *context, const struct row *row)
 {
 	unsigned *rows = context;
 

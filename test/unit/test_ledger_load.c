@@ -14,7 +14,7 @@
 #include "base/monotime.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
-#include "ledger/store.h"
+#include "ledger/row.h"
 #include "ledger_helper.h"
 #include "support.h"
 
@@ -22,15 +22,34 @@
 
 /* A new ledger, with this row. */
 static void
-load_alone(const struct store_row *row)
+load_alone(const struct row *row)
 {
 	ledger_destroy(&ledger);
 	book_open();
 	ledger_load(ledger, row);
 }
 
+/* Moves the times of a row: it is older by that. */
+static void
+age(struct row *row, int64_t by)
+{
+	row->first_at -= by;
+	row->last_at -= by;
+	row->verdict_at -= by;
+}
+
+/* What was handed over last, at this time, as if it had been now. */
+static struct row
+last_row(int64_t at)
+{
+	struct row row = recorder.last;
+
+	age(&row, at - monotime_now());
+	return row;
+}
+
 /* A row as the ledger hands it over. */
-static struct store_row
+static struct row
 saved_row(unsigned n, enum verdict_kind kind)
 {
 	book_defer(n, 50, NOW);
@@ -38,13 +57,13 @@ saved_row(unsigned n, enum verdict_kind kind)
 	book_fail(n, OLD);
 	book_verdict(n, kind, OLD, NOW + 20 * MONOTIME_S);
 	book_defer(n, 52, NOW + 30 * MONOTIME_S);
-	return recorder.last;
+	return last_row(NOW + 30 * MONOTIME_S);
 }
 
 static void
 test_ledger_row_that_was_loaded_is_the_same(void **state)
 {
-	struct store_row row = saved_row(1, VERDICT_INFECTED);
+	struct row row = saved_row(1, VERDICT_INFECTED);
 	struct ledger_answer answer;
 
 	(void)state;
@@ -65,20 +84,19 @@ test_ledger_row_that_was_loaded_is_the_same(void **state)
 
 /* Loading takes the time that this test takes to get to it, no more. */
 static void
-expect_age(int64_t age, int64_t expected)
+expect_time(int64_t at, int64_t expected)
 {
-	assert_in_range(age, expected, expected + 30 * MONOTIME_S);
+	assert_in_range(at + 30 * MONOTIME_S, expected,
+	    expected + 60 * MONOTIME_S);
 }
 
 static void
 test_ledger_row_that_was_loaded_keeps_its_ages(void **state)
 {
-	struct store_row row = saved_row(1, VERDICT_CLEAN);
+	struct row row = saved_row(1, VERDICT_CLEAN);
 	int64_t now;
 
 	(void)state;
-	assert_int_equal(row.first_age, 30 * MONOTIME_S);
-	assert_int_equal(row.verdict_age, 10 * MONOTIME_S);
 	load_alone(&row);
 	now = monotime_now();
 	recorder.puts = 0;
@@ -87,9 +105,11 @@ test_ledger_row_that_was_loaded_keeps_its_ages(void **state)
 	book_defer(1, 53, now + 5 * MONOTIME_S);
 	assert_int_equal(recorder.last.tries, 4);
 	assert_int_equal(recorder.last.failures, 2);
-	assert_int_equal(recorder.last.last_age, 0);
-	expect_age(recorder.last.first_age, 35 * MONOTIME_S);
-	expect_age(recorder.last.verdict_age, 15 * MONOTIME_S);
+	assert_int_equal(recorder.last.last_at, now + 5 * MONOTIME_S);
+	assert_int_equal(recorder.last.first_at, row.first_at);
+	assert_int_equal(recorder.last.verdict_at, row.verdict_at);
+	expect_time(row.first_at, now - 30 * MONOTIME_S);
+	expect_time(row.verdict_at, now - 10 * MONOTIME_S);
 	assert_int_equal(recorder.last.envelope_count, 4);
 	assert_true(book_known(1, 50, NEW, now + 55 * MONOTIME_S));
 	assert_false(book_known(1, 50, NEW, now + 90 * MONOTIME_S));
@@ -100,19 +120,17 @@ test_ledger_row_that_was_loaded_keeps_its_ages(void **state)
 static void
 test_ledger_row_may_be_older_than_the_clock(void **state)
 {
-	struct store_row row = saved_row(1, VERDICT_CLEAN);
-	int64_t age = monotime_now() + HOUR;
+	struct row row = saved_row(1, VERDICT_CLEAN);
+	int64_t by = monotime_now() + HOUR;
 
 	(void)state;
-	config->cache_late_ttl = age + HOUR;
+	config->cache_late_ttl = by + HOUR;
 	config->alarm_after = INT64_MAX;
-	row.first_age += age;
-	row.last_age += age;
-	row.verdict_age += age;
+	age(&row, by);
 	load_alone(&row);
 	book_expect_counts(1, 1);
 	book_defer(1, 50, monotime_now());
-	expect_age(recorder.last.first_age, row.first_age);
+	assert_int_equal(recorder.last.first_at, row.first_at);
 	assert_true(book_known(1, 50, NEW, monotime_now()));
 	assert_false(book_known(1, 50, NEW, monotime_now() + HOUR));
 }
@@ -120,13 +138,13 @@ test_ledger_row_may_be_older_than_the_clock(void **state)
 static void
 test_ledger_unscannable_and_failures_are_loaded(void **state)
 {
-	struct store_row row;
+	struct row row;
 
 	(void)state;
 	book_fail(1, OLD);
 	book_fail(1, OLD);
 	book_verdict(1, VERDICT_UNSCANNABLE, OLD, NOW);
-	row = recorder.last;
+	row = last_row(NOW);
 	load_alone(&row);
 	assert_int_equal(book_failures(1, OLD), 2);
 	assert_true(book_known(1, 77, OLD, monotime_now()));
@@ -139,13 +157,13 @@ test_ledger_unscannable_and_failures_are_loaded(void **state)
 static void
 test_ledger_verdict_that_was_fetched_is_not_ready_again(void **state)
 {
-	struct store_row row;
+	struct row row;
 
 	(void)state;
 	book_defer(1, 50, NOW);
 	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
 	assert_true(book_known(1, 50, NEW, NOW));
-	row = recorder.last;
+	row = last_row(NOW);
 	load_alone(&row);
 	book_expect_counts(1, 0);
 	assert_true(book_known(1, 50, NEW, monotime_now()));
@@ -156,12 +174,10 @@ test_ledger_verdict_that_was_fetched_is_not_ready_again(void **state)
 static void
 test_ledger_does_not_load_what_has_expired(void **state)
 {
-	struct store_row row = saved_row(1, VERDICT_CLEAN);
+	struct row row = saved_row(1, VERDICT_CLEAN);
 
 	(void)state;
-	row.first_age += LATE_TTL + 1;
-	row.last_age += LATE_TTL + 1;
-	row.verdict_age += LATE_TTL + 1;
+	age(&row, LATE_TTL + 1);
 	load_alone(&row);
 	book_expect_counts(0, 0);
 	assert_false(ledger_awaits_sender(ledger, "<a@example.org>"));
@@ -170,7 +186,7 @@ test_ledger_does_not_load_what_has_expired(void **state)
 static void
 test_ledger_loads_no_more_than_its_bound_nor_a_key_twice(void **state)
 {
-	struct store_row row = saved_row(1, VERDICT_CLEAN);
+	struct row row = saved_row(1, VERDICT_CLEAN);
 
 	(void)state;
 	load_alone(&row);
@@ -188,15 +204,16 @@ test_ledger_loads_no_more_than_its_bound_nor_a_key_twice(void **state)
 static void
 test_ledger_of_loaded_rows_drops_the_oldest(void **state)
 {
-	struct store_row row;
+	int64_t now = monotime_now();
+	struct row row;
 
 	(void)state;
-	book_defer(1, 50, NOW);
+	book_defer(1, 50, now);
 	row = recorder.last;
 	load_alone(&row);
 	for (unsigned n = 2; n <= ROWS; n++) {
 		row.key = book_number(n);
-		row.first_age = row.last_age = n * (MONOTIME_S / 10);
+		row.first_at = row.last_at = now - n * (MONOTIME_S / 10);
 		ledger_load(ledger, &row);
 	}
 	book_expect_counts(ROWS, 0);
@@ -210,14 +227,14 @@ test_ledger_of_loaded_rows_drops_the_oldest(void **state)
 static void
 test_ledger_of_loaded_rows_drops_all_that_expire(void **state)
 {
-	struct store_row row;
+	struct row row;
 
 	(void)state;
-	book_defer(1, 50, NOW);
+	book_defer(1, 50, monotime_now());
 	row = recorder.last;
 	load_alone(&row);
 	row.key = book_number(2);
-	row.first_age = row.last_age = 50 * MONOTIME_S;
+	row.first_at = row.last_at = monotime_now() - 50 * MONOTIME_S;
 	ledger_load(ledger, &row);
 	book_defer(3, 50, monotime_now() + 60 * MONOTIME_S);
 	assert_true(book_was_deferred(1));
@@ -227,7 +244,7 @@ test_ledger_of_loaded_rows_drops_all_that_expire(void **state)
 static void
 test_ledger_row_made_before_the_old_one_came_is_merged(void **state)
 {
-	struct store_row old = saved_row(1, VERDICT_INFECTED);
+	struct row old = saved_row(1, VERDICT_INFECTED);
 
 	(void)state;
 	ledger_destroy(&ledger);
@@ -255,12 +272,12 @@ test_ledger_row_made_before_the_old_one_came_is_merged(void **state)
 static void
 test_ledger_that_is_full_has_no_room_for_what_is_loaded(void **state)
 {
-	struct store_row row;
+	struct row row;
 
 	(void)state;
 	book_defer(1, 50, NOW);
 	row = recorder.last;
-	row.first_age = row.last_age = 10 * MONOTIME_S;
+	row.first_at = row.last_at = monotime_now() - 10 * MONOTIME_S;
 	ledger_destroy(&ledger);
 	book_open();
 	for (unsigned n = 0; n < ROWS; n++)
@@ -273,6 +290,40 @@ test_ledger_that_is_full_has_no_room_for_what_is_loaded(void **state)
 	}
 	for (unsigned n = 0; n < ROWS; n++)
 		assert_true(book_was_deferred(n));
+}
+
+/* The process before answers on: what it does to a row that both began with
+ * counts once. */
+static void
+test_ledger_inherits_what_the_process_before_still_learns(void **state)
+{
+	struct row row = saved_row(1, VERDICT_CLEAN), other = row;
+
+	(void)state;
+	load_alone(&row);
+	book_expect_counts(1, 1);
+	/* There was a failure and a try more, and then it was answered. */
+	other.failures++;
+	other.tries++;
+	other.last_at += MONOTIME_S;
+	other.fetched = true;
+	other.verdict = verdict_make(VERDICT_INFECTED, "Found.Later");
+	other.verdict_at += MONOTIME_S;
+	ledger_inherit(ledger, &other);
+	ledger_inherit(ledger, &other);
+	book_expect_counts(1, 0);
+	assert_int_equal(recorder.last.tries, row.tries + 1);
+	assert_int_equal(recorder.last.failures, row.failures + 1);
+	assert_string_equal(recorder.last.verdict.name, "Found.Later");
+	/* What is older changes nothing. */
+	ledger_inherit(ledger, &row);
+	assert_int_equal(recorder.last.tries, row.tries + 1);
+	assert_string_equal(recorder.last.verdict.name, "Found.Later");
+	assert_true(recorder.last.fetched);
+	/* One that isn't known here. */
+	row.key = book_number(2);
+	ledger_inherit(ledger, &row);
+	book_expect_counts(2, 1);
 }
 
 /* The log's only line has this in it; "" for no line. */
@@ -321,12 +372,12 @@ test_ledger_raises_one_alarm_for_a_mail(void **state)
 static void
 test_ledger_alarm_counts_the_time_before_a_restart(void **state)
 {
-	struct store_row row = saved_row(1, VERDICT_CLEAN);
+	struct row row = saved_row(1, VERDICT_CLEAN);
 	char log[4096];
 	struct support_capture capture;
 
 	(void)state;
-	row.first_age = ALARM - 5 * MONOTIME_S;
+	row.first_at = monotime_now() - ALARM + 5 * MONOTIME_S;
 	load_alone(&row);
 	support_capture_begin(&capture);
 	book_defer(1, 50, monotime_now() + 10 * MONOTIME_S);
@@ -428,6 +479,9 @@ main(void)
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_that_is_full_has_no_room_for_what_is_loaded,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_inherits_what_the_process_before_still_learns,
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_raises_one_alarm_for_a_mail, book_setup,

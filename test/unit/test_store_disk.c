@@ -190,7 +190,7 @@ put_rows_at_once(struct store *store, unsigned count)
 	unsigned slow = 0;
 
 	for (unsigned n = 0; n < count; n++) {
-		struct store_row row = kept_row(n);
+		struct row row = kept_row(n);
 		int64_t began = monotime_now();
 
 		store_put(store, &row);

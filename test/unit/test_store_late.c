@@ -54,7 +54,7 @@ teardown(void **state)
 }
 
 static void
-take_row(void *context, const struct store_row *row)
+take_row(void *context, const struct row *row)
 {
 	assert_ptr_equal(context, &book);
 	pthread_mutex_lock(&book.lock);
@@ -113,13 +113,14 @@ static void
 defer(unsigned n, unsigned envelope)
 {
 	struct key key = number(n);
-	struct ledger_try try = {
+	struct row_try try = {
 		.envelope = number(envelope),
+		.reason = "late",
 		.sender = "<a@example.org>",
 	};
 
 	pthread_mutex_lock(&book.lock);
-	ledger_defer(book.ledger, &key, &try, "late", monotime_now());
+	ledger_defer(book.ledger, &key, &try, OLD, monotime_now());
 	pthread_mutex_unlock(&book.lock);
 }
 
@@ -188,7 +189,7 @@ write_first_process(void)
 static void
 expect_merged(void)
 {
-	const struct store_row *row = &kept_seen()->last;
+	const struct row *row = &kept_seen()->last;
 
 	assert_int_equal(kept_count(), 1);
 	assert_int_equal(row->tries, 3);
@@ -196,7 +197,7 @@ expect_merged(void)
 	assert_true(row->known);
 	assert_int_equal(row->verdict.kind, VERDICT_INFECTED);
 	assert_int_equal(row->envelope_count, 2);
-	assert_true(row->first_age > row->last_age);
+	assert_true(row->first_at < row->last_at);
 }
 
 /* How often line has text. */
@@ -279,7 +280,7 @@ wait_for_threads(unsigned count_before)
 static void
 test_store_closed_while_it_hangs_leaves_the_file_alone(void **state)
 {
-	const struct store_row *row = &kept_seen()->last;
+	const struct row *row = &kept_seen()->last;
 	unsigned threads;
 
 	(void)state;

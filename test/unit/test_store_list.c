@@ -24,21 +24,22 @@
 
 static struct {
 	size_t count;
-	struct store_row rows[16];
+	struct row rows[16];
 } listed;
 
 static void
-take(void *context, const struct store_row *row)
+take(void *context, const struct row *row)
 {
 	assert_ptr_equal(context, &listed);
 	assert_true(listed.count < LENGTH(listed.rows));
-	listed.rows[listed.count++] = *row;
+	listed.rows[listed.count++] = row_copy(row);
 }
 
 static enum error_code
 list(struct error *err)
 {
-	listed.count = 0;
+	while (listed.count > 0)
+		row_fini(&listed.rows[--listed.count]);
 	return store_list(kept_path(), take, &listed, err);
 }
 
@@ -55,17 +56,19 @@ expect_refused(const char *text)
 		fail_msg("\"%s\" is not in \"%s\"", text, err.text);
 }
 
-/* Rows 0 to 2 were first tried in the order 2, 0, 1; row 3 was not. */
+/* Rows 0 to 2 were first tried in the order 2, 0, 1; row 3 was not,
+ * and row 4 had its answer. */
 static void
-write_four(void)
+write_five(void)
 {
-	static const int64_t age[] = { 200, 100, 86400 * 30, 0 };
+	static const int64_t age[] = { 200, 100, 86400 * 30, 0, 300 };
 	struct store *store = kept_open();
 
-	for (unsigned n = 0; n < 4; n++) {
-		struct store_row row = kept_row(n);
+	for (unsigned n = 0; n < 5; n++) {
+		struct row row = kept_row(n);
 
-		row.first_age = age[n] * MONOTIME_S;
+		row.first_at = monotime_now() - age[n] * MONOTIME_S;
+		row.fetched = n == 4;
 		if (n == 3)
 			row.tries = 0;
 		store_put(store, &row);
@@ -80,19 +83,22 @@ test_store_list_has_what_was_deferred_the_oldest_first(void **state)
 	struct error err;
 
 	(void)state;
-	write_four();
+	write_five();
 	assert_int_equal(list(&err), ERROR_NONE);
 	assert_int_equal(listed.count, LENGTH(order));
 	for (size_t i = 0; i < LENGTH(order); i++) {
-		struct store_row row = kept_row(order[i]);
+		struct row row = kept_row(order[i]);
 
-		row.first_age = listed.rows[i].first_age;
-		row.last_age = listed.rows[i].last_age;
-		row.verdict_age = listed.rows[i].verdict_age;
+		row.fetched = false;
+		row.first_at = listed.rows[i].first_at;
+		row.last_at = listed.rows[i].last_at;
+		row.verdict_at = listed.rows[i].verdict_at;
 		kept_expect_same(&listed.rows[i], &row);
 	}
-	assert_in_range(listed.rows[0].first_age, 30 * 86400 * MONOTIME_S,
-	    30 * 86400 * MONOTIME_S + KEPT_SOON);
+	assert_in_range(monotime_wall() - listed.rows[0].first_at,
+	    30 * 86400 * MONOTIME_S, 30 * 86400 * MONOTIME_S + KEPT_SOON);
+	assert_in_range(monotime_wall() - listed.rows[0].verdict_at,
+	    KEPT_VERDICT_AGE, KEPT_VERDICT_AGE + KEPT_SOON);
 }
 
 static void
@@ -106,6 +112,15 @@ test_store_list_of_an_empty_file_is_empty(void **state)
 	assert_int_equal(listed.count, 0);
 }
 
+static void
+put_waiting(struct store *store, unsigned n)
+{
+	struct row row = kept_row(n);
+
+	row.fetched = false;
+	store_put(store, &row);
+}
+
 /* The store's own writes go on. */
 static void
 test_store_list_works_while_a_store_has_the_file(void **state)
@@ -115,7 +130,7 @@ test_store_list_works_while_a_store_has_the_file(void **state)
 
 	(void)state;
 	for (unsigned n = 0; n < LENGTH(listed.rows); n++) {
-		kept_put(store, n);
+		put_waiting(store, n);
 		assert_true(kept_becomes(store, true, 0));
 		assert_int_equal(list(&err), ERROR_NONE);
 		assert_int_equal(listed.count, n + 1);
@@ -132,7 +147,7 @@ test_store_list_leaves_no_trace(void **state)
 	unsigned names;
 
 	(void)state;
-	write_four();
+	write_five();
 	names = support_count_names(kept_directory());
 	assert_int_equal(stat(kept_path(), &before), 0);
 	assert_int_equal(list(&err), ERROR_NONE);
@@ -158,7 +173,7 @@ test_store_list_waits_for_a_writer(void **state)
 	sqlite3 *db;
 
 	(void)state;
-	write_four();
+	write_five();
 	assert_int_equal(sqlite3_open(kept_path(), &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
 	    SQLITE_OK);
@@ -174,7 +189,7 @@ test_store_list_leaves_out_rows_that_make_no_sense(void **state)
 	struct error err;
 
 	(void)state;
-	write_four();
+	write_five();
 	kept_sql("UPDATE contents SET verdict = 'splendid' WHERE key LIKE "
 		 "'02%'");
 	assert_int_equal(list(&err), ERROR_NONE);
@@ -251,7 +266,7 @@ test_store_list_says_that_it_may_not_be_read(void **state)
 	pid_t pid;
 
 	(void)state;
-	write_four();
+	write_five();
 	assert_int_equal(chmod(kept_directory(), 0755), 0);
 	pid = fork();
 	if (pid == 0)

@@ -1,4 +1,4 @@
-/* test_cache - which verdict holds, and for how long
+/* test_ledger_verdicts - verdicts of mail that was answered in time
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -13,7 +13,7 @@
 
 #include "base/monotime.h"
 #include "config/config.h"
-#include "ledger/cache.h"
+#include "ledger/ledger.h"
 #include "support.h"
 
 #define TTL (10 * MONOTIME_S)
@@ -23,24 +23,24 @@
 #define NEW "fedcba9876543210"
 
 static struct config *config;
-static struct cache *cache;
+static struct ledger *ledger;
 
 static int
-open_cache(void **state)
+open_ledger(void **state)
 {
 	(void)state;
 	config = support_config("cache { entries = 4 ttl = 10s "
 				"late_ttl = 100s }");
-	cache = cache_create(config);
+	ledger = ledger_create(config);
 	return 0;
 }
 
 static int
-close_cache(void **state)
+close_ledger(void **state)
 {
 	(void)state;
-	cache_destroy(&cache);
-	assert_null(cache);
+	ledger_destroy(&ledger);
+	assert_null(ledger);
 	config_destroy(&config);
 	return 0;
 }
@@ -62,7 +62,7 @@ store_at(unsigned n, enum verdict_kind kind, const char *name,
 	struct key key = number(n);
 	struct verdict verdict = verdict_make(kind, name);
 
-	cache_store(cache, &key, &verdict, generation, 7 * MONOTIME_S, now);
+	ledger_verdict(ledger, &key, &verdict, generation, 7 * MONOTIME_S, now);
 }
 
 static void
@@ -74,25 +74,25 @@ store(unsigned n, enum verdict_kind kind, const char *name,
 
 static bool
 lookup(unsigned n, const char *generation, int64_t now,
-    struct cache_answer *answer_r)
+    struct ledger_answer *answer_r)
 {
-	struct key key = number(n);
+	struct key key = number(n), nobody = number(0);
 
-	return cache_lookup(cache, &key, generation, now, answer_r);
+	return ledger_lookup(ledger, &key, &nobody, generation, now, answer_r);
 }
 
 static bool
 known(unsigned n, const char *generation, int64_t now)
 {
-	struct cache_answer answer;
+	struct ledger_answer answer;
 
 	return lookup(n, generation, now, &answer);
 }
 
 static void
-test_cache_gives_back_what_was_stored(void **state)
+test_ledger_verdicts_gives_back_what_was_stored(void **state)
 {
-	struct cache_answer answer;
+	struct ledger_answer answer;
 
 	(void)state;
 	assert_false(known(1, OLD, NOW));
@@ -105,7 +105,7 @@ test_cache_gives_back_what_was_stored(void **state)
 }
 
 static void
-test_cache_verdict_holds_for_its_generation_and_ttl(void **state)
+test_ledger_verdicts_hold_for_their_generation_and_ttl(void **state)
 {
 	static const struct {
 		enum verdict_kind kind;
@@ -131,11 +131,11 @@ test_cache_verdict_holds_for_its_generation_and_ttl(void **state)
 		    cases[i].holds)
 			fail_msg("case %zu", i);
 	}
-	assert_int_equal(cache_size(cache), 1);
+	assert_int_equal(ledger_counts(ledger).verdicts, 1);
 }
 
 static void
-test_cache_looking_up_makes_no_verdict_younger(void **state)
+test_ledger_verdicts_looking_up_makes_no_verdict_younger(void **state)
 {
 	(void)state;
 	store(1, VERDICT_CLEAN, "", OLD);
@@ -147,29 +147,29 @@ test_cache_looking_up_makes_no_verdict_younger(void **state)
 }
 
 static void
-test_cache_newer_verdict_takes_the_older_ones_place(void **state)
+test_ledger_verdicts_newer_takes_the_older_ones_place(void **state)
 {
-	struct cache_answer answer;
+	struct ledger_answer answer;
 
 	(void)state;
 	store(1, VERDICT_CLEAN, "", OLD);
 	store(1, VERDICT_INFECTED, "Found.Later", NEW);
-	assert_int_equal(cache_size(cache), 1);
+	assert_int_equal(ledger_counts(ledger).verdicts, 1);
 	assert_false(known(1, OLD, NOW));
 	assert_true(lookup(1, NEW, NOW, &answer));
 	assert_string_equal(answer.verdict.name, "Found.Later");
 }
 
 static void
-test_cache_is_bounded_and_drops_what_was_used_longest_ago(void **state)
+test_ledger_verdicts_drop_what_was_used_longest_ago(void **state)
 {
 	(void)state;
 	for (unsigned n = 1; n <= 4; n++)
 		store(n, VERDICT_CLEAN, "", OLD);
-	assert_int_equal(cache_size(cache), 4);
+	assert_int_equal(ledger_counts(ledger).verdicts, 4);
 	assert_true(known(1, OLD, NOW));
 	store(5, VERDICT_CLEAN, "", OLD);
-	assert_int_equal(cache_size(cache), 4);
+	assert_int_equal(ledger_counts(ledger).verdicts, 4);
 	assert_false(known(2, OLD, NOW));
 	assert_true(known(1, OLD, NOW));
 	store(3, VERDICT_CLEAN, "", OLD);
@@ -178,28 +178,80 @@ test_cache_is_bounded_and_drops_what_was_used_longest_ago(void **state)
 	assert_true(known(3, OLD, NOW));
 	for (unsigned n = 10; n < 1000; n++) {
 		store(n, VERDICT_CLEAN, "", OLD);
-		assert_int_equal(cache_size(cache), 4);
+		assert_int_equal(ledger_counts(ledger).verdicts, 4);
 	}
 }
 
 static void
-test_cache_of_one_entry_works(void **state)
+test_ledger_verdicts_may_be_one(void **state)
 {
 	struct config *small = support_config("cache { entries = 1 }");
-	struct cache *one = cache_create(small);
+	struct ledger *one = ledger_create(small);
 	struct verdict verdict = verdict_make(VERDICT_CLEAN, "");
-	struct cache_answer answer;
+	struct ledger_answer answer;
 	struct key key;
 
 	(void)state;
 	for (unsigned n = 0; n < 5; n++) {
 		key = number(n);
-		cache_store(one, &key, &verdict, OLD, 0, NOW);
-		assert_int_equal(cache_size(one), 1);
-		assert_true(cache_lookup(one, &key, OLD, NOW, &answer));
+		ledger_verdict(one, &key, &verdict, OLD, 0, NOW);
+		assert_int_equal(ledger_counts(one).verdicts, 1);
+		assert_true(ledger_lookup(one, &key, &key, OLD, NOW, &answer));
 	}
-	cache_destroy(&one);
+	ledger_destroy(&one);
 	config_destroy(&small);
+}
+
+/* A mail that was deferred counts elsewhere, and outlasts a thousand others;
+ * what it had for a verdict is still everybody's. */
+static void
+test_ledger_verdicts_that_are_awaited_stay(void **state)
+{
+	struct key key = number(1);
+	struct row_try try = { .envelope = number(50) };
+
+	(void)state;
+	store(1, VERDICT_CLEAN, "", OLD);
+	ledger_defer(ledger, &key, &try, OLD, NOW);
+	assert_int_equal(ledger_counts(ledger).verdicts, 0);
+	assert_int_equal(ledger_counts(ledger).rows, 1);
+	for (unsigned n = 10; n < 1000; n++)
+		store(n, VERDICT_CLEAN, "", OLD);
+	assert_int_equal(ledger_counts(ledger).verdicts, 4);
+	assert_true(known(1, OLD, NOW + TTL - 1));
+	assert_false(known(1, OLD, NOW + TTL));
+	assert_true(ledger_lookup(ledger, &key, &try.envelope, NEW, NOW + TTL,
+	    &(struct ledger_answer){ 0 }));
+}
+
+/* Its verdict was nobody's to wait for, and is of no use any more: the mail
+ * that is deferred now is to be scanned afresh. */
+static void
+test_ledger_verdicts_that_are_stale_answer_no_retry(void **state)
+{
+	static const struct {
+		const char *generation;
+		int64_t age;
+		bool holds;
+	} cases[] = {
+		{ OLD, TTL - 1, true },
+		{ OLD, TTL, false },
+		{ NEW, 0, false },
+	};
+	struct row_try try = { .envelope = number(50) };
+	struct ledger_answer answer;
+
+	(void)state;
+	for (unsigned i = 0; i < LENGTH(cases); i++) {
+		struct key key = number(i);
+		int64_t now = NOW + cases[i].age;
+
+		store(i, VERDICT_CLEAN, "", OLD);
+		ledger_defer(ledger, &key, &try, cases[i].generation, now);
+		if (ledger_lookup(ledger, &key, &try.envelope,
+			cases[i].generation, now, &answer) != cases[i].holds)
+			fail_msg("case %u", i);
+	}
 }
 
 int
@@ -207,22 +259,28 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    test_cache_gives_back_what_was_stored, open_cache,
-		    close_cache),
+		    test_ledger_verdicts_gives_back_what_was_stored,
+		    open_ledger, close_ledger),
 		cmocka_unit_test_setup_teardown(
-		    test_cache_verdict_holds_for_its_generation_and_ttl,
-		    open_cache, close_cache),
+		    test_ledger_verdicts_hold_for_their_generation_and_ttl,
+		    open_ledger, close_ledger),
 		cmocka_unit_test_setup_teardown(
-		    test_cache_looking_up_makes_no_verdict_younger, open_cache,
-		    close_cache),
+		    test_ledger_verdicts_looking_up_makes_no_verdict_younger,
+		    open_ledger, close_ledger),
 		cmocka_unit_test_setup_teardown(
-		    test_cache_newer_verdict_takes_the_older_ones_place,
-		    open_cache, close_cache),
+		    test_ledger_verdicts_newer_takes_the_older_ones_place,
+		    open_ledger, close_ledger),
 		cmocka_unit_test_setup_teardown(
-		    test_cache_is_bounded_and_drops_what_was_used_longest_ago,
-		    open_cache, close_cache),
-		cmocka_unit_test_setup_teardown(test_cache_of_one_entry_works,
-		    open_cache, close_cache),
+		    test_ledger_verdicts_drop_what_was_used_longest_ago,
+		    open_ledger, close_ledger),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_verdicts_that_are_awaited_stay, open_ledger,
+		    close_ledger),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_verdicts_that_are_stale_answer_no_retry,
+		    open_ledger, close_ledger),
+		cmocka_unit_test_setup_teardown(test_ledger_verdicts_may_be_one,
+		    open_ledger, close_ledger),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
