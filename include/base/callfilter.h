@@ -1,18 +1,19 @@
 /* callfilter - which system calls a process may still make (seccomp)
  *
- * A profile is data: calls by their names, and what becomes of each.  It is
- * compiled once, in a process that can take its time, and loaded by any
- * number of its children, who can't be rid of it again.
+ * A profile is data: the names of system calls, and what becomes of each.  One
+ * process compiles it, once; each of its children may load it, and can't undo
+ * that.
  *
- *   callfilter_compile   a profile into what the kernel takes
- *   callfilter_load      from now on, for this thread and what it starts
+ *   callfilter_compile   makes of a profile what the kernel takes
+ *   callfilter_load      puts it in force, for this thread and what it starts
  *
  * A call of another architecture than the program's own ends the process,
  * whatever the profile says: its numbers mean something else.  A name that
  * this architecture or this libseccomp does not know is left out.
  *
- * no_new_privs must be set before a load (priv_drop_capabilities() does).
- * Several filters add up: of what they say, the harshest is done.
+ * no_new_privs must be set before a load (priv_drop_capabilities() does that).
+ * Where several filters are loaded, the kernel asks all of them and does the
+ * harshest of what they say.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -32,9 +33,9 @@ enum callfilter_action {
 				 * the C library then does without */
 };
 
-/* A call that depends on one argument: its action is taken if argument & mask
- * is value.  Where no rule of a call fits, what the profile says of the
- * others is done. */
+/* A call that depends on one argument: the action is taken if that argument,
+ * masked by mask, is value.  Where no rule for a call fits, the call is treated
+ * as the profile's "others". */
 struct callfilter_rule {
 	const char *call;
 	enum callfilter_action action;
@@ -59,13 +60,13 @@ struct callfilter {
 	size_t length; /* in instructions */
 };
 
-/* Calls that no process of this service makes, and that are there to look into
- * other processes or to reach more of the kernel. */
+/* Calls that no process of this service makes.  An attacker would use them to
+ * look into other processes, or to reach more of the kernel. */
 extern const char *const callfilter_hostile[];
 
-/* Calls by which a process becomes something else, or starts it: programs,
- * processes, namespaces, mounts, accounts.  (clone(2) is not among them, for
- * it makes threads, too.) */
+/* Calls by which a process starts programs or processes, or changes its
+ * account, namespaces or mounts.  (clone(2) is not among them, since it makes
+ * threads, too.) */
 extern const char *const callfilter_becoming[];
 
 /* ERROR_UNSUPPORTED if libseccomp refuses the profile; *filter_r is empty
@@ -78,9 +79,9 @@ CHECK_RESULT enum error_code callfilter_compile(const struct callfilter_profile
 CHECK_RESULT enum error_code callfilter_load(const struct callfilter *filter,
     struct error *err);
 
-/* One more filter: a call that sends a signal to a thread ends the process
- * unless the thread is of this process.  (abort(3) needs it, and no account's
- * rights keep it from the other processes of the account.) */
+/* Loads one more filter: a process that signals a thread of another process is
+ * ended.  (The call can't be forbidden as a whole, since abort(3) needs it; and
+ * the kernel lets it reach every process of the same account.) */
 CHECK_RESULT enum error_code callfilter_keep_signals(struct error *err);
 
 /* The first call of a profile that libseccomp knows on no architecture, which

@@ -1,22 +1,22 @@
 /* confine - what a process of the service gives up besides its account
  *
- * The workers, which meet hostile code, have a sandbox (engine/sandbox.h).
- * The others get a list of what they never do, so that a fault in one of them
- * is worth less.
+ * The workers, which meet hostile content, have a sandbox (engine/sandbox.h).
+ * The other processes are forbidden what they never do, so that an attacker
+ * gains less by a fault in one of them.
  *
- *   supervisor   looks into no process and changes no kernel.  More can't be
- *                taken from it: what it starts inherits it, and engines mount.
- *   release      the same, for the MTA's programs inherit it
- *   engine       starts no program, either
- *   filter       starts nothing but threads, mounts nothing, changes no
- *                account, sends no signal, makes no memory executable
+ *   supervisor   may not look into processes or change the kernel.  More can't
+ *                be forbidden, since its children inherit it, and an engine
+ *                has to mount.
+ *   release      the same: the MTA's programs, which it starts, inherit it
+ *   engine       may not start programs, either
+ *   filter       may start nothing but threads; it may not mount, change its
+ *                account, send signals or make memory executable
  *   log          (the process that writes it, log_writer.h) the same
  *
- * In the sanitizer builds it is no_new_privs alone: their runtime forks,
- * starts programs, and looks into processes and files when it has something to
- * tell.
+ * In the sanitizer builds only no_new_privs is set: their runtime forks, starts
+ * programs, and looks into processes and files when it reports something.
  *
- * For the calling thread and what it starts, for good.
+ * All of it holds for the calling thread and what it starts, for good.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -34,12 +34,13 @@ enum confine_role {
 	CONFINE_LOG,
 };
 
-/* Sets no_new_privs and loads the filter for system calls.  On failure the
- * process is as it was, or has the former only. */
+/* Sets no_new_privs and loads the filter for system calls.  On failure no
+ * filter is loaded; no_new_privs may be set. */
 CHECK_RESULT enum error_code confine_calls(enum confine_role role,
     struct error *err);
 
-/* Then: keeps the process to some places, where the kernel has Landlock. */
+/* Called after confine_calls(): keeps the process to some places in the file
+ * system, where the kernel has Landlock. */
 CHECK_RESULT enum error_code confine_files(const struct landlock_fence *fence,
     struct error *err);
 

@@ -1,7 +1,7 @@
 /* fd - descriptors: memory files, spill files, what a child inherits
  *
- * Every descriptor that this program opens is close-on-exec; what a child is
- * to have is passed by fd_move_to() after fork.
+ * Every descriptor that this program opens is close-on-exec.  What a child is
+ * to have is given to it by fd_move_to(), after fork.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -30,8 +30,8 @@ CHECK_RESULT enum error_code fd_seal(int fd, struct error *err);
 CHECK_RESULT enum error_code fd_spill(const char *directory, int *fd_r,
     struct error *err);
 
-/* A second, read-only open file description of the same file: what a reader
- * that isn't trusted is handed (a spill file can't be sealed). */
+/* Opens the same file a second time, for reading only.  A reader that isn't
+ * trusted is handed this one, since a spill file can't be sealed. */
 CHECK_RESULT enum error_code fd_reopen_readonly(int fd, int *fd_r,
     struct error *err);
 

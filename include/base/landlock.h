@@ -1,14 +1,15 @@
 /* landlock - a process shuts itself out of the file system, but for some places
  *
- * No account and no namespace is needed for it (Linux 5.13, where Landlock is
- * switched on).  Later versions of it know more: moving between directories
- * (2; before, that always fails), cutting files (3), TCP (4), devices (5),
- * abstract Unix sockets and signals (6).  What the kernel's version knows is
- * used.  Of no version is looking at a file's name, size and mode, and
+ * Landlock takes neither root nor a namespace.  Linux has it since 5.13, where
+ * it is switched on.  Its version 1 is about reading, writing and making files;
+ * with 2 a file can be moved between directories (before, that always fails); 3
+ * adds the cutting of files, 4 TCP, 5 devices, 6 abstract Unix sockets and
+ * signals.  Everything that the kernel's version knows is used.  No version
+ * keeps a process from asking for a file's name, size and mode, or from
  * connecting to a Unix socket that has a path.
  *
- * For the calling thread and what it starts, for good.  Within it no mount is
- * possible any more.
+ * It holds for the calling thread and what it starts, for good, and they can
+ * mount nothing any more.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -36,9 +37,9 @@ struct landlock_fence {
 /* The kernel's version; 0 if there is no Landlock. */
 int landlock_version(void);
 
-/* A place that isn't there is left out.  version is the kernel's or an older
- * one that is to be used; 0 is ERROR_UNSUPPORTED.  no_new_privs must be set.
- * On failure nothing has changed. */
+/* Puts the fence up.  A place that doesn't exist is left out.  version is the
+ * kernel's, or an older one that is to be used instead; 0 is ERROR_UNSUPPORTED.
+ * no_new_privs must be set.  On failure nothing has changed. */
 CHECK_RESULT enum error_code landlock_enter(const struct landlock_fence *fence,
     int version, struct error *err);
 

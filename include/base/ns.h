@@ -1,9 +1,9 @@
 /* ns - starting a process in namespaces of its own
  *
- * The engine runs in a user namespace in which it is root, while outside it
- * is nobody but the service's account: so it can give each worker a PID
- * namespace and a scratch tmpfs, whether the service was started as root or
- * not, and never has a privilege that counts outside.
+ * The engine runs in a user namespace.  Within it the engine is root, and so
+ * can give each worker a PID namespace and a scratch tmpfs, whether the service
+ * was started as root or not.  Outside it is only the service's account: it
+ * never has a privilege that counts there.
  *
  * user_namespaces(7): a parent with CAP_SETUID may map any account into the
  * child's namespace; one without may map its own only, after setgroups has
@@ -31,8 +31,8 @@ CHECK_RESULT enum error_code ns_fork_contained(const struct priv_account
     pid_t *pid_r, struct error *err);
 
 /* For a process that ns_fork_contained() made: forks a child into PID, mount
- * and IPC namespaces of its own.  Returns in both, as above.  /proc still is
- * the host's; the child leaves it when it needs it no more. */
+ * and IPC namespaces of its own.  Returns in both, as above.  The child still
+ * sees the host's /proc, until it changes its root directory. */
 CHECK_RESULT enum error_code ns_fork_worker(pid_t *pid_r, struct error *err);
 
 /* Mounts an empty tmpfs of size bytes and inodes files over directory, for

@@ -20,8 +20,8 @@ struct priv_account {
 CHECK_RESULT enum error_code priv_lookup(const char *user,
     struct priv_account *account_r, struct error *err);
 
-/* The account that this service runs as: started as root that of user, else
- * the one that it was started by. */
+/* The account that this service runs as: the one called user if it was started
+ * as root, else the one that has started it. */
 CHECK_RESULT enum error_code priv_find(const char *user,
     struct priv_account *account_r, struct error *err);
 

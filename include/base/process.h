@@ -9,20 +9,22 @@
 
 #include "base/error.h"
 
-/* No core file, no ptrace from the same account.  The sanitizer builds link
- * a variant that stays open, since LeakSanitizer attaches to its process. */
+/* From now on the process leaves no core file, and processes of the same
+ * account can't trace it.  In the sanitizer builds this does nothing, since
+ * LeakSanitizer attaches to the process. */
 void process_set_nondumpable(void);
 
-/* Killed when its parent dies.  Must be repeated after exec and after a
- * change of account. */
+/* The kernel kills the process when its parent dies.  To be called again after
+ * exec and after a change of account, which undo it. */
 void process_die_with_parent(void);
 
-/* 0 (never chosen) to 1000 (chosen first) when memory is short.  Silent
- * where the kernel refuses: it is a preference. */
+/* How likely the kernel ends this process when memory is short: adj is from 0
+ * to 1000, which is first.  It is a wish: where the kernel refuses, nothing is
+ * said. */
 void process_set_oom_score(int adj);
 
-/* Local time from now on without another look at its file, which may be out
- * of reach later.  Before the first thread. */
+/* Reads the time zone's file now, and never again: it may be out of reach
+ * later.  To be called before the first thread starts. */
 void process_keep_timezone(void);
 
 /* Raises the soft limit of open files to want, the hard one too where that is

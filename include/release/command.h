@@ -1,13 +1,13 @@
 /* command - runs one of the MTA's programs, within bounds
  *
- * Without a shell; with an environment of ours (a fixed PATH, UTC, the C
- * locale, so that what it prints can be read); /dev/null as its input and a
- * pipe for each of its outputs, and nothing else that is open here; in a
- * session of its own, which is killed when its time is up.  Its output is
- * handed on line by line and kept nowhere.
+ * The program is started without a shell, with an environment of ours (a fixed
+ * PATH, UTC, and the C locale, so that what it prints can be parsed).  It
+ * inherits /dev/null as its input and a pipe for each of its outputs, and no
+ * other descriptor.  It runs in a session of its own, which is killed when its
+ * time is up.  Its output is handed on line by line and kept nowhere.
  *
- * Single-threaded.  A program that hangs in the kernel (a dead disk) outlasts
- * SIGKILL: it is left behind, and its end seen to later.
+ * Single-threaded.  A program that hangs in the kernel, on a dead disk,
+ * outlives SIGKILL: it is left behind, and a later command_run() reaps it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */

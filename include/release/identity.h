@@ -1,9 +1,8 @@
 /* identity - is it the mail that was meant?
  *
- * The mark decides: nobody can guess 128 random bits, and a mail that was
- * quarantined has shown them to nobody.  Size and time are only to be
- * plausible, as a check that nothing was mixed up, for the MTA counts both in
- * its own way:
+ * The mark decides: nobody can guess 128 random bits, and nobody has seen those
+ * of a mail in quarantine.  Size and time have to be plausible only, as a check
+ * that nothing was mixed up, since the MTA counts both in its own way:
  *
  * - The milter was given the mail with CRLF at each line's end; Sendmail keeps
  *   LF, which halves a mail of empty lines, and Postfix a record with 2 or 3
@@ -32,8 +31,9 @@ struct release_mail;
  * less. */
 #define IDENTITY_SIZE_MARGIN (256 * 1024)
 
-/* Seconds by which it may have come later: a clock that was stepped by a day,
- * and a zone.  Earlier it may have come at any time. */
+/* How many seconds later than the milter says the MTA may say that the mail
+ * came: enough for a clock that was stepped by a day, and for a time zone.  It
+ * may have come any time earlier. */
 #define IDENTITY_TIME_MARGIN (2 * 24 * 60 * 60)
 
 /* What was found in the queue. */

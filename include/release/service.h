@@ -1,10 +1,10 @@
 /* service - admits the one account, and answers its requests one by one
  *
- * Who may ask: the account of the milter, and root; the kernel says who a
- * peer is (SO_PEERCRED).  The account's processes include the engine's
- * workers, and one of them may have been taken over: so a peer that says
- * nothing holds up nobody, and what it can ask for it can't without the mark
- * of a mail, which no worker is shown.
+ * The account of the milter may ask, and root; the kernel says who a peer is
+ * (SO_PEERCRED).  The engine's workers are processes of that account, too, and
+ * one of them may have been taken over.  So a peer that says nothing holds up
+ * no other, and each request has to name the mark of a mail, which no worker is
+ * shown.
  *
  *	service_open() -> service_run() -> service_close()
  *
@@ -24,13 +24,13 @@
 struct config;
 struct log_writer;
 
-/* Peers that have connected and said nothing yet; one more, and the first of
- * them has to go. */
+/* So many peers may have connected and asked for nothing yet.  If one more
+ * comes, the one that has waited longest is closed. */
 #define SERVICE_PEERS 16
 #define SERVICE_PATIENCE_S 5
 
-/* Lines a minute about peers that are sent away: one that was taken over
- * mustn't fill the log. */
+/* So many lines a minute are logged about peers that are sent away: a worker
+ * that was taken over must not fill the log. */
 #define SERVICE_LINES 20
 
 struct service_peer {

@@ -33,7 +33,7 @@ action_code(enum callfilter_action action)
 	return codes[action];
 }
 
-/* libseccomp wants to hear nothing about what is done anyway. */
+/* libseccomp refuses a rule that says what is done anyway. */
 static int
 add(scmp_filter_ctx context, const struct callfilter_profile *profile,
     const struct callfilter_rule *rule)
@@ -89,7 +89,7 @@ add_all(scmp_filter_ctx context, const struct callfilter_profile *profile)
 	return failed;
 }
 
-/* The code goes through a file, for libseccomp 2.5 gives it no other way. */
+/* libseccomp 2.5 writes the code to a file only. */
 static enum error_code
 export_filter(scmp_filter_ctx context, struct callfilter *filter,
     struct error *err)

@@ -1,7 +1,8 @@
 /* callfilter_lists - the calls that mean harm
  *
- * What is not here and does not exist yet is no worry of a filter that lists
- * what is allowed; one that lists what is not can't know it.
+ * A filter that lists what is allowed forbids calls that are invented later,
+ * too.  One that lists what is forbidden, as these lists are used, can't know
+ * them.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -16,7 +17,7 @@ const char *const callfilter_hostile[] = {
 	"pidfd_getfd",
 	"process_madvise",
 	"process_mrelease",
-	/* Large parts of the kernel that few have ever needed. */
+	/* They reach parts of the kernel that hardly any program needs. */
 	"bpf",
 	"perf_event_open",
 	"userfaultfd",
@@ -35,10 +36,10 @@ const char *const callfilter_hostile[] = {
 	"nfsservctl",
 	"memfd_secret",
 	"fanotify_init",
-	/* Files by number instead of by name, past every root directory. */
+	/* They open files by number, past every root directory. */
 	"open_by_handle_at",
 	"name_to_handle_at",
-	/* The machine as a whole. */
+	/* They change the machine as a whole. */
 	"init_module",
 	"finit_module",
 	"delete_module",

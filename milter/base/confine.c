@@ -29,8 +29,8 @@ static const char *const signals[] = {
 };
 
 static const struct callfilter_rule filter_rules[] = {
-	/* Its flags are out of a filter's sight: the C library uses clone(2)
-	 * instead. */
+	/* A filter can't see the flags of clone3(2), since they are in memory.
+	 * Where it fails the C library uses clone(2). */
 	{ "clone3", CALLFILTER_UNKNOWN, 0, 0, 0 },
 	{ "clone", CALLFILTER_KILL, 0, CLONE_THREAD, 0 },
 	{ "fcntl", CALLFILTER_KILL, 1, INT, F_SETOWN },
@@ -68,7 +68,8 @@ static const struct callfilter_profile profiles[] = {
 	},
 };
 
-/* They send none; abort(3) signals a thread of its own process. */
+/* True for a process that signals no other.  (abort(3) signals a thread of its
+ * own process.) */
 static bool
 signals_itself_only(enum confine_role role)
 {

@@ -12,7 +12,7 @@
 
 #include "base/fd.h"
 
-/* The parent's rest of life. */
+/* What the parent does until it ends. */
 static void
 wait_for(pid_t child, int ready)
 {
@@ -58,7 +58,7 @@ daemonize_ready(int *ready)
 	if (*ready < 0)
 		return;
 	if (write(*ready, "r", 1) != 1)
-		errno = 0; /* a parent that was killed waits no more */
+		errno = 0; /* the parent was killed, and nobody waits */
 	fd_close(ready);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)

@@ -38,7 +38,8 @@ fd_seal(int fd, struct error *err)
 	return ERROR_NONE;
 }
 
-/* For file systems without O_TMPFILE: made by name, which goes at once. */
+/* For file systems without O_TMPFILE: makes a file by a name, and removes the
+ * name at once. */
 static int
 open_unlinked(const char *directory)
 {

@@ -13,7 +13,7 @@
 
 #include "base/fd.h"
 
-/* What came after the header of Linux 6.1, by the kernel's numbers. */
+/* Rights that were added after Linux 6.1, whose header Debian 12 has. */
 #define FS_TRUNCATE (UINT64_C(1) << 14)
 #define FS_IOCTL_DEV (UINT64_C(1) << 15)
 #define NET_BIND (UINT64_C(1) << 0)
@@ -33,7 +33,7 @@ struct port_rule {
 	uint64_t port;
 };
 
-/* Of a file; a directory has more. */
+/* The rights that make sense for a file; a directory has more. */
 #define FILE_RIGHTS \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | \
 	    LANDLOCK_ACCESS_FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
@@ -61,7 +61,8 @@ landlock_version(void)
 	return version > 0 ? (int)version : 0;
 }
 
-/* All that a version can forbid; what isn't allowed again is forbidden. */
+/* All that a version can forbid.  Whatever of it no place is allowed again
+ * stays forbidden. */
 static struct ruleset
 forbid(const struct landlock_fence *fence, int version)
 {
@@ -137,7 +138,8 @@ landlock_enter(const struct landlock_fence *fence, int version,
 	if (version == 0)
 		return error_set(err, ERROR_UNSUPPORTED,
 		    "this kernel has no Landlock");
-	/* Larger than an older kernel's, but 0 there, which it allows. */
+	/* The struct is larger than an older kernel's, which takes it all the
+	 * same if what it doesn't know is 0. */
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules,
 	    sizeof rules, 0);
 	if (ruleset < 0)

@@ -19,10 +19,11 @@
 
 #include "base/fd.h"
 
-/* A few system calls; a child that needs longer is stuck. */
+/* A child makes a few system calls only; if that takes longer, it is stuck. */
 #define ENTER_SECONDS 10
 
-/* fork(2) with flags: no shared memory, so the stack needs no care. */
+/* fork(2) with flags.  The child shares no memory, so it can use the same
+ * stack. */
 static pid_t
 fork_with(unsigned long flags)
 {
@@ -76,8 +77,8 @@ enter_as_root(int sync, bool privileged)
 
 	if (read(sync, &go, 1) != 1)
 		return ECANCELED;
-	/* Not by glibc's calls: they have every thread of the process change,
-	 * and fork_with() leaves it the parent's list of threads. */
+	/* glibc's functions would change the account of every thread that it
+	 * knows, and after fork_with() it still has the parent's list. */
 	if (syscall(SYS_setresgid, 0, 0, 0) < 0)
 		return errno;
 	if (privileged && syscall(SYS_setgroups, 0, NULL) < 0)

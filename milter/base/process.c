@@ -36,7 +36,7 @@ process_set_oom_score(int adj)
 	close(fd);
 }
 
-/* Without a name in TZ, localtime(3) looks at the file each time. */
+/* localtime(3) looks at the file each time unless TZ names it. */
 void
 process_keep_timezone(void)
 {

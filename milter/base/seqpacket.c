@@ -128,9 +128,10 @@ wait_readable(int sock, int64_t until, struct error *err)
 	return ERROR_NONE;
 }
 
-/* An end that closed with something unread makes ECONNRESET, once, of which
- * what it sent before comes afterwards.  End of file is an empty message
- * without a descriptor; with one it is a message, and too short. */
+/* If the other end was closed while something in it was unread, recvmsg(2) says
+ * ECONNRESET once; what that end had sent before comes afterwards.  An empty
+ * message without a descriptor is the end of file; with a descriptor it is a
+ * message that is too short. */
 static enum error_code
 receive(int sock, struct msghdr *msg, size_t *n_r, struct error *err)
 {
@@ -177,7 +178,8 @@ seqpacket_recv(int sock, void *data, size_t len, int *fd_r, int64_t until,
 	if (code != ERROR_NONE)
 		return code;
 	fd = detach_descriptor(&msg, &surplus);
-	/* Of too many, as many as fit would have come. */
+	/* If too many descriptors had been sent, those that fit would be here:
+	 * so the kernel found no free number for the one that was sent. */
 	if (fd < 0 && (msg.msg_flags & MSG_CTRUNC) != 0)
 		return error_sys(err, EMFILE, "taking over a descriptor");
 	if (n != len || surplus || (fd >= 0 && fd_r == NULL) ||

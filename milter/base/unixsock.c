@@ -36,7 +36,7 @@ unixsock_make_directory(const char *what, const char *path, struct error *err)
 	return code;
 }
 
-/* 0 if somebody answers there, else why not. */
+/* Returns 0 if a process listens there, else what connect(2) said. */
 static int
 try_connect(const char *path, int type)
 {
@@ -51,7 +51,7 @@ try_connect(const char *path, int type)
 	    connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
 		why = errno;
 	fd_close(&fd);
-	/* Its backlog is full, so somebody is there. */
+	/* The backlog is full, so there is a process that listens. */
 	return why == EAGAIN ? 0 : why;
 }
 

@@ -23,8 +23,8 @@
 #define NOT_STARTED 127
 #define KILL_MS 5000
 
-/* What was installed by a package comes first: /usr/local may belong to more
- * than root. */
+/* Programs of packages are found first, since more accounts than root may be
+ * allowed to write to /usr/local. */
 static char path_variable[] =
     "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin";
 static char zone_variable[] = "TZ=UTC";
@@ -149,8 +149,9 @@ has_enough(const struct command *command)
 	return command->enough != NULL && *command->enough;
 }
 
-/* A program that it has left behind may hold the pipes open: so the end is
- * its own end, and what stands in the pipes then. */
+/* The program may have started another one that keeps the pipes open.  So this
+ * waits for the end of the program itself, and then takes what is in the pipes
+ * by then. */
 static enum error_code
 attend(struct child *child, const struct command *command, int64_t until,
     struct error *err)
@@ -188,7 +189,7 @@ reap(struct child *child, bool kill_it, int *status_r, struct error *err)
 	if (kill_it) {
 		kill(child->pid, SIGKILL);
 		kill(-child->pid, SIGKILL);
-		/* One that hangs in a disk ends when that is back. */
+		/* If it hangs on a disk, it ends when the disk is back. */
 		if (child->pidfd >= 0 && poll(&ended, 1, KILL_MS) == 0)
 			return error_set(err, ERROR_TIMEOUT,
 			    "it does not end though killed");
@@ -210,7 +211,7 @@ command_run(const struct command *command, int *status_r, struct error *err)
 	struct error why;
 
 	*status_r = -1;
-	/* Those of before that did not end in time. */
+	/* Earlier programs that had not ended in time may have by now. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		continue;
 	code = start(command, &child, &why);

@@ -32,7 +32,7 @@ is_status(const char *line)
 	return line[strspn(line, BLANKS)] == ':';
 }
 
-/* As a word of its own: a part of a longer number is no mark. */
+/* True if the word stands by itself: a part of a longer number is no mark. */
 static bool
 has_word(const char *line, const char *word)
 {
@@ -64,7 +64,7 @@ excess(uint64_t a, uint64_t b)
 static bool
 size_is_plausible(uint64_t found, uint64_t meant)
 {
-	/* At most INT64_MAX, so its double fits. */
+	/* meant is INT64_MAX at most, so twice that fits. */
 	return excess(found, meant * 2) <= IDENTITY_SIZE_MARGIN &&
 	    excess(meant / 2, found) <= IDENTITY_SIZE_MARGIN;
 }

@@ -101,13 +101,15 @@ block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Postfix's programs need root's rights to files, and become the account
- * postfix.  Sendmail delivers mail in what it starts, as anybody and by any
- * program that an administrator or user has set up: so it keeps all. */
+/* Gives up what the MTA's programs don't need, since they inherit it.
+ * Postfix's need root's rights to files, and become the account postfix.
+ * Sendmail delivers mail in a process that is started here, as any user and by
+ * any program that an administrator or user has set up: for it all is kept. */
 static void
 confine(const struct config *config)
 {
-	/* CAP_KILL: a program that hangs is the account postfix's by then. */
+	/* CAP_KILL is for a program that hangs once it is the account
+	 * postfix. */
 	static const unsigned for_postfix[] = { CAP_DAC_OVERRIDE, CAP_SETUID,
 		CAP_SETGID, CAP_KILL };
 	struct error err;

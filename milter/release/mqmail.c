@@ -29,7 +29,7 @@ open_in(struct mqmail *mqmail, const struct mqueue_directory *where,
 	if (!mqueue_path(where, letter, mqmail->queue_id, mqmail->path,
 		sizeof mqmail->path))
 		return false;
-	/* For writing, since a lock of fcntl(2) wants it. */
+	/* fcntl(2) locks for writing only what is open for writing. */
 	mqmail->fd = open(mqmail->path,
 	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	mqmail->where = where;
@@ -59,10 +59,11 @@ mqmail_close(struct mqmail *mqmail)
 	fd_close(&mqmail->fd);
 }
 
-/* Sendmail locks by flock(2) or by fcntl(2), as it was built; the kernel
- * keeps the two apart, so both together keep out either.  It may have renamed
- * another file over this one before it was locked: then this is the old one,
- * and Sendmail itself takes that for locked, too. */
+/* Sendmail locks by flock(2) or by fcntl(2), depending on how it was built.
+ * The kernel keeps the two kinds apart, so this takes both.  Sendmail may have
+ * renamed another file over this one before it was locked; then what is locked
+ * is the old file, and the mail counts as locked by Sendmail, which does the
+ * same. */
 bool
 mqmail_lock(const struct mqmail *mqmail)
 {
@@ -152,8 +153,8 @@ mqmail_judge(const struct mqmail *mqmail, const struct release_mail *meant,
 		judge_contents(mqmail, &qf, reply_r);
 }
 
-/* The queue file first: without it the mail is gone, and what is left, should
- * we be killed here, is a body that nobody wants. */
+/* The queue file is removed first: without it the mail is gone.  If we are
+ * killed after that, a body is left that belongs to no mail. */
 bool
 mqmail_remove(const struct mqmail *mqmail)
 {
@@ -203,12 +204,12 @@ struct search {
 	struct mqmail_ids *ids;
 };
 
-/* In a queue ID: what changes between mails of one process, the rest is the
- * process's own. */
+/* So many characters at the beginning of a queue ID change from mail to mail;
+ * the rest is the same in all queue IDs of one process. */
 #define OF_THE_TIME 8
 
-/* All parts are made by the process that has received the mail.  That spares
- * looking into all others that are held. */
+/* All parts of a mail are made by the process that has received it.  So no
+ * other mails have to be opened. */
 static bool
 may_be_part(const char *queue_id, const char *of)
 {

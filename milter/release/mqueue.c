@@ -26,8 +26,8 @@ queue_directory(char *line)
 	return cf_option(line, "QueueDirectory");
 }
 
-/* P= in "Qname, P=/path, F=f"; NULL if it is another line, or the group lies
- * in the QueueDirectory. */
+/* The value of P= in "Qname, P=/path, F=f".  NULL if the line is of another
+ * kind, or has no P=: then the group lies in the QueueDirectory. */
 static char *
 group_directory(char *line)
 {
@@ -45,7 +45,7 @@ group_directory(char *line)
 	return NULL;
 }
 
-/* Sendmail takes no other, either. */
+/* Sendmail itself takes absolute paths only. */
 static void
 take_absolute(const char *pattern, mqueue_function *take, void *context)
 {
@@ -109,7 +109,7 @@ add(struct mqueue *mqueue, const char *path)
 	place->has_xf = is_directory(path, "xf");
 }
 
-/* start is the beginning of all their paths. */
+/* Adds the directories whose paths begin with start. */
 static void
 add_all(struct mqueue *mqueue, const char *start)
 {

@@ -11,7 +11,7 @@
 #include "release/postfix.h"
 #include "release/sendmail.h"
 
-/* What stands behind the kind; NULL if it is of another kind. */
+/* What follows the kind ("postfix:") in mta; NULL if it is of another kind. */
 static const char *
 place_of(const char *mta, const char *kind)
 {
@@ -42,7 +42,8 @@ ask(const struct config *config, const char *mta, enum release_verb verb,
 		answer(reply_r, RELEASE_FAILED, "not a known kind of MTA");
 }
 
-/* What is said where no MTA has the mail: the greatest. */
+/* How much an MTA's answer counts where none has the mail: the greatest is the
+ * one that is given. */
 static int
 weight(uint32_t result)
 {

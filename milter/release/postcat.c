@@ -25,7 +25,8 @@ postcat_init(struct postcat *postcat, const struct release_mail *meant)
 	identity_init(&postcat->identity, meant);
 }
 
-/* "hold/4F2C1A0B ***", with directories between where queues are hashed. */
+/* The line has "hold/4F2C1A0B ***"; where queues are hashed there are
+ * directories between the two. */
 static void
 take_path(struct postcat *postcat, const char *path)
 {
@@ -37,7 +38,7 @@ take_path(struct postcat *postcat, const char *path)
 	}
 }
 
-/* As asctime(3) has it, in UTC. */
+/* Reads a time as asctime(3) writes it, in UTC. */
 static void
 take_time(struct identity *identity, const char *text)
 {
@@ -49,7 +50,7 @@ take_time(struct identity *identity, const char *text)
 	}
 }
 
-/* A mail that is still being written has blanks for its size. */
+/* While a mail is being written, blanks stand in the place of its size. */
 static void
 take_envelope(struct postcat *postcat, const char *line)
 {

@@ -15,9 +15,9 @@
 #define LOOK_LIMIT (10 * MONOTIME_S)
 #define ACT_LIMIT (30 * MONOTIME_S)
 
-/* While a mail is received it lies in "incoming", without its last headers;
- * what has been released passes through there for a moment, too.  So of a mail
- * there nothing is said yet. */
+/* A mail lies in "incoming" while it is received, and its last headers are
+ * missing then; a mail that has been released passes through there, too, for a
+ * moment.  So a mail in "incoming" is not judged yet. */
 static bool
 is_settled(const struct postcat *seen)
 {
@@ -63,10 +63,10 @@ look(const char *directory, const struct release_mail *mail,
 		answer(reply_r, RELEASE_DONE, "%s", "");
 }
 
-/* What postsuper says of the mail itself is what has happened to it; its exit
- * status may be about something else, such as the log.  If it says nothing,
- * the queue tells: mail that isn't written completely is left alone, and
- * somebody else may have been faster. */
+/* What postsuper prints about the mail is what has happened to it; its exit
+ * status may be about something else, such as the log.  If it prints nothing
+ * about the mail, the queue is looked at again: postsuper leaves mail alone
+ * that isn't written completely, and somebody else may have been faster. */
 static bool
 act(const char *directory, const struct release_mail *mail,
     const char *const *argv, struct tool *tool, struct release_reply *reply_r)
@@ -120,7 +120,7 @@ void
 postfix_act(const char *directory, enum release_verb verb,
     const struct release_mail *mail, struct release_reply *reply_r)
 {
-	/* To postsuper that is no queue ID, but all mail. */
+	/* postsuper takes "ALL" for all mail. */
 	if (strcmp(mail->queue_id, "ALL") == 0) {
 		answer(reply_r, RELEASE_ABSENT, "%s", "");
 		return;

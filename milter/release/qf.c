@@ -23,7 +23,7 @@ take_header(struct qf *qf, const char *line)
 	qf->identity.size += strlen(line) + 1;
 }
 
-/* What follows "?FLAGS?"; the flags say which mailers want the header. */
+/* Skips "?FLAGS?", which says which mailers want the header. */
 static const char *
 behind_flags(const char *line)
 {

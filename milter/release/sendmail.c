@@ -16,7 +16,7 @@
 
 #define ACT_LIMIT (30 * MONOTIME_S)
 
-/* "-qI" and a queue ID. */
+/* Room for "-qI" and a queue ID. */
 #define LIMIT_ROOM (RELEASE_ID_SIZE + 4)
 
 struct sendmail {
@@ -61,7 +61,8 @@ look(struct sendmail *sendmail)
 		answer(sendmail->reply, RELEASE_DONE, "%s", "");
 }
 
-/* What was done to all that was found may still be less than all. */
+/* All that was found is done.  If there was no room for another part, more of
+ * them may be held. */
 static void
 answer_done(struct sendmail *sendmail)
 {
@@ -142,14 +143,15 @@ release(struct sendmail *sendmail)
 		deliver(sendmail);
 		return;
 	}
-	/* Locked by somebody; or somebody else was faster. */
+	/* Another process has locked it, or has been faster. */
 	look(sendmail);
 	if (sendmail->reply->result == RELEASE_DONE)
 		answer(sendmail->reply, RELEASE_FAILED, "it is still held: %s",
 		    tool.last);
 }
 
-/* What is looked at under the lock is what is removed. */
+/* The mail is judged again under the lock, so that what is removed is what was
+ * judged. */
 static void
 delete_one(struct sendmail *sendmail, const char *queue_id)
 {

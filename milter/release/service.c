@@ -32,7 +32,8 @@
 
 enum { POLL_SIGNALS, POLL_LISTENER, POLL_PEERS };
 
-/* The umask gives it its mode; so it is never open to more than that. */
+/* The umask gives the socket its mode, so that it is never open to anybody
+ * else, not even for a moment. */
 static enum error_code
 open_listener(struct service *service, const char *path, struct error *err)
 {
@@ -113,7 +114,7 @@ service_close(struct service *service)
 	fd_close(&service->signals);
 }
 
-/* Says that a peer was sent away, but not without end. */
+/* Logs that a peer was sent away, up to SERVICE_LINES times in a minute. */
 static void __attribute__((format(printf, 2, 3)))
 log_sent_away(struct service *service, const char *fmt, ...)
 {
@@ -185,7 +186,7 @@ accept_peer(struct service *service)
 	struct service_peer *peer;
 
 	if (sock < 0)
-		return; /* gone again; or no descriptors left */
+		return; /* the peer has gone, or no descriptor is left */
 	if (!is_admitted(service, sock)) {
 		close(sock);
 		return;
@@ -212,7 +213,7 @@ log_answer(const struct release_request *request, const char *mta,
 	    reply->text[0] == '\0' ? "" : ": ", reply->text);
 }
 
-/* Nothing of a request is used before this. */
+/* To be asked before anything of a request is used. */
 static bool
 is_valid(const struct release_request *request)
 {
@@ -248,7 +249,8 @@ serve(struct service *service, struct service_peer *peer)
 	fd_close(&peer->sock);
 }
 
-/* Returns when the first of the silent peers has to go. */
+/* Closes what has been silent for too long; returns when the next peer will
+ * have been. */
 static int64_t
 drop_silent(struct service *service)
 {
@@ -265,8 +267,8 @@ drop_silent(struct service *service)
 	return next;
 }
 
-/* Of those that have something to say, the one that came first; NULL if none
- * has. */
+/* The peer that has waited longest, of those that have sent something; NULL if
+ * none has. */
 static struct service_peer *
 next_to_speak(struct service *service, const struct pollfd *fds)
 {
@@ -282,7 +284,7 @@ next_to_speak(struct service *service, const struct pollfd *fds)
 	return first;
 }
 
-/* One request at most: then signals are looked at again. */
+/* Answers one request at most, so that signals are seen between requests. */
 static void
 handle(struct service *service, const struct pollfd *fds)
 {
