@@ -27,6 +27,8 @@ struct record {
 	int64_t total_time; /* ns from the end of the message */
 };
 
+/* Mails that are deferred since something is full or missing come by the
+ * thousand; their lines are summed up by reason (base/tally.h). */
 void record_log(const struct record *record);
 
 #endif

@@ -5,9 +5,11 @@
 #include "filter/record.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/monotime.h"
+#include "base/tally.h"
 #include "base/text.h"
 #include "filter/session.h"
 
@@ -36,6 +38,39 @@ or_dash(const char *s)
 	return or_else(s, "-");
 }
 
+#define DEFERRED(reason) \
+	{ \
+		reason, TALLY_INIT("mails were deferred, reason=" reason) \
+	}
+
+/* What all mail is deferred for while it lasts. */
+static struct {
+	const char *reason;
+	struct tally tally;
+} deferred[] = {
+	DEFERRED("envelope-memory"),
+	DEFERRED("network-share"),
+	DEFERRED("no-engine"),
+	DEFERRED("overloaded"),
+	DEFERRED("queue-full"),
+	DEFERRED("shutting-down"),
+	DEFERRED("too-many-waiting"),
+};
+
+/* False if the message is only counted. */
+static bool
+has_line(const struct record *record)
+{
+	const struct verdict *verdict = &record->outcome.verdict;
+
+	if (record->action != ACTION_TEMPFAIL)
+		return true;
+	for (size_t i = 0; i < sizeof deferred / sizeof *deferred; i++)
+		if (strcmp(verdict_reason(verdict), deferred[i].reason) == 0)
+			return tally_add(&deferred[i].tally);
+	return true;
+}
+
 void
 record_log(const struct record *record)
 {
@@ -43,6 +78,8 @@ record_log(const struct record *record)
 	const struct scan_outcome *outcome = &record->outcome;
 	char id[64], from[260], key[KEY_SHORT_SIZE] = "-";
 
+	if (!has_line(record))
+		return;
 	if (record->key != NULL)
 		key_short(record->key, key);
 	log_msg(LOG_LEVEL_INFO,

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/monotime.h"
+#include "base/tally.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "filter/connection.h"
@@ -227,6 +228,42 @@ test_record_has_a_reason_where_no_virus_was_found(void **state)
 	session_destroy(&session);
 }
 
+/* How many lines come of so many messages that are deferred for it. */
+static unsigned
+lines_of(const char *reason, unsigned messages)
+{
+	struct session *session = session_create(&filter, &connection, 0);
+	struct record record = {
+		.session = session,
+		.queue_id = "Q",
+		.outcome.verdict = verdict_make(VERDICT_ERROR, reason),
+		.action = ACTION_TEMPFAIL,
+	};
+	struct support_capture capture;
+	static char text[65536];
+	unsigned lines = 0;
+
+	session_begin_message(session, "<a>", NULL);
+	support_capture_begin(&capture);
+	for (unsigned i = 0; i < messages; i++)
+		record_log(&record);
+	support_capture_end(&capture, text, sizeof text);
+	session_destroy(&session);
+	for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+		lines++;
+	return lines;
+}
+
+static void
+test_record_of_mails_deferred_by_the_thousand_is_summed_up(void **state)
+{
+	(void)state;
+	assert_int_equal(lines_of("queue-full", 200), TALLY_LINES);
+	assert_int_equal(lines_of("too-many-waiting", 200), TALLY_LINES);
+	/* That is about one mail. */
+	assert_int_equal(lines_of("mta-refused-change", 50), 50);
+}
+
 static void
 test_record_from_has_brackets_whether_given_or_not(void **state)
 {
@@ -351,6 +388,9 @@ main(void)
 		    close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_record_has_a_reason_where_no_virus_was_found,
+		    open_filter, close_filter),
+		cmocka_unit_test_setup_teardown(
+		    test_record_of_mails_deferred_by_the_thousand_is_summed_up,
 		    open_filter, close_filter),
 		cmocka_unit_test_setup_teardown(
 		    test_record_from_has_brackets_whether_given_or_not,
