@@ -11,7 +11,9 @@
 #include "base/monotime.h"
 #include "base/text.h"
 #include "config/config.h"
-#include "eom_internal.h"
+#include "eom_hold.h"
+#include "eom_label.h"
+#include "eom_wait.h"
 #include "filter/connection.h"
 #include "filter/filter.h"
 #include "filter/reply.h"
@@ -52,49 +54,6 @@ begin(struct eom *eom, SMFICTX *ctx, struct session *session)
 	eom->progress_at = eom->started + eom->config->deadline_progress;
 	eom->record.session = session;
 	eom->record.queue_id = smfi_getsymval(ctx, queue_id);
-}
-
-void
-eom_set_verdict(struct eom *eom, enum verdict_kind kind, const char *name)
-{
-	eom->record.outcome.verdict = verdict_make(kind, name);
-}
-
-bool
-eom_may_wait(struct eom *eom)
-{
-	if (eom->waiting)
-		return true;
-	if (filter_is_draining(eom->filter)) {
-		eom_set_verdict(eom, VERDICT_ERROR, "shutting-down");
-		return false;
-	}
-	if (!filter_wait_begin(eom->filter)) {
-		eom_set_verdict(eom, VERDICT_ERROR, "too-many-waiting");
-		return false;
-	}
-	eom->waiting = true;
-	return true;
-}
-
-int64_t
-eom_slice_end(const struct eom *eom)
-{
-	return eom->progress_at < eom->until ? eom->progress_at : eom->until;
-}
-
-bool
-eom_go_on(struct eom *eom)
-{
-	int64_t now = monotime_now();
-
-	if (now >= eom->until)
-		return false;
-	if (now < eom->progress_at)
-		return true;
-	eom->progress_at = now + eom->config->deadline_progress;
-	eom->mta_gone = smfi_progress(eom->ctx) != MI_SUCCESS;
-	return !eom->mta_gone;
 }
 
 /* The same while a scan is waited for, which a drain ends. */

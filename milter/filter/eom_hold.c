@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
+#include "eom_hold.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,23 +11,9 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
-#include "eom_internal.h"
+#include "eom_wait.h"
 #include "filter/filter.h"
-#include "filter/policy.h"
 #include "hold/hold.h"
-
-enum action
-eom_action_for(const struct eom *eom, enum verdict_kind kind)
-{
-	const struct message *message = eom->session->message;
-	struct policy_message facts = {
-		.verdict = kind,
-		.submission = eom->kind != SESSION_MTA,
-	};
-
-	return policy_strictest(eom->config, &facts, message->recipients,
-	    message->recipient_count);
-}
 
 int64_t
 eom_hold_time(const struct eom *eom)

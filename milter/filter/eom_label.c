@@ -2,10 +2,12 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
+#include "eom_label.h"
+
 #include <stdio.h>
 
 #include "base/text.h"
-#include "eom_internal.h"
+#include "eom_wait.h"
 #include "filter/filter.h"
 
 /* An MTA edits headers one by one, Postfix in quadratic time, and the reply
