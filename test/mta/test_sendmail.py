@@ -3,13 +3,16 @@
 """The daemon in a real Sendmail, with its default time-outs (F=T)."""
 
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import daemon
+import mails
 import mtacases
 import needs
+import procs
 import sendmail
 import signatures
 import testmain
@@ -55,6 +58,40 @@ class PatienceCase(_SendmailCase):
         self.assertEqual(answer.code, 250, answer)
         self.assertGreater(answer.seconds, 10.5)
         self.assert_delivered(mail)
+
+
+class StandardInputCase(_SendmailCase):
+    """Mail over SMTP on the standard input of a command is local."""
+
+    SETTINGS = {"deadline": {"reply": "8s", "reply_local": "1s"}}
+
+    def talk(self, mail):
+        """One mail by sendmail -bs, line by line; the last reply."""
+        with procs.start([self.mta.make_program(), "-C", self.mta.cf, "-bs"],
+                         stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE) as sendmail_bs:
+            def reply():
+                while (line := sendmail_bs.stdout.readline())[3:4] == b"-":
+                    pass
+                return line.decode()
+            reply()
+            for line in ("EHLO client.example", f"MAIL FROM:<{mails.SENDER}>",
+                         f"RCPT TO:<{mails.RECIPIENT}>", "DATA"):
+                sendmail_bs.stdin.write(line.encode() + b"\r\n")
+                sendmail_bs.stdin.flush()
+                reply()
+            sendmail_bs.stdin.write(mail + b"\r\n.\r\n")
+            sendmail_bs.stdin.flush()
+            return reply()
+
+    def test_command_is_answered_at_the_local_deadline(self):
+        mail = signatures.slow_mail(4)
+        message_id, = mails.fields_named(mail, "Message-ID")
+        self.assertRegex(self.talk(mail), "^451 4.7.1 ")
+        line = self.daemon.wait_message(message_id)
+        self.assertEqual((line.client, line.verdict),
+                         ("localhost[local]", "late"))
+        self.assertLess(line.ms("total"), 8000 - 100)
 
 
 if __name__ == "__main__":
