@@ -160,8 +160,7 @@ class BehindAnotherMilterCase(MtaCase):
         other = cls.enterClassContext(tagmilter.TagMilter(tags))
         mta = postfix.Postfix(cls.scratch / "postfix", cls.sink.port,
                               f"{other.socket}, unix:vscan/milter.sock")
-        account = pwd.getpwnam(daemon.USER)
-        socket = mta.make_socket_directory(account.pw_uid, account.pw_gid)
+        socket = mta.make_socket_directory()
         return (cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database,
             socket=f"unix:{socket}/milter.sock",
