@@ -19,7 +19,8 @@
  * for the syslog daemon.  So syslog() and its relations are defined here, too.
  * The dynamic linker takes those of the program before those of the C library,
  * and the lines of libraries take the same way as ours, whatever log.target
- * is; they begin with the library's name: "libmilter: …".
+ * is; they begin with the library's name ("libmilter: …"), or with that of the
+ * program where it is linked into that.
  *
  * A value that a sender controls goes through text_field() (text.h) first, so
  * that it can't forge a field.  Control characters never reach the log.

@@ -9,9 +9,9 @@
  *
  * The process that starts the others starts the writer first.  The writer's
  * name is vscan-log.  It keeps the account, but as root no capability; it
- * ignores signals that are meant for a whole process group, and ends when its
- * parent has ended or has called log_writer_stop(): what it still has then it
- * writes within one second.  If it dies it is started again, and lines wait in
+ * ignores signals that are meant for a whole process group, and ends when the
+ * last of the processes that it writes for has ended, or has let go of its
+ * socket: what it still has then it writes within one second.  If it dies it is started again, and lines wait in
  * the sockets meanwhile.
  *
  * A file is opened anew when it was renamed or removed, so that rotating it
@@ -64,8 +64,9 @@ CHECK_RESULT enum error_code log_writer_connect(struct log_writer *writer,
  * does not matter. */
 void log_writer_check(struct log_writer *writer);
 
-/* Ends it once it has written what is there, or after 2 s.  Lines go nowhere
- * then. */
+/* Lets go of it, and waits until it has written what is there and has ended,
+ * for 2 s at most: where the log is stuck, or another process that it writes for
+ * lives on, it is left behind and ends by itself.  Lines go nowhere then. */
 void log_writer_stop(struct log_writer *writer);
 
 #endif

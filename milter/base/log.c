@@ -217,7 +217,8 @@ log_for_library(const void *caller, int priority, const char *fmt, va_list ap)
 	len = vsnprintf(text, sizeof text, fmt, ap);
 	if (len < 0)
 		return;
-	text[strcspn(text, "\n")] = '\0';
+	if (len > 0 && (size_t)len < sizeof text && text[len - 1] == '\n')
+		text[len - 1] = '\0';
 	name_len = library_name(caller, &name);
 	log_msg(level_of_priority(priority), "%.*s: %s", name_len, name, text);
 	errno = saved;

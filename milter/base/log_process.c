@@ -222,9 +222,10 @@ receive(size_t source)
 	return true;
 }
 
-/* One message of each at a time, so that no source keeps the others waiting. */
+/* One message of each at a time, so that no source keeps the others waiting.
+ * False once all have ended. */
 static bool
-receive_round(int64_t until)
+receive_round(void)
 {
 	struct pollfd fds[LOG_WRITER_SOURCES];
 	bool any = false;
@@ -234,8 +235,10 @@ receive_round(int64_t until)
 			.events = POLLIN };
 		any = any || fds[i].fd >= 0;
 	}
-	if (!any || poll(fds, LOG_WRITER_SOURCES, monotime_poll_ms(until)) == 0)
+	if (!any)
 		return false;
+	if (poll(fds, LOG_WRITER_SOURCES, -1) < 0)
+		return true;
 	for (size_t i = 0; i < LOG_WRITER_SOURCES; i++)
 		if (fds[i].fd >= 0 && fds[i].revents != 0)
 			receive(i);
@@ -256,7 +259,6 @@ void
 log_process_run(struct log_sink *sink, const int *sources, size_t count)
 {
 	pthread_t thread;
-	int64_t until;
 
 	process.sink = sink;
 	STAILQ_INIT(&process.lines);
@@ -266,11 +268,8 @@ log_process_run(struct log_sink *sink, const int *sources, size_t count)
 		process.sources[i].fd = i < count ? sources[i] : -1;
 	if (pthread_create(&thread, NULL, writing_thread, NULL) != 0)
 		_exit(1);
-	while (process.sources[0].fd >= 0)
-		receive_round(MONOTIME_NEVER);
-	until = monotime_after(LAST_LINES_TIME);
-	while (monotime_now() < until && receive_round(until))
+	while (receive_round())
 		continue;
-	wait_written(until);
+	wait_written(monotime_after(LAST_LINES_TIME));
 	_exit(0);
 }

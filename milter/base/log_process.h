@@ -12,8 +12,9 @@
 
 #include "log_sink.h"
 
-/* Never returns.  sources are reading ends with SO_PASSCRED; the first belongs
- * to the process that started this one, may bring others, and ends it. */
+/* Never returns: the process ends soon after the last source has.  sources are
+ * reading ends with SO_PASSCRED; the first belongs to the process that started
+ * this one, and only that may bring others. */
 void log_process_run(struct log_sink *sink, const int *sources, size_t count)
     __attribute__((noreturn));
 

@@ -232,19 +232,15 @@ log_writer_check(struct log_writer *writer)
 		    "again");
 }
 
-/* Waits for the process, and kills it when it takes too long. */
 static void
 wait_end(pid_t pid)
 {
 	struct pollfd ended = { .fd = (int)syscall(SYS_pidfd_open, pid, 0),
 		.events = POLLIN };
 
-	if (ended.fd >= 0 && poll(&ended, 1, STOP_MS) <= 0)
-		kill(pid, SIGKILL);
-	/* One that hangs in a disk can't be waited for. */
 	if (ended.fd >= 0)
-		poll(&ended, 1, STOP_MS / 10);
-	waitpid(pid, NULL, ended.fd >= 0 ? WNOHANG : 0);
+		poll(&ended, 1, STOP_MS);
+	waitpid(pid, NULL, WNOHANG);
 	fd_close(&ended.fd);
 }
 

@@ -156,6 +156,27 @@ test_a_pipe_that_nobody_reads_keeps_nobody_waiting(void **state)
 }
 
 static void
+test_the_writer_lives_until_its_last_process_has_ended(void **state)
+{
+	struct bench bench = { .path = "" };
+	pid_t writer;
+	int end;
+
+	(void)state;
+	start(&bench, LOG_TARGET_STDERR);
+	writer = bench.writer.pid;
+	assert_int_equal(log_writer_connect(&bench.writer, &end, NULL),
+	    ERROR_NONE);
+	log_writer_stop(&bench.writer);
+	log_join(end);
+	log_msg(LOG_LEVEL_INFO, "still there");
+	expect_line(&bench, getpid(), "still there");
+	fd_close(&end);
+	assert_int_equal(waitpid(writer, NULL, 0), writer);
+	fclose(bench.out);
+}
+
+static void
 test_stopping_does_not_wait_for_a_stuck_log(void **state)
 {
 	struct bench bench = { .path = "" };
@@ -397,6 +418,8 @@ main(void)
 		cmocka_unit_test(test_lines_have_the_pid_of_who_says_them),
 		cmocka_unit_test(
 		    test_a_pipe_that_nobody_reads_keeps_nobody_waiting),
+		cmocka_unit_test(
+		    test_the_writer_lives_until_its_last_process_has_ended),
 		cmocka_unit_test(test_stopping_does_not_wait_for_a_stuck_log),
 		cmocka_unit_test(
 		    test_the_last_lines_are_written_before_it_ends),
