@@ -5,6 +5,7 @@
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -26,6 +27,10 @@ void process_set_oom_score(int adj);
 /* Reads the time zone's file now, and never again: it may be out of reach
  * later.  To be called before the first thread starts. */
 void process_keep_timezone(void);
+
+/* How a process ended, in words, from what wait(2) said of it: "died of signal
+ * 11 (Segmentation fault)", "ended with status 1".  Returns out. */
+char *process_end_text(int status, char *out, size_t size);
 
 /* Raises the soft limit of open files to want, the hard one too where that is
  * allowed; returns what was reached. */

@@ -23,6 +23,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/outage.h"
+
 struct child_kit;
 struct config;
 
@@ -45,6 +47,7 @@ struct generation {
 	int64_t started_at;
 	const struct config *config; /* what it was started with */
 	bool outdated;  /* it was loading with what is no longer wanted */
+	bool said_why;  /* it has failed, and told why itself */
 	bool offered;   /* the filter that is there has it */
 	int64_t end_by; /* RETIRING: else it is killed */
 };
@@ -54,15 +57,16 @@ struct generations {
 	bool refused;                /* one could not load with it */
 	struct child_kit *kit;
 	struct generation place[GENERATIONS_MAX];
-	int filter;        /* socket to the filter, or -1 */
-	bool wanted;       /* a new one is to be started */
-	int64_t start_at;  /* but not before */
-	int64_t pause;     /* grows while engines die young */
-	uint64_t tried;    /* the sigset of the last start */
-	uint64_t seen;     /* the last reading, not yet settled */
-	bool stopping;     /* generations_stop() was called */
-	bool offer_failed; /* as the log was told */
-	int64_t check_at;  /* the next look at the signature files */
+	int filter;           /* socket to the filter, or -1 */
+	bool wanted;          /* a new one is to be started */
+	int64_t start_at;     /* but not before */
+	int64_t pause;        /* grows while engines die young */
+	uint64_t tried;       /* the sigset of the last start */
+	uint64_t seen;        /* the last reading, not yet settled */
+	bool stopping;        /* generations_stop() was called */
+	bool offer_failed;    /* as the log was told */
+	int64_t check_at;     /* the next look at the signature files */
+	struct outage outage; /* no engine, and why */
 };
 
 /* It takes a reference to config. */

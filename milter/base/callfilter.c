@@ -9,6 +9,7 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -134,7 +135,8 @@ callfilter_compile(const struct callfilter_profile *profile,
 	failed = add_all(context, profile);
 	if (failed != 0)
 		code = error_set(err, ERROR_UNSUPPORTED,
-		    "a rule for system calls: error %d", -failed);
+		    "libseccomp refuses a rule for system calls: %s",
+		    strerror(-failed));
 	else
 		code = export_filter(context, filter_r, err);
 	seccomp_release(context);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,6 +43,18 @@ process_keep_timezone(void)
 {
 	setenv("TZ", ":/etc/localtime", 0);
 	tzset();
+}
+
+char *
+process_end_text(int status, char *out, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(out, size, "died of signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else
+		snprintf(out, size, "ended with status %d",
+		    WEXITSTATUS(status));
+	return out;
 }
 
 uint64_t

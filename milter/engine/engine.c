@@ -168,7 +168,8 @@ report_failure(int supervisor, const struct error *err)
 
 	if (err->code == ERROR_GONE)
 		return; /* the supervisor: the service ends */
-	log_error(LOG_LEVEL_ERROR, "engine", err);
+	/* The supervisor knows what it means, and how often it has said so. */
+	log_error(LOG_LEVEL_INFO, "the engine can't start", err);
 	wire_set_text(&failed, err->text);
 	if (wire_send(supervisor, &failed, -1, &ignored) != ERROR_NONE)
 		return; /* it has gone meanwhile */

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/monotime.h"
+#include "base/process.h"
 #include "base/seqpacket.h"
 #include "config/change.h"
 #include "config/config.h"
@@ -198,6 +199,18 @@ retire(struct generation *generation)
 		log_error(LOG_LEVEL_WARNING, "retiring an engine", &err);
 }
 
+/* Whoever has read that mail is deferred reads also that it is no more. */
+static void
+log_outage_end(struct generations *generations)
+{
+	int64_t took = outage_end(&generations->outage);
+
+	if (took > 0)
+		log_msg(LOG_LEVEL_NOTICE,
+		    "mail is scanned again, after %.0f s without an engine",
+		    (double)took / MONOTIME_S);
+}
+
 static void
 became_ready(struct generations *generations, struct generation *generation,
     const struct wire_message *message)
@@ -211,6 +224,7 @@ became_ready(struct generations *generations, struct generation *generation,
 	    "loaded in %.1f s",
 	    generation->name, (unsigned long long)message->value,
 	    (double)(monotime_now() - generation->started_at) / MONOTIME_S);
+	log_outage_end(generations);
 	config_replace(&generation->config, generations->config);
 	/* The old one stays until the filter has let go of it. */
 	if (old != NULL)
@@ -220,21 +234,22 @@ became_ready(struct generations *generations, struct generation *generation,
 }
 
 static void
-refused(struct generations *generations, const struct wire_message *message)
+refused(struct generations *generations, struct generation *generation,
+    const struct wire_message *message)
 {
 	struct generation *serving = find_state(generations,
 	    GENERATION_SERVING);
 
 	generations->refused = true;
+	generation->said_why = true;
 	if (serving != NULL)
 		log_msg(LOG_LEVEL_ERROR,
 		    "the new signature set is not used: "
 		    "%s; engine %s stays in service",
 		    message->text, serving->name);
-	else
+	else if (outage_goes_on(&generations->outage, message->text))
 		log_msg(LOG_LEVEL_ERROR,
-		    "no engine in service, mail is "
-		    "deferred: %s",
+		    "no engine in service, mail is deferred: %s",
 		    message->text);
 }
 
@@ -260,7 +275,7 @@ hear(struct generations *generations, struct generation *generation)
 		return;
 	if (code == ERROR_NONE && generation->state == GENERATION_LOADING &&
 	    message.type == WIRE_FAILED) {
-		refused(generations, &message);
+		refused(generations, generation, &message);
 	} else if (code == ERROR_NONE &&
 	    generation->state == GENERATION_LOADING && names_itself(&message)) {
 		became_ready(generations, generation, &message);
@@ -491,24 +506,23 @@ generations_refused(const struct generations *generations)
 	return generations->refused;
 }
 
+/* An end by itself is expected of one that was to end, or has said why. */
 static void
 log_end(const struct generation *generation, int status)
 {
 	const char *name = generation->name[0] != '\0' ? generation->name
 						       : "that was loading";
+	bool odd = WIFSIGNALED(status) ||
+	    (WEXITSTATUS(status) != 0 && !generation->said_why);
+	char how[64];
 
 	if (generation->outdated)
 		log_msg(LOG_LEVEL_INFO,
 		    "an engine that was loading with a configuration that is "
 		    "no longer wanted has been ended");
-	else if (WIFSIGNALED(status))
-		log_msg(LOG_LEVEL_ERROR, "engine %s died of signal %d", name,
-		    WTERMSIG(status));
-	else if (WEXITSTATUS(status) != 0)
-		log_msg(LOG_LEVEL_ERROR, "engine %s ended with status %d", name,
-		    WEXITSTATUS(status));
 	else
-		log_msg(LOG_LEVEL_INFO, "engine %s has ended", name);
+		log_msg(odd ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "engine %s %s",
+		    name, process_end_text(status, how, sizeof how));
 }
 
 bool

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/log_writer.h"
 #include "base/monotime.h"
+#include "base/process.h"
 #include "config/config.h"
 #include "wire/wire.h"
 #include "supervisor/child.h"
@@ -119,10 +120,7 @@ explain_end(struct supervisor *sup, int status)
 	if (sup->filter.failure[0] != '\0')
 		snprintf(sup->why, sizeof sup->why, "%s", sup->filter.failure);
 	else
-		snprintf(sup->why, sizeof sup->why, "%s %d",
-		    WIFSIGNALED(status) ? "signal" : "status",
-		    WIFSIGNALED(status) ? WTERMSIG(status)
-					: WEXITSTATUS(status));
+		process_end_text(status, sup->why, sizeof sup->why);
 }
 
 static void
@@ -137,7 +135,7 @@ filter_ended(struct supervisor *sup, int status)
 		enter(sup, PHASE_STOP);
 		return;
 	}
-	log_msg(LOG_LEVEL_ERROR, "the filter ended (%s), starting it again",
+	log_msg(LOG_LEVEL_ERROR, "the filter ended and is started again: %s",
 	    sup->why);
 	if (sup->restart.state == RESTART_ENTERED)
 		restart_end(&sup->restart,
