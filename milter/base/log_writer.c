@@ -97,7 +97,7 @@ give_up(const struct log_writer *writer)
 	struct error err;
 
 	process_keep_timezone();
-	if (geteuid() == 0 && priv_keep_only(NULL, 0, &err) != ERROR_NONE)
+	if (geteuid() == 0 && priv_drop_capabilities(&err) != ERROR_NONE)
 		log_error(LOG_LEVEL_WARNING,
 		    "the process that writes the log keeps capabilities", &err);
 	if (writer->options.confined &&

@@ -94,6 +94,7 @@ class AgeCase(unittest.TestCase):
         clock = wallclock.WallClock(path / "clock-step")
         faults = needs.build() / "component" / "libengine-faults.so"
         served = daemon.Daemon(path / "daemon", database,
+                               expected_log=["the signatures are out of date"],
                                engine={"max_age": "4d"})
         served.environment = clock.environment | {
             "LD_PRELOAD": f"{clock.environment['LD_PRELOAD']}:{faults}"}

@@ -16,6 +16,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import daemon
+import logcheck
 import mails
 import milterclient
 import needs
@@ -296,7 +297,7 @@ class StartCase(unittest.TestCase):
                 first.socket, mails.plain()).action, "accept")
 
     def test_stale_socket_is_replaced(self):
-        with fresh_daemon() as first:
+        with fresh_daemon(expected_log=logcheck.SUPERVISOR_KILLED) as first:
             procs.signal_if_alive(first.pid, signal.SIGKILL)
             procs.wait_gone([first.pid])
             self.assertTrue(pathlib.Path(first.socket[5:]).exists())

@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import daemon
 import lateness
+import logcheck
 import mails
 import milterclient
 import needs
@@ -53,6 +54,7 @@ class Failures(DaemonCase):
     """Its workers have little CPU time for each mail."""
 
     settings = SETTINGS
+    expected_log = logcheck.ODD_SCANS
 
     def assert_later(self, outcome):
         """Deferred."""
@@ -138,6 +140,8 @@ class FaultCase(Failures):
     """Faults of ours."""
 
     settings = SHORT
+    expected_log = (*logcheck.ODD_SCANS, *logcheck.BAD_SIGNATURES,
+                    *logcheck.ENGINE_KILLED)
 
     def assert_clean_at_last(self, mail):
         """Delivered, at once or when its scan has ended."""
@@ -223,7 +227,9 @@ class ColdStartCase(unittest.TestCase):
         with scratch_dir() as path:
             database = signatures.make_set(path / "signatures")
             signatures.break_set(database)
-            served = daemon.Daemon(path / "daemon", database, **SHORT)
+            served = daemon.Daemon(path / "daemon", database,
+                                   expected_log=logcheck.BAD_SIGNATURES,
+                                   **SHORT)
             try:
                 self.serve_later(served)
             finally:

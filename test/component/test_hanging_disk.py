@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import daemon
 import faultdisk
+import logcheck
 import mails
 import milterclient
 import needs
@@ -53,6 +54,8 @@ class HangingDiskCase(unittest.TestCase):
             faultdisk.FaultDisk(path / "daemon" / "state", 16))
         self.daemon = self.enterContext(daemon.Daemon(
             path / "daemon", signatures.make_set(path / "signatures"),
+            expected_log=["the disk hangs", "rows may not have been written",
+                          *logcheck.FILTER_KILLED],
             deadline={"reply": f"{REPLY}s"}))
         self.ledger = self.disk.directory / "ledger.sqlite"
         # Before the daemon ends: a thread of it may hang there.

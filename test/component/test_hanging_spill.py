@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import daemon
 import faultdisk
 import lateness
+import logcheck
 import mails
 import milterclient
 import needs
@@ -42,6 +43,7 @@ class HangingSpillCase(unittest.TestCase):
             faultdisk.FaultDisk(path / "daemon" / "buffers", 64))
         self.daemon = self.enterContext(daemon.Daemon(
             path / "daemon", signatures.make_set(path / "signatures"),
+            expected_log=["the disk hangs", *logcheck.FILTER_KILLED],
             deadline={"reply": f"{REPLY:.0f}s"},
             buffer={"memory": "8M", "message_memory": "1M", "disk": "40M",
                     "message_max": "20M"}))

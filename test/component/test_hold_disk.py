@@ -36,6 +36,8 @@ class HoldDiskCase(unittest.TestCase):
             faultdisk.FaultDisk(path / "daemon" / "state", 16))
         self.daemon = self.enterContext(daemon.Daemon(
             path / "daemon", signatures.make_set(path / "signatures"),
+            expected_log=["No space left on device", "the disk hangs",
+                          "vscan-release can't be asked"],
             deadline={"reply": f"{REPLY:.0f}s"}, action={"late": "hold"},
             hold={"commit": "1s", "release_socket": str(path / "none")}))
         self.held = self.disk.directory / "held"

@@ -76,6 +76,8 @@ class Peer:
 
 class HostileCase(DaemonCase):
     settings = {"limits": {"sessions": LIMIT}}
+    expected_log = ("it breaks the milter protocol",
+                    "the connection of .* was closed")
 
     def setUp(self):
         self.filter = self.daemon.filter()

@@ -13,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import daemon
 import lateness
+import logcheck
 import mails
 import milterclient
 import needs
@@ -29,6 +30,8 @@ class KillCase(DaemonCase):
     """kill -9, in the middle of scans, of every process but the first."""
 
     settings = {"deadline": {"reply": "30s"}}
+    expected_log = (*logcheck.ODD_SCANS, *logcheck.ENGINE_KILLED,
+                    *logcheck.FILTER_KILLED)
 
     def begin(self, seconds):
         """A session whose mail is being scanned for that long."""
@@ -106,7 +109,8 @@ class SupervisorKillCase(unittest.TestCase):
     """Its death is everybody's: nothing is left that would serve blindly."""
 
     def test_killed_supervisor_takes_all_with_it(self):
-        with fresh_daemon() as served:
+        with fresh_daemon(
+                expected_log=logcheck.SUPERVISOR_KILLED) as served:
             family = procs.descendants(served.pid)
             os.kill(served.pid, signal.SIGKILL)
             procs.wait_gone(family)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """The log: nobody waits for it, and a file can be rotated."""
 
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -21,8 +22,9 @@ import signatures
 import testmain
 from daemon import Daemon
 from daemoncase import DaemonCase
+from logcheck import ExpectedLog
 from scratchdir import scratch_dir
-from syslogsink import StuckSyslog, private_log
+from syslogsink import StuckSyslog, SyslogSink, private_log
 from waiting import wait_until
 
 NEW_VIRUS = b"what only the new signatures find"
@@ -120,7 +122,8 @@ class LibraryCase(unittest.TestCase):
             self.skipTest(library_that_logs.__doc__)
         path = self.enterContext(scratch_dir())
         daemon = Daemon(path / "daemon",
-                        signatures.make_set(path / "signatures"))
+                        signatures.make_set(path / "signatures"),
+                        expected_log=["liblibrary-that-logs: "])
         daemon.environment |= library_that_logs()
         with daemon:
             milterclient.deliver(daemon.socket, mails.plain())
@@ -130,6 +133,9 @@ class LibraryCase(unittest.TestCase):
 
 class WriterCase(DaemonCase):
     """The process that writes the log."""
+
+    expected_log = ("the process that writes the log died",
+                    "log lines were dropped")
 
     def writer(self):
         """Its process id."""
@@ -168,6 +174,114 @@ class WriterCase(DaemonCase):
                     self.deliver(mails.plain()).action, "accept")
         finally:
             os.kill(writer, signal.SIGCONT)
+
+
+class QuietCase(unittest.TestCase):
+    """The whole service under syslog, with mail of all kinds."""
+
+    def setUp(self):
+        path = self.enterContext(scratch_dir())
+        self.enterContext(SyslogSink(path / "log.socket", path / "syslog.log"))
+        database = signatures.make_set(path / "signatures")
+        self.daemon = Daemon(
+            path / "daemon", database, run_with=private_log(path),
+            log={"target": "syslog", "level": "info"})
+        self.daemon.log_file = path / "syslog.log"
+        self.enterContext(self.daemon)
+
+    KINDS = (
+        (60, "accept", mails.plain),
+        (10, "accept", lambda: mails.attached(os.urandom(20000))),
+        (10, "reject", lambda: mails.plain(signatures.EICAR + b"\r\n")),
+        (5, "reject", lambda: mails.attached(mails.zipped(signatures.EICAR))),
+        (4, "accept", lambda: mails.attached(mails.encrypted_zip())),
+        (2, "accept", lambda: mails.plain(mails.lines(2 << 20))),
+        (2, "accept", lambda: mails.many_headers(200)),
+        (2, "accept", lambda: mails.behind_unknown_header(mails.plain())),
+        (2, "accept", lambda: mails.forwarded(mails.plain())),
+        (1, "accept", lambda: mails.plain(b"")),
+        (1, "accept", lambda: mails.plain(
+            b"\0\x80\xff" * 1000 + b"\r\n", Message_ID=None,
+            Content_Type="multipart/mixed; boundary=none")),
+        (1, "accept", lambda: mails.plain(b"x" * 70000, Subject=" \t")),
+    )
+
+    def deliver(self, make, action):
+        """One mail, in a session of its own."""
+        self.assertEqual(milterclient.deliver(
+            self.daemon.socket, make()).action, action)
+
+    def test_thousand_mixed_mails_make_no_error_and_no_warning(self):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            done = [pool.submit(self.deliver, make, action)
+                    for _ in range(10)
+                    for count, action, make in self.KINDS
+                    for _ in range(count)]
+            for each in done:
+                each.result()
+        self.assertEqual(len(done), 1000)
+        self.daemon.wait_messages(1000, "")
+        self.assertEqual(self.daemon.terminate(), 0)
+        # As in every test; only that here it is the point.
+        self.daemon.assert_log_expected()
+
+
+class OutageCase(unittest.TestCase):
+    """What is tried again and again in vain is not logged each time."""
+
+    def test_missing_signatures_are_an_error_once(self):
+        path = self.enterContext(scratch_dir())
+        database = path / "signatures"
+        database.mkdir()
+        daemon = Daemon(path / "daemon", database,
+                        engine={"check_interval": "1s"},
+                        expected_log=["no engine in service",
+                                      "there are no signatures"])
+        daemon.launch()
+        self.addCleanup(daemon.stop)
+        wait_until("three attempts", lambda: daemon.log().count(
+            "engine that was loading ended") >= 3)
+        for said in "no engine in service", "there are no signatures":
+            self.assertEqual(daemon.log().count(said), 1)
+        (database / "new.ndb").write_text(
+            signatures.body_signature("Test.New", NEW_VIRUS))
+        daemon.wait_in_service()
+        daemon.wait_log("mail is scanned again, after .* without an engine")
+
+
+class ExpectedCase(unittest.TestCase):
+    """The tests' own look at the log."""
+
+    LOG = b"""\
+2001-02-03T04:05:06.789Z vscan-milter[1]: error: one
+2001-02-03T04:05:06.789Z vscan-milter/filter[2]: from=<[1]: error: x>
+<19>Feb  3 04:05:06 vscan-milter/filter[2]: libsome: two
+<22>Feb  3 04:05:06 vscan-milter/filter[2]: fine
+2001-02-03T04:05:06.789Z vscan-milter/engine[3]: warning: three
+"""
+
+    def test_errors_and_warnings_that_nobody_asked_for_are_found(self):
+        one, _, two, _, three = self.LOG.decode().splitlines()
+        expected = ExpectedLog()
+        self.assertEqual(expected.unexpected(self.LOG), [one, two, three])
+        self.assertEqual(ExpectedLog(["t[wh]"]).unexpected(self.LOG), [one])
+        self.assertEqual(expected.unexpected(self.LOG, self.LOG.index(b"<19")),
+                         [two, three])
+        expected.allow("three", 0, self.LOG.index(b"<22"))
+        expected.allow("two", 0, self.LOG.index(b"<22"))
+        self.assertEqual(expected.unexpected(self.LOG), [one, three])
+
+    def test_test_with_an_error_in_its_log_fails(self):
+        path = self.enterContext(scratch_dir())
+        daemon = Daemon(path / "daemon",
+                        signatures.make_set(path / "signatures"))
+        daemon.start()
+        self.addCleanup(daemon.kill_all)
+        since = daemon.mark()
+        os.kill(daemon.filter(), signal.SIGKILL)
+        daemon.wait_log("the filter ended .*: died of signal 9", since)
+        with self.assertRaisesRegex(AssertionError, "died of signal 9"):
+            daemon.stop()
 
 
 class FileCase(unittest.TestCase):

@@ -11,6 +11,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+import logcheck
 import mails
 import milterclient
 import needs
@@ -26,7 +27,8 @@ class MilterSocketCase(unittest.TestCase):
 
     def assert_waits_for_the_next_filter(self, **settings):
         """Who connects while there is no filter is served by the next."""
-        with fresh_daemon(**settings) as daemon:
+        with fresh_daemon(expected_log=logcheck.FILTER_KILLED,
+                          **settings) as daemon:
             for _ in range(3):
                 filter_pid = daemon.filter()
                 os.kill(filter_pid, signal.SIGKILL)
@@ -55,12 +57,12 @@ class MilterSocketCase(unittest.TestCase):
         self.assertEqual(path.stat().st_uid, owner.st_uid)
 
     def test_removed_socket_is_made_anew(self):
-        with fresh_daemon() as daemon:
+        with fresh_daemon(expected_log=["opened again"]) as daemon:
             path = pathlib.Path(daemon.socket.removeprefix("unix:"))
             self.assert_comes_back(daemon, path, path.unlink)
 
     def test_removed_directory_of_the_socket_is_made_anew(self):
-        with fresh_daemon() as daemon:
+        with fresh_daemon(expected_log=["opened again"]) as daemon:
             path = pathlib.Path(daemon.socket.removeprefix("unix:"))
             self.assert_comes_back(daemon, path,
                                    lambda: shutil.rmtree(path.parent))

@@ -22,6 +22,7 @@ import zipfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import archives
+import logcheck
 import mails
 import needs
 import ole2
@@ -713,6 +714,7 @@ class TimeCase(TableCase):
 
     settings = {"deadline": {"scan_cpu": "1s", "reply": "30s"},
                 "engine": {"workers": 1}}
+    expected_log = logcheck.ODD_SCANS
 
     def test_a_scan_over_its_time_is_no_verdict(self):
         if needs.has_thread_sanitizer():

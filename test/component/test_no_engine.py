@@ -29,6 +29,7 @@ class NoEngineCase(unittest.TestCase):
         path = self.enterContext(scratch_dir())
         self.database = path / "signatures"
         served = Daemon(path / "daemon", self.database,
+                        expected_log=["no engine in service", "engine.database"],
                         deadline={"reply": f"{reply}s"})
         self.addCleanup(served.stop)
         served.launch()

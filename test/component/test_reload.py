@@ -13,6 +13,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import lateness
+import logcheck
 import mails
 import milterclient
 import needs
@@ -44,6 +45,9 @@ def add_ballast(database, count):
 
 class ReloadCase(DaemonCase):
     """SIGHUP, on a daemon that would not look for an hour."""
+
+    expected_log = (*logcheck.BAD_SIGNATURES, *logcheck.ENGINE_KILLED,
+                    "should have ended, and is killed")
 
     def mail_with(self, word):
         """A mail that holds the word."""
@@ -139,6 +143,10 @@ def virus():
 class ConfigurationCase(DaemonCase):
     """SIGHUP reads the configuration."""
 
+    expected_log = ("the old configuration stays in force",
+                    "needs a restart of vscan-milter",
+                    r"vscan-milter\.conf(:\d+)?: ",
+                    *logcheck.BAD_SIGNATURES)
     IN_FORCE = "the new configuration is in force"
 
     def tearDown(self):

@@ -12,6 +12,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+import logcheck
 import mails
 import milterclient
 import needs
@@ -92,6 +93,8 @@ class Stream(threading.Thread):
 
 class RestartCase(DaemonCase):
     """--restart, while mail comes and is scanned."""
+
+    expected_log = ("no restart: ", *logcheck.FILTER_KILLED)
 
     settings = {"deadline": {"reply": "30s", "reply_submission": "2s"},
                 "limits": {"sessions": 200, "waiting": 100}}

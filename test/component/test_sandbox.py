@@ -368,6 +368,8 @@ class SettingCase(unittest.TestCase):
             daemon = Daemon(
                 path / "daemon", signatures.make_set(path / "signatures"),
                 run_with=attacked.kernel_without(LANDLOCK),
+                expected_log=["no engine in service, mail is deferred: "
+                              "engine.sandbox", "this kernel has no"],
                 deadline={"reply": "1s"}, engine={"sandbox": "require"})
             try:
                 since = daemon.launch()

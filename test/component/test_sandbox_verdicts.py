@@ -64,6 +64,7 @@ class SandboxVerdictsCase(unittest.TestCase):
         (database / "page.ndb").write_text(PAGE_SIGNATURE)
         cls.within, cls.without = (
             cls.enterClassContext(Daemon(path / level, database,
+                                         expected_log=["sandbox is off"],
                                          engine={"sandbox": level}))
             for level in ("require", "off"))
 

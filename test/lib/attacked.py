@@ -8,6 +8,7 @@ supervisor are the product's own.
 import contextlib
 import shutil
 
+import logcheck
 import mails
 import needs
 import signatures
@@ -16,6 +17,12 @@ from scratchdir import scratch_dir
 
 # What attacks.c ends a worker with, and the kernel if it comes first.
 LOST, WON, KILLED = "exit-40", "exit-41", "SIGSYS"
+
+# That, what such a kernel lacks, and a scratch that a test has removed.
+EXPECTED_LOG = (
+    *logcheck.ODD_SCANS, "is not confined to its", "the kernel gives no",
+    "the kernel refuses a part of the sandbox", "engine.sandbox is off",
+    "scratch", "a worker did not get ready")
 
 
 def mail(attack, argument=""):
@@ -47,5 +54,5 @@ def attacked_daemon(*lacks, **settings):
     with scratch_dir() as path:
         database = signatures.make_set(path / "signatures")
         with Daemon(path / "daemon", database, program=_make_program(path),
-                    run_with=kernel_without(*lacks), **settings) as daemon:
+                    expected_log=EXPECTED_LOG, run_with=kernel_without(*lacks), **settings) as daemon:
             yield daemon

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """The daemon under test: its configuration, its processes and its log."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -10,6 +11,7 @@ import signal
 
 import needs
 import procs
+from logcheck import ExpectedLog
 from running import Running
 from scratchdir import owned_dir
 from waiting import wait_until
@@ -95,10 +97,13 @@ class Daemon(Running):
 
     Its socket is directory/socket/milter.sock unless settings say otherwise,
     and its state, spill files and control socket lie in directory too.
+
+    An error or warning in its log fails the test when it stops, unless one of
+    expected_log, which are regular expressions, matches the line.
     """
 
     def __init__(self, directory, database, *, run_with=(), program=None,
-                 **settings):
+                 expected_log=(), **settings):
         account = pwd.getpwnam(USER)
         self.directory = pathlib.Path(directory)
         self.database = database
@@ -124,6 +129,8 @@ class Daemon(Running):
         self._argv = [*run_with, program or needs.daemon(),
                       "-c", self.config_file, "-f"]
         self._process = None
+        self._expected = ExpectedLog(expected_log)
+        self._log_begins = None
 
     @property
     def socket(self):
@@ -142,6 +149,8 @@ class Daemon(Running):
         """Starts it and waits for nothing; returns where its log begins."""
         with self.log_file.open("ab") as log:
             since = log.tell()
+            if self._log_begins is None:
+                self._log_begins = since
             self._process = procs.start(
                 self._argv, env=os.environ | self.environment,
                 stdout=log, stderr=self.stderr or log)
@@ -155,6 +164,25 @@ class Daemon(Running):
                 procs.signal_if_alive(pid, signal.SIGKILL)
             procs.wait_gone(family)
             self._assert_sanitizers_silent()
+            self.assert_log_expected(self._log_begins)
+
+    def assert_log_expected(self, since=0):
+        """No error and no warning is in the log that the test didn't ask
+        for."""
+        found = self._expected.unexpected(self.log_file.read_bytes(), since)
+        assert not found, "\n".join(
+            ["errors or warnings that no test has asked for:", *found])
+
+    @contextlib.contextmanager
+    def expecting(self, *patterns):
+        """What happens in it makes a line of each pattern, whose level may be
+        an error or a warning."""
+        since = self.mark()
+        yield
+        for pattern in patterns:
+            self.wait_log(pattern, since)
+        for pattern in patterns:
+            self._expected.allow(pattern, since, self.mark())
 
     def _assert_sanitizers_silent(self):
         """A sanitizer ends the process that it finds fault with; but if that

@@ -14,16 +14,16 @@ from sink import Sink
 
 
 @contextlib.contextmanager
-def fresh_daemon(signature_files=None, **settings):
+def fresh_daemon(signature_files=None, **options):
     """A daemon of its own, in a directory of its own, in service.
 
-    signature_files are added to its set: {name: text}.
+    signature_files are added to its set: {name: text}; options are Daemon's.
     """
     with scratch_dir() as path:
         database = signatures.make_set(path / "signatures")
         for name, text in (signature_files or {}).items():
             (database / name).write_text(text)
-        with Daemon(path / "daemon", database, **settings) as daemon:
+        with Daemon(path / "daemon", database, **options) as daemon:
             yield daemon
 
 
@@ -32,11 +32,19 @@ class DaemonCase(unittest.TestCase):
 
     settings = {}
     signature_files = {}
+    expected_log = ()   # errors and warnings that its tests make (daemon.py)
 
     @classmethod
     def setUpClass(cls):
         cls.daemon = cls.enterClassContext(fresh_daemon(
-            cls.signature_files, **cls.settings))
+            cls.signature_files, expected_log=cls.expected_log,
+            **cls.settings))
+
+    def run(self, result=None):
+        """Each test; what it made the daemon complain of is its failure."""
+        since = self.daemon.mark()
+        self.addCleanup(lambda: self.daemon.assert_log_expected(since))
+        return super().run(result)
 
     def session(self, **options):
         """A milter session with its client connected, closed at the end."""

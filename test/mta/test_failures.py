@@ -11,6 +11,7 @@ import threading
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import daemon
+import logcheck
 import needs
 import postfix
 import signatures
@@ -33,6 +34,8 @@ class FailureCase(MtaCase):
         socket = mta.make_socket_directory()
         return (cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database,
+            expected_log=(*logcheck.ODD_SCANS, *logcheck.BAD_SIGNATURES,
+                          *logcheck.ENGINE_KILLED),
             socket=f"unix:{socket}/milter.sock",
             deadline={"reply": "4s", "scan_cpu": f"{SCAN_CPU}s"})),
                 cls.enterClassContext(mta))

@@ -41,6 +41,7 @@ class _PostfixCase(MtaCase):
             cls.release.settings)
         served = cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database,
+            expected_log=holdcases.EXPECTED_LOG,
             socket=f"unix:{socket}/milter.sock", **settings))
         cls.enterClassContext(mta)
         cls.enterClassContext(cls.release)

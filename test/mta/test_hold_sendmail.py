@@ -28,7 +28,8 @@ class SendmailHoldCase(holdcases.HoldTests, MtaCase):
             "sendmail": f"{directory}/program"}})
         settings = daemon.merged(holdcases.SETTINGS, cls.release.settings)
         served = cls.enterClassContext(daemon.Daemon(
-            cls.scratch / "daemon", cls.database, **settings))
+            cls.scratch / "daemon", cls.database,
+            expected_log=holdcases.EXPECTED_LOG, **settings))
         socket = served.socket.removeprefix("unix:")
         mta = cls.enterClassContext(sendmail.Sendmail(
             directory, cls.sink.port, f"local:{socket}"))
