@@ -11,8 +11,8 @@
  * name is vscan-log.  It keeps the account, but as root no capability; it
  * ignores signals that are meant for a whole process group, and ends when the
  * last of the processes that it writes for has ended, or has let go of its
- * socket: what it still has then it writes within one second.  If it dies it is started again, and lines wait in
- * the sockets meanwhile.
+ * socket: what it still has then it writes within one second.  If it dies it is
+ * started again, and lines wait in the sockets meanwhile.
  *
  * A file is opened anew when it was renamed or removed, so that rotating it
  * takes no more than a new name for the old one.
@@ -65,8 +65,9 @@ CHECK_RESULT enum error_code log_writer_connect(struct log_writer *writer,
 void log_writer_check(struct log_writer *writer);
 
 /* Lets go of it, and waits until it has written what is there and has ended,
- * for 2 s at most: where the log is stuck, or another process that it writes for
- * lives on, it is left behind and ends by itself.  Lines go nowhere then. */
+ * for 2 s at most: where the log is stuck, or another process that it writes
+ * for lives on, it is left behind and ends by itself.  Lines go nowhere
+ * then. */
 void log_writer_stop(struct log_writer *writer);
 
 #endif
