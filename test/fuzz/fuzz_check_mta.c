@@ -51,7 +51,7 @@ judge(enum check_mta_kind kind, const char *name, const char *value)
 
 	memset(&finding, 0xff, sizeof finding);
 	if (check_mta_judge(&deadlines, kind, name, value, &finding)) {
-		assert(fuzz_is_line(finding.why, sizeof finding.why - 1));
+		assert(fuzz_is_shown(finding.why, sizeof finding.why - 1));
 		assert(finding.why[0] != '\0');
 		assert(finding.good == (finding.better[0] == '\0'));
 		assert(check_mta_standard(kind, name) != NULL);
@@ -199,7 +199,7 @@ try_whole_cf(const char *cf)
 	if (code != ERROR_NONE)
 		fuzz_check_error(&err, (int)code);
 	for (size_t i = 0; i < report.count; i++)
-		assert(fuzz_is_line(report.lines[i], 4096));
+		assert(fuzz_is_shown(report.lines[i], 4096));
 	check_mta_report_fini(&report);
 	close(fd);
 }

@@ -451,7 +451,7 @@ try_file(struct fuzz_input *in)
 	if (trouble == STORE_WELL)
 		check_file(file);
 	else
-		assert(fuzz_is_line(err.text, sizeof err.text));
+		assert(fuzz_is_shown(err.text, sizeof err.text));
 	store_file_close(&file);
 	fuzz_empty_directory();
 }

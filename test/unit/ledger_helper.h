@@ -36,7 +36,7 @@
 
 /* What the last row handed over was (it is there until book_teardown(), or for
  * RECORDED more), and the last keys that were deleted. */
-#define RECORDED 16
+#define RECORDED 1024
 struct recorder {
 	unsigned puts, deletes;
 	struct row last;
