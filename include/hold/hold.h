@@ -1,24 +1,26 @@
 /* hold - mail that the MTA has accepted and keeps until its verdict is there
  *
- * For those who don't try again by themselves: the mail is safe on disk
- * (spool.h), the MTA is told to accept it into its quarantine, the scan goes
- * on, and its verdict decides what becomes of it: what would have been
- * accepted is released; infected mail that would have been refused, and what
- * would have been discarded, is left where it is or deleted (hold.infected);
- * all else is left.  Nothing that wasn't scanned is released.
+ * Some clients don't send a mail again that was answered "later".  Their mail
+ * is held: it is written to disk (spool.h), the MTA accepts it into its
+ * quarantine, and the scan goes on.  Then the verdict decides.  Mail that would
+ * have been accepted is released.  Infected mail that would have been refused,
+ * and mail that would have been discarded, is left in quarantine or deleted
+ * (hold.infected).  All other mail is left in quarantine.  Nothing that wasn't
+ * scanned is released.
  *
  *   hold_begin -> hold_wait -> the MTA is told -> hold_confirm
  *                                             or hold_cancel, at any time
  *
- * After hold_confirm() the mail is this module's.  What an earlier process
- * held is found by itself, looked for in the MTA, and scanned again.
+ * After hold_confirm() the mail belongs to this module.  At the start the
+ * module also reads what an earlier process held, looks for each of these mails
+ * in the MTA, and has them scanned.
  *
  * Bounded by hold.disk, of which a mail takes its size and HOLD_OVERHEAD.
  *
- * Threads: HOLD_WRITERS that write, one that does all the rest; each may hang
- * in a disk, and the last in vscan-release too, without anybody else waiting
- * for it.  The functions here may be called by any thread; only hold_wait()
- * and hold_destroy() block.
+ * There are HOLD_WRITERS threads that write mail, and one (keeper.c) that does
+ * all the rest.  Each of them may hang in a disk, and the keeper in
+ * vscan-release too; no other thread waits for it.  The functions here may be
+ * called by any thread; only hold_wait() and hold_destroy() block.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -41,18 +43,19 @@ struct hold;
 #define HOLD_WRITERS 2
 #define HOLD_OVERHEAD 16384
 
-/* An MTA that doesn't have a mail for so long doesn't get it any more; one
- * that has it, but doesn't hold it for so long, has let it out.  What has the
- * queue ID but looks like another mail is looked at for ever: it may be ours
- * with its header taken away. */
+/* A mail that no MTA has had for HOLD_ABSENT_MAX won't come any more.  A mail
+ * that the MTA has, but has not held for HOLD_NOT_HELD_MAX, was released by
+ * somebody else.  In both cases the mail is forgotten.  A mail that has the
+ * queue ID, but doesn't look like the one that was meant, is asked for again
+ * and again for ever: it may be ours with its header taken away. */
 #define HOLD_ABSENT_MAX (24 * 3600 * MONOTIME_S)
 #define HOLD_NOT_HELD_MAX (60 * MONOTIME_S)
 /* After this time the log is told of a mail that the MTA doesn't have. */
 #define HOLD_MISSED_SAY (60 * MONOTIME_S)
 
 struct hold_request {
-	/* As in struct scan_content: released once it is written, or can't
-	 * be, or hold_begin() has failed. */
+	/* It is released (struct scan_content) when it has been written, when
+	 * writing it has failed, or when hold_begin() fails. */
 	struct scan_content content;
 	struct spool_mail mail; /* all but at_mta.mark */
 };
@@ -70,9 +73,9 @@ CHECK_RESULT enum error_code hold_create(const struct config *config,
 /* Goes by this snapshot from now on. */
 void hold_configure(struct hold *hold, const struct config *config);
 
-/* Ends the threads, which waits for what hangs; mails stay on disk.  Every
- * struct held must be confirmed or cancelled.  For the tests: the process
- * itself just ends. */
+/* Ends the threads, and waits for those that hang.  Mails stay on disk.  Every
+ * struct held must have been confirmed or cancelled.  This is for the tests:
+ * the service's process just ends. */
 void hold_destroy(struct hold **hold);
 
 struct hold_counts hold_counts(struct hold *hold);

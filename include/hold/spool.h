@@ -73,15 +73,15 @@ void spool_close(struct spool **spool);
 CHECK_RESULT enum error_code spool_put(struct spool *spool,
     struct spool_mail *mail, int fd, struct error *err);
 
-/* Opens its bytes for reading.  ERROR_INPUT: they are not those that were
- * written. */
+/* Opens the bytes of a mail for reading.  ERROR_INPUT: they are not those that
+ * were written. */
 CHECK_RESULT enum error_code spool_get(struct spool *spool,
     const struct spool_mail *mail, int *fd_r, struct error *err);
 
-/* Renames its files to NAME.bad, for somebody to look at. */
+/* Renames the files of a mail to NAME.bad, for somebody to look at. */
 void spool_set_aside(struct spool *spool, const struct spool_mail *mail);
 
-/* One that isn't there is removed already. */
+/* Removes a mail from the disk.  ERROR_NONE also if it isn't there. */
 CHECK_RESULT enum error_code spool_remove(struct spool *spool,
     const struct spool_mail *mail, struct error *err);
 

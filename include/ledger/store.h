@@ -1,31 +1,34 @@
 /* store - what must outlast a restart, written behind to one SQLite file
  *
- * The ledger (ledger.h) is the truth, in memory; the store is its copy on
- * disk, which the store's own thread alone touches.  That thread first reads
- * all rows and hands them to the ledger, one by one; only then it begins to
- * write.  Every change of a row is handed over to it as a whole.  Nobody ever
- * waits for it: rows that change again before they are written replace each
- * other, and if more than STORE_PENDING wait (a disk that hangs) further ones
- * are dropped and counted.
+ * The ledger (ledger.h) has all rows in memory; the store is their copy on
+ * disk.  Only the store's own thread touches the file.  It first reads all rows
+ * and hands them to the ledger, one by one; after that it begins to write.  The
+ * ledger hands each row that has changed to the store as a whole, and never
+ * waits: a row that changes again before it is written replaces the one that
+ * waits, and if more than STORE_PENDING wait, since the disk hangs, further
+ * ones are dropped and counted.
  *
- * The rows may come late, while mail is served without them.  What the ledger
- * has made of a row until then is merged with it (row_merge()), there and
- * in the file.
+ * While the file is being read, mail may be served already.  A row that the
+ * ledger has made in the meantime is merged with the one in the file
+ * (row_merge()), in the ledger and in the file.
  *
- * A file that is corrupt, of another version, or that can't be written any
- * more is set aside (renamed to PATH.bad-N, of which eight are kept) with an
- * error in the log, and a new one is begun, to which all rows of the ledger are
- * written.  So they are after the file was moved away, and when rows had been
- * dropped.  Where that fails as well, or would be of no use
- * (no room on the disk, a read-only file system), the store goes on without a
- * file and tries again every minute.  While another program locks the file it
- * tries every second.  Nothing is written before the file has been read, or
- * was set aside.
+ * A file that is corrupt, of a later version, or that can't be written any more
+ * is set aside: it is renamed to PATH.bad-N, of which eight are kept, with an
+ * error in the log, and a new file is begun.  Then the store takes all rows
+ * from the ledger and writes them.  It does the same when somebody has moved
+ * the file away, and when it had to drop rows.  Where a new file can't be made
+ * either, or would be of no use (no room on the disk, a read-only file system),
+ * the store goes on without a file and tries again every minute.  While another
+ * program locks the file it tries every second.  It writes nothing before the
+ * file has been read or set aside.
  *
- * What is written survives kill -9, and the power too.
+ * What is written survives kill -9, and a loss of power.
  *
- * The interface knows rows and keys only, so that a store that several MX
- * hosts share can stand behind it.
+ * The ledger knows no more of a store than store_put() and store_delete(), and
+ * those know rows and keys only.  The file is known to store_open(), which
+ * makes the store, and to store_list().  A store that several hosts share can
+ * offer the same two functions and an opening function of its own; row_pack()
+ * makes bytes of a row for it.
  *
  * Any thread; no function but store_wait() and store_close() blocks.
  *
@@ -44,7 +47,7 @@
 
 #define STORE_NAME "ledger.sqlite" /* in state_directory */
 #define STORE_PENDING 50000        /* rows that wait to be written */
-/* From the handing over of a row until it is on disk, if that is well. */
+/* From the handing over of a row until it is on disk, if the disk is well. */
 #define STORE_DELAY ((int64_t)200 * 1000000)
 
 /* Called by the store's thread for each row, in no order, without a lock; the
@@ -77,15 +80,17 @@ CHECK_RESULT enum error_code store_open(const char *path,
     const struct store_reader *reader, struct store **store_r,
     struct error *err);
 
-/* Waits until all rows are read, or can't be for now, but no longer than until
- * (monotime.h); then it says in the log that they come later. */
+/* Waits until all rows are read, or an attempt to read them has failed, but no
+ * longer than until (monotime.h).  If it has waited in vain it tells the log
+ * that the rows come later. */
 void store_wait(struct store *store, int64_t until);
 
-/* Hands over a row, new or changed.  row->merged: it was read, or merged with
- * one that was; this isn't kept. */
+/* Hands over a row that is new or has changed; the store copies it.
+ * row->merged says that it was read from the store, or merged with one that
+ * was. */
 void store_put(struct store *store, const struct row *row);
 
-/* Says that a row is no more. */
+/* Has the row of this content removed. */
 void store_delete(struct store *store, const struct key *key);
 
 /* Rows that wait to be written, and those that were dropped so far. */
@@ -97,10 +102,10 @@ struct store_state {
 };
 struct store_state store_state(struct store *store);
 
-/* Writes what is pending, for no longer than until (monotime.h), and ends the
- * thread; one that hangs in the disk is left behind.  The reader is not called
- * any more, even if not all is read.  No other call may be under way.  Sets
- * *store to NULL. */
+/* Writes what waits, for no longer than until (monotime.h), and ends the
+ * thread.  A thread that hangs in the disk is left behind.  When this returns,
+ * the reader is not called any more, even if not all rows are read.  No other
+ * call may be under way.  Sets *store to NULL. */
 void store_close(struct store **store, int64_t until);
 
 /* Calls each for every row of the file whose mail was deferred and has not had

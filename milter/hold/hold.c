@@ -38,7 +38,7 @@ enter(struct held *held, enum held_state state)
 	held->state = state;
 }
 
-/* From here on it is the keeper's.  Lock held. */
+/* From here on the mail belongs to the keeper.  Lock held. */
 static void
 hand_over(struct held *held)
 {
@@ -46,7 +46,7 @@ hand_over(struct held *held)
 	pthread_cond_signal(&held->hold->keep);
 }
 
-/* Writes one mail.  Lock held, given up meanwhile. */
+/* Writes one mail.  The lock is held, but not while this writes. */
 static void
 write_one(struct hold *hold, struct held *held)
 {
@@ -294,8 +294,9 @@ hold_confirm(struct held **held_p, struct ticket **ticket)
 	*ticket = NULL;
 }
 
-/* What a writer is at is the writer's to hand over; what is on disk is
- * removed by the keeper, since that may wait for the disk. */
+/* A mail that a writer is just writing is handed over by that writer.  A mail
+ * that is on disk is removed by the keeper, since removing may wait for the
+ * disk. */
 void
 hold_cancel(struct held **held_p)
 {

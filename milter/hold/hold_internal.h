@@ -11,7 +11,8 @@
 #include "hold/hold.h"
 #include "hold/spool.h"
 
-/* Before the next attempt at whatever failed; doubled each time. */
+/* How long the keeper waits before it tries again what has failed.  The pause
+ * doubles each time. */
 #define HELD_PAUSE_FIRST (100 * MONOTIME_MS)
 
 /* Changed by enter() in hold.c while the caller has the mail, by become() in
@@ -29,11 +30,11 @@ enum held_state {
 	HELD_FAILED,
 	HELD_SAFE,
 	HELD_CANCELLED,
-	HELD_FOUND,     /* is it still in the MTA? */
+	HELD_FOUND,     /* read from disk; the MTA is asked whether it has it */
 	HELD_UNSCANNED, /* to be given to the scanner */
 	HELD_SCANNING,
-	HELD_DECIDED, /* verb is to be asked for until it is done */
-	HELD_ENDED,   /* its file is to be removed */
+	HELD_DECIDED, /* vscan-release is asked to do what verb says */
+	HELD_ENDED,   /* its files are removed next */
 };
 
 struct held {
@@ -43,15 +44,15 @@ struct held {
 
 	/* Under the lock, until it is the keeper's: */
 	struct scan_content content;
-	bool written_by_one; /* a writer is at it */
+	bool written_by_one; /* a writer is writing it */
 	struct error failure;
 
 	/* The keeper's: */
 	struct ticket *ticket;
 	bool own_scan; /* given to the scanner by the keeper */
 	enum release_verb verb;
-	int64_t since;        /* monotime.h, as all of these */
-	int64_t due;          /* nothing is to be done before */
+	int64_t since;        /* when it came (monotime.h, as the next ones) */
+	int64_t due;          /* the keeper leaves it alone until then */
 	int64_t pause;        /* before the next attempt; grows */
 	int64_t missed_since; /* 0: the MTA has it */
 	enum release_result missed_as;
@@ -77,7 +78,7 @@ struct hold {
 	struct held *inbox;               /* for the keeper */
 	uint64_t disk;
 	size_t mails;
-	bool stirred;      /* a scan has ended */
+	bool stirred;      /* a scan has ended: the keeper is to look */
 	unsigned in_hands; /* of callers: begun, not confirmed nor cancelled */
 	bool leaving;      /* no more mail is taken */
 	bool stop;
@@ -87,10 +88,10 @@ struct hold {
 	unsigned own_scans;
 	int64_t submit_at; /* the scanner takes nothing before */
 	int64_t ask_at;    /* vscan-release is not asked before */
-	bool service_down; /* as the log was told */
+	bool service_down; /* the log was told that vscan-release is gone */
 	int64_t probe_at;  /* vscan-release is looked for, once */
 	int64_t unread_at; /* files that can't be read are not tried before */
-	bool spool_complained; /* the log was told that it can't be read */
+	bool spool_complained; /* the log was told of the spool */
 
 	pthread_t writers[HOLD_WRITERS];
 	pthread_t keeper;
@@ -98,9 +99,10 @@ struct hold {
 	bool has_keeper;
 };
 
+/* What a mail takes of hold.disk. */
 uint64_t held_room(const struct held *held);
 
-/* Frees it; its content and ticket have been given back. */
+/* Frees a mail, whose content and ticket have been given back. */
 void held_free(struct held *held);
 
 /* The keeper's thread. */

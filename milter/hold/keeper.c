@@ -1,8 +1,8 @@
 /* keeper - the thread that sees held mail to its end
  *
- * It goes through all held mail whenever a scan has ended, a mail comes in, or
- * something is due, and takes each one step on: to the scanner, to a
- * decision, to vscan-release.  Nobody waits for it.
+ * The keeper goes through all held mail whenever a scan has ended, a mail has
+ * come in, or something is due.  It takes each mail one step further: to the
+ * scanner, to a decision, to vscan-release.  No other thread waits for it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -27,20 +27,23 @@
 
 #define PAUSE_MAX (60 * MONOTIME_S)
 
-/* Longer than vscan-release gives the MTA's tools. */
+/* How long vscan-release has for its answer: longer than it gives the MTA's
+ * tools. */
 #define ASK_TIME (60 * MONOTIME_S)
-/* A service that can't be asked is asked again after this. */
+/* After a failure to ask vscan-release, it is left alone for this time. */
 #define ASK_PAUSE (5 * MONOTIME_S)
-/* A scanner that takes no more, or has no engine. */
+/* A scanner that takes no more mail, or has no engine, is tried again after
+ * this time. */
 #define SUBMIT_PAUSE MONOTIME_S
-/* vscan-release may be started after us. */
+/* vscan-release is looked for only after this time, since it may be started
+ * after the filter. */
 #define PROBE_AFTER (30 * MONOTIME_S)
-/* An age that the wall clock claims is believed up to here (s). */
+/* A mail counts as no older than this (s), whatever the wall clock says. */
 #define AGE_MAX ((int64_t)30 * 24 * 3600)
-/* A disk that can't be read. */
+/* A disk that can't be read is tried again after this time. */
 #define OPEN_PAUSE (5 * MONOTIME_S)
-/* Of a disk on which some files can't be read.  The keeper comes by at least
- * every PAUSE_MAX. */
+/* Single files that can't be read are tried again after this time.  The keeper
+ * wakes up at least every PAUSE_MAX. */
 #define UNREAD_PAUSE PAUSE_MAX
 
 static void
@@ -53,7 +56,7 @@ become(struct held *held, enum held_state state)
 	held->complained = false;
 }
 
-/* Not now: after a pause that grows. */
+/* Has the keeper try again after a pause, which grows each time. */
 static void
 put_off(struct held *held)
 {
@@ -103,7 +106,7 @@ ask(struct hold *hold, struct held *held, enum release_verb verb,
 	return false;
 }
 
-/* Said once for each state of a mail. */
+/* Tells the log what fails, once for each state of a mail. */
 static void
 complain(struct held *held, const char *what)
 {
@@ -112,8 +115,9 @@ complain(struct held *held, const char *what)
 	held->complained = true;
 }
 
-/* What the MTA doesn't have, or doesn't hold, may only not be there yet: it is
- * given up when that has been so for longer than patience. */
+/* A mail that the MTA doesn't have, or doesn't hold, may just not have arrived
+ * in its queue yet.  The keeper gives it up when it has been missing for longer
+ * than patience (ns). */
 static void
 miss(struct held *held, const struct release_reply *reply, int64_t patience)
 {
@@ -137,7 +141,7 @@ miss(struct held *held, const struct release_reply *reply, int64_t patience)
 	become(held, HELD_ENDED);
 }
 
-/* What an answer other than DONE means: try again, or give up. */
+/* Any answer but RELEASE_DONE: the keeper tries again, or gives the mail up. */
 static void
 take_refusal(struct held *held, const struct release_reply *reply)
 {
@@ -160,8 +164,8 @@ take_refusal(struct held *held, const struct release_reply *reply)
 	}
 }
 
-/* Where nobody is there to let it out, mail is accepted into quarantine for
- * good. */
+/* Warns once if vscan-release isn't there: then nobody takes held mail out of
+ * quarantine again. */
 static void
 probe_service(struct hold *hold)
 {
@@ -181,7 +185,8 @@ probe_service(struct hold *hold)
 
 /* --- states --- */
 
-/* Without an answer it is scanned meanwhile. */
+/* Asks the MTA for a mail of an earlier process.  If there is no answer, the
+ * mail is scanned in the meantime. */
 static void
 look_for(struct hold *hold, struct held *held)
 {
@@ -203,8 +208,8 @@ close_content(void *owner)
 	free(fd);
 }
 
-/* Its bytes are not those that came: no verdict on them would be on the mail
- * that the MTA holds. */
+/* The bytes on disk are not those that came, so no verdict on them would be one
+ * on the mail that the MTA holds. */
 static void
 drop_damaged(struct hold *hold, struct held *held)
 {
@@ -240,7 +245,7 @@ open_content(struct hold *hold, struct held *held,
 	return true;
 }
 
-/* The pause goes on growing from one scan that fails to the next. */
+/* Keeps the pause, so that it grows from one failed scan to the next. */
 static void
 enter_scan(struct held *held)
 {
@@ -280,8 +285,8 @@ submit(struct hold *hold, struct held *held)
 	ticket_watch(held->ticket);
 }
 
-/* What is to be asked for, or 0 to leave the mail where it is.  Only what is
- * known to be bad, or what nobody wants to hear of, is deleted. */
+/* Which verb vscan-release is asked for, or 0 to leave the mail in quarantine.
+ * Only infected mail, and mail that would have been discarded, is deleted. */
 static int
 verb_for(const struct hold *hold, enum verdict_kind kind, enum action action)
 {
@@ -338,7 +343,8 @@ decide(struct hold *hold, struct held *held, const struct scan_outcome *outcome)
 	held->verb = (enum release_verb)verb;
 }
 
-/* A scan that failed is begun again: here nobody else does it. */
+/* The keeper begins a failed scan again, since nobody sends a held mail
+ * again. */
 static void
 look_at_scan(struct hold *hold, struct held *held)
 {
@@ -388,8 +394,8 @@ raise_alarm(const struct hold *hold, struct held *held)
 	    held->mail.reason);
 }
 
-/* The file goes last, so that a crash before leaves a mail that is looked
- * for. */
+/* The mail's files are removed last of all, so that a crash before that leaves
+ * a mail which the next process looks for. */
 static void
 remove_mail(struct hold *hold, struct held *held)
 {
@@ -408,7 +414,7 @@ remove_mail(struct hold *hold, struct held *held)
 	pthread_mutex_unlock(&hold->lock);
 }
 
-/* Takes one mail a step on; it may be gone then. */
+/* Takes one mail a step further.  It may be freed by that. */
 static void
 step(struct hold *hold, struct held *held)
 {
@@ -439,7 +445,7 @@ step(struct hold *hold, struct held *held)
 
 /* --- the thread --- */
 
-/* How long ago it came (ns), as far as the wall clock tells. */
+/* How long ago a mail came (ns), as far as the wall clock tells. */
 static int64_t
 age_of(const struct spool_mail *mail)
 {
@@ -471,7 +477,7 @@ found(void *context, const struct spool_mail *mail)
 	pthread_mutex_unlock(&hold->lock);
 }
 
-/* Said once, not at each attempt. */
+/* Tells the log once that the spool can't be read, not at each attempt. */
 static void
 say_closed(struct hold *hold, const struct error *err)
 {
@@ -484,7 +490,7 @@ say_closed(struct hold *hold, const struct error *err)
 	hold->spool_complained = true;
 }
 
-/* False if it can't be read now. */
+/* False if the spool can't be read now. */
 static bool
 open_spool(struct hold *hold)
 {
@@ -520,8 +526,8 @@ read_again(struct hold *hold)
 	hold->unread_at = monotime_after(UNREAD_PAUSE);
 }
 
-/* All steps that can be done now; returns when the next is due.  A step may
- * make the next one due at once.  No lock held. */
+/* Does all steps that can be done now; returns when the next one is due, which
+ * may be at once.  No lock held. */
 static int64_t
 go_through(struct hold *hold, bool stirred)
 {
@@ -554,8 +560,8 @@ take_config(struct hold *hold)
 	hold->probe_at = 0;
 }
 
-/* Takes what has come in; returns whether a scan has ended meanwhile.  Waits
- * for either until then. */
+/* Waits until mail has come in or a scan has ended, but no longer than until;
+ * takes the mail over, and returns whether a scan has ended. */
 static bool
 take_news(struct hold *hold, int64_t until)
 {

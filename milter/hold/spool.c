@@ -144,7 +144,7 @@ set_aside(const struct spool *spool, const char *name)
 	    renamed ? ", it is " SUFFIX_BAD " now" : "");
 }
 
-/* Bytes that were written for a mail which was never held. */
+/* True for the bytes of a mail that has no record, and so was never held. */
 static bool
 is_orphan(const struct spool *spool, const char *eml)
 {
@@ -248,7 +248,7 @@ list_all(struct spool *spool, struct error *err)
 	return ERROR_NONE;
 }
 
-/* again: what can't be read has been said. */
+/* again: the log has been told what can't be read. */
 static void
 read_all(struct spool *spool, bool again, spool_mail_function *each,
     void *context)
@@ -320,8 +320,8 @@ spool_close(struct spool **spool)
 	*spool = NULL;
 }
 
-/* Reads size bytes of from, writes them to to unless that is -1, and tells
- * their digest. */
+/* Reads size bytes from one descriptor, writes them to the other unless that is
+ * -1, and computes their digest. */
 static enum error_code
 copy_bytes(int from, int to, uint64_t size, unsigned char digest_r[DIGEST_SIZE],
     struct error *err)
@@ -417,7 +417,7 @@ write_record(const struct spool *spool, const struct spool_mail *mail,
 	return code;
 }
 
-/* From here on it is held. */
+/* Gives the record its final name: from here on the mail is held. */
 static enum error_code
 publish(const struct spool *spool, const struct spool_mail *mail,
     struct error *err)
@@ -497,7 +497,8 @@ spool_set_aside(struct spool *spool, const struct spool_mail *mail)
 	set_aside(spool, mail->at_mta.mark);
 }
 
-/* The other way round: what is left by a crash in between is an orphan. */
+/* The record goes first.  A crash in between leaves the bytes alone, which the
+ * next start removes. */
 enum error_code
 spool_remove(struct spool *spool, const struct spool_mail *mail,
     struct error *err)

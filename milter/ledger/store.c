@@ -1,13 +1,13 @@
 /* store - what must outlast a restart, written behind to one SQLite file
  *
- * Rows wait in a table by key, so that a newer one replaces an older.  The
- * thread takes that table away as its batch and writes it without holding
- * the lock.  What could not be written stays in the batch for the next
- * attempt; only after it the thread takes the next.
+ * Rows wait in a table by key, in which a newer row replaces an older one of
+ * the same content.  The thread takes the whole table away as its batch, and
+ * writes it without holding the lock.  Rows that could not be written stay in
+ * the batch for the next attempt; the thread takes no other batch before.
  *
- * While the file is being read nothing is taken away: the ledger merges what
- * waits with what is read, and hands it over again.  Where the store is closed
- * before that is done, the thread merges the rest by itself.
+ * While the file is being read the thread takes no batch: the ledger merges the
+ * rows that wait with those that are read, and hands them over again.  If the
+ * store is closed before all is read, the thread merges the rest by itself.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -48,7 +48,7 @@ struct store {
 	/* Under the lock: */
 	bool is_read;
 	bool has_tried;   /* to read it, once at least */
-	bool was_awaited; /* in vain */
+	bool was_awaited; /* store_wait() has waited in vain */
 	bool calls;       /* the reader is being called */
 	struct item *pending;
 	int64_t pending_since; /* the oldest of them */
@@ -112,7 +112,8 @@ count_waiting(const struct store *store)
 	return HASH_COUNT(store->pending) + store->batch_count;
 }
 
-/* Keeps item, or drops it; returns what is to be freed.  Lock held. */
+/* Keeps item, or drops it; returns the item that the caller has to free.  Lock
+ * held. */
 static struct item *
 enter(struct store *store, struct item *item)
 {
@@ -133,7 +134,8 @@ enter(struct store *store, struct item *item)
 	return old;
 }
 
-/* row may be NULL.  Memory is taken and given back without the lock. */
+/* row is NULL if it is to be removed.  Memory is taken and given back without
+ * the lock. */
 static void
 hand_over(struct store *store, const struct key *key, const struct row *row)
 {
@@ -188,8 +190,8 @@ store_set_limits(struct store *store, size_t pending, int64_t retry)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* Before the reader is called; false if it may not be, since it is gone, or
- * wants no more rows. */
+/* To be called before the reader is; false if that must not be called: its
+ * owner is gone, or wants no more rows since it closes the store. */
 static bool
 begin_call(struct store *store, bool gives_rows)
 {
@@ -288,8 +290,8 @@ shorten_batch(struct store *store, size_t count)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* The row is merged with what the file has and the ledger has not read.  It
- * is the caller's still. */
+/* Writes one row, after it was merged with the one in the file if the ledger
+ * has not read that.  The row remains the caller's. */
 static enum store_trouble
 write_row(struct store *store, struct row *row,
     const struct store_moment *moment, struct error *err)
@@ -419,8 +421,9 @@ take_batch(struct store *store)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* A file that somebody has moved away is left to them.  Where the file is open
- * it has been read, unless the store is being closed. */
+/* Opens the file if it isn't open, and writes.  A file that somebody has moved
+ * away is left alone, and another is begun.  A file that is open has been read,
+ * unless the store is being closed. */
 static enum store_trouble
 attempt(struct store *store, struct error *err)
 {
@@ -459,7 +462,7 @@ set_aside(struct store *store, const struct error *err)
 	return true;
 }
 
-/* Says once what is wrong, and once that it is well again. */
+/* Tells the log once what is wrong, and once that all is well again. */
 static void
 log_change(struct store *store, enum store_trouble before,
     enum store_trouble now, const struct error *err)
@@ -519,7 +522,7 @@ work(struct store *store)
 	log_dropped(store, dropped);
 }
 
-/* When there is something to do.  Lock held. */
+/* When the thread has something to do next.  Lock held. */
 static int64_t
 due(const struct store *store)
 {
@@ -628,8 +631,8 @@ store_wait(struct store *store, int64_t until)
 		    store->path);
 }
 
-/* A thread that hangs in the disk can't be ended.  It and the store are left
- * behind on purpose: should the disk come back, it frees them. */
+/* A thread that hangs in the disk can't be ended.  The thread and the store are
+ * left behind on purpose: should the disk come back, the thread frees both. */
 void
 store_close(struct store **closed, int64_t until)
 {

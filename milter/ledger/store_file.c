@@ -36,7 +36,7 @@ struct store_file {
 	sqlite3_stmt *delete;
 };
 
-/* Causes that another file in its place wouldn't be spared. */
+/* True for errors that another file in this place would meet, too. */
 static bool
 is_passing(int sys_errno)
 {
@@ -218,7 +218,7 @@ check_version(sqlite3 *db, struct error *err)
 	return STORE_BAD;
 }
 
-/* An empty database becomes ours; any other is ours or of no use. */
+/* Makes our table in an empty database; any other database must have it. */
 static enum store_trouble
 check_schema(sqlite3 *db, struct error *err)
 {
@@ -297,7 +297,7 @@ store_file_close(struct store_file **file)
 	*file = NULL;
 }
 
-/* A disk may hang between two rows, so each has its own moment. */
+/* Each row has a moment of its own, since a disk may hang between two rows. */
 enum store_trouble
 store_file_read(struct store_file *file, int64_t max_step,
     store_file_function *each, void *context, struct error *err)
@@ -374,7 +374,7 @@ store_file_commit(struct store_file *file, struct error *err)
 	return execute(file->db, "COMMIT", err);
 }
 
-/* Where SQLite has done so by itself this fails, and that is well. */
+/* If SQLite has rolled back by itself, this fails, which does no harm. */
 void
 store_file_rollback(struct store_file *file)
 {
@@ -453,8 +453,8 @@ move_aside(const char *path, unsigned n, const char *suffix)
 	return moved;
 }
 
-/* The file first: a journal without one is removed by SQLite, a file without
- * its journal would be taken for whole. */
+/* The file is moved before its journal.  SQLite removes a journal that has no
+ * file, but would take a file without its journal for whole. */
 unsigned
 store_file_set_aside(const char *path)
 {

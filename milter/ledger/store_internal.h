@@ -14,7 +14,8 @@
 #include "ledger/row.h"
 #include "ledger/store.h"
 
-/* Instead of STORE_PENDING and of a minute: for the tests. */
+/* For the tests: other limits than STORE_PENDING rows and a minute between
+ * attempts. */
 void store_set_limits(struct store *store, size_t pending, int64_t retry);
 
 /* What is to be done about an operation that failed. */
@@ -36,10 +37,10 @@ struct store_moment {
 /* Now, for a row that goes by the monotonic clock. */
 struct store_moment store_moment_now(int64_t max_step);
 
-/* False to read no further. */
+/* Takes a row that was read; returns false to read no further. */
 typedef bool store_file_function(void *context, const struct row *row);
 
-/* Of the table; a file of version 1 is taken over. */
+/* The version of the table.  A file of version 1 is changed to this one. */
 #define STORE_VERSION 2
 
 /* The open file, used by one thread at a time.  All but close, rollback and
@@ -51,7 +52,7 @@ struct store_file;
 CHECK_RESULT enum store_trouble store_file_open(const char *path,
     struct store_file **file_r, struct error *err);
 
-/* All rows, until each returns false. */
+/* Reads all rows, until each returns false. */
 CHECK_RESULT enum store_trouble store_file_read(struct store_file *file,
     int64_t max_step, store_file_function *each, void *context,
     struct error *err);

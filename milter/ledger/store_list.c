@@ -18,8 +18,8 @@
 
 #define BUSY_TIMEOUT_MS 5000
 
-/* SQLite would wait for the other end of a pipe, and its own words for a file
- * that isn't there are no help. */
+/* Looks at the file before SQLite does, which would wait for the other end of a
+ * pipe, and whose message about a missing file helps nobody. */
 static enum error_code
 look_at(const char *path, struct error *err)
 {

@@ -73,8 +73,8 @@ void fuzz_empty_directory(void);
 /* True if s is at most max printable ASCII characters. */
 bool fuzz_is_line(const char *s, size_t max);
 
-/* True if s is at most max bytes of what text_line() lets through (base/text.h).
- * A character at its end may have been cut. */
+/* True if s is at most max bytes of what text_line() lets through
+ * (base/text.h).  A character at its end may have been cut. */
 bool fuzz_is_shown(const char *s, size_t max);
 
 /* The line that was logged last; "" if none was in this run. */
