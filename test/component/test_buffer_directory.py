@@ -35,6 +35,7 @@ class BufferDirectoryCase(unittest.TestCase):
         """A service that puts mail of more than 1 MB into .spill."""
         self.daemon = self.enterContext(daemon.Daemon(
             self.path / "daemon", self.database,
+            expected_log=["buffer.directory", "buffer.disk may take"],
             buffer={"directory": str(self.spill), "memory": "32M",
                     "message_memory": "1M", "message_max": "20M",
                     "disk": "40M"}))
