@@ -1,12 +1,15 @@
 /* confine - the filter keeps what it needs, and gives up the rest
  *
- * It parses what strangers send, though with no code of libclamav in it.  What
- * is left to it: the directories that it writes to, the sockets that are open,
- * syslog's and its own to connect to, and no system call that starts or looks
- * into anything (base/confine.h).
+ * The filter parses what strangers send, though with no code of libclamav.
+ * After confine_filter() it can open files only in the directories that it
+ * writes to, and it has no system call that starts a process or looks into one
+ * (base/confine.h).  Landlock knows a directory by its inode: one that is
+ * mounted or made anew later, in the same place, is closed to the filter until
+ * the service is restarted (filter/msgpool.h notices that).
  *
- * Best effort, whatever engine.sandbox says, but for "off": mail is safer with
- * a filter that is less confined than with none.
+ * What the kernel doesn't support is left out, whatever engine.sandbox says,
+ * since mail is safer with a filter that is less confined than with none.
+ * With engine.sandbox = "off" nothing is done.
  *
  * After the socket is open and root is gone, before the first thread.
  *

@@ -1,8 +1,8 @@
 /* message - one message between MAIL and the reply to its end
  *
- * Made at MAIL, ended by message_end(), which is called from end of message,
- * abort and close alike, and is harmless when called twice.  One thread at a
- * time, though not always the same one.
+ * The callback of MAIL makes a message.  Those of the end of message, of abort
+ * and of close all call message_end(), which does no harm when it is called
+ * again.  One thread at a time may use a message, not always the same one.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -20,9 +20,9 @@
 
 struct config_strings;
 
-/* More recipients than any MTA gives one message; and an address is cut at
- * twice what RFC 5321 4.5.3.1.3 allows, so that a message's envelope is
- * bounded. */
+/* The bounds of a message's envelope: more recipients than any MTA gives one
+ * message, and twice the length of an address that RFC 5321 4.5.3.1.3 allows.
+ * A longer address is cut. */
 #define MESSAGE_RECIPIENTS 20000
 #define MESSAGE_ADDRESS 512
 
@@ -31,10 +31,10 @@ struct message {
 	char **recipients;
 	size_t recipient_count;
 	size_t recipient_room;
-	bool too_many; /* over MESSAGE_RECIPIENTS: not all are kept */
+	bool too_many; /* it has more recipients than are kept */
 	enum cost_structure structure; /* of its top-level Content-Type */
 	uint64_t size;                 /* bytes that the MTA gave */
-	char message_id[256];          /* cut; by text_field() */
+	char message_id[256]; /* as text_field() makes it; may be cut */
 	/* How often each of our headers came with the message. */
 	unsigned own_headers[HEADER_OWN_COUNT];
 	struct header_left_out left_out;

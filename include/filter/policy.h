@@ -21,13 +21,13 @@ struct policy_message {
 	bool submission;
 };
 
-/* Rules by recipient enter here; without any, recipient makes no
- * difference. */
+/* The action for one recipient.  There are no rules by recipient yet, so it
+ * makes no difference which. */
 enum action policy_decide(const struct config *config,
     const struct policy_message *message, const char *recipient);
 
-/* The strictest of policy_decide() over all recipients; with none, that of a
- * recipient no rule knows. */
+/* The strictest action that policy_decide() gives for any of the recipients;
+ * without recipients, that for an empty one. */
 enum action policy_strictest(const struct config *config,
     const struct policy_message *message, char *const *recipients,
     size_t count);

@@ -1,8 +1,8 @@
 /* record - the one log line of a message
  *
- * Postfix's manner: "QUEUEID: client=…, from=…, …": values are made safe
- * (base/text.h: text_field), so that nothing a sender controls can forge a
- * line or a field.
+ * It looks as in Postfix's log: "QUEUEID: client=…, from=…, …".  What a sender
+ * controls goes through text_field() (base/text.h), so that it can forge
+ * neither a line nor a field.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */

@@ -1,8 +1,9 @@
 /* reply - the text of a refusal, made safe for libmilter and the MTA
  *
- * smfi_setreply (libmilter API): the text may have no CR or LF, a '%' must be
- * doubled, MAXREPLYLEN is 980; a 4xx code counts only with a tempfail, a 5xx
- * one only with a reject.  Sendmail drops a text with a lone '%'.
+ * What smfi_setreply() asks for: the text has no CR or LF and at most 980 bytes
+ * (MAXREPLYLEN), and each '%' in it is doubled, since Sendmail drops a text
+ * with a lone one.  A 4xx code counts only with a tempfail, a 5xx code only
+ * with a reject.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */

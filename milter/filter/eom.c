@@ -56,14 +56,16 @@ begin(struct eom *eom, SMFICTX *ctx, struct session *session)
 	eom->record.queue_id = smfi_getsymval(ctx, queue_id);
 }
 
-/* The same while a scan is waited for, which a drain ends. */
+/* As eom_go_on(); and false as soon as the service is being stopped, since the
+ * scan may not end before that. */
 static bool
 wait_on(struct eom *eom)
 {
 	return eom_go_on(eom) && !filter_is_draining(eom->filter);
 }
 
-/* All bytes in place, or a reason why not. */
+/* Ends the message and learns its key.  False if that failed; the verdict says
+ * why. */
 static bool
 seal(struct eom *eom)
 {
@@ -154,8 +156,8 @@ await(struct eom *eom)
 		eom_set_verdict(eom, VERDICT_LATE, "scan-running");
 }
 
-/* The answer is "later", or the mail is held: what comes of the scan is for
- * the retry, or for whoever releases it. */
+/* Keeps in the ledger that this mail was answered "later" or is held, so that
+ * the verdict is there for its next try, or for its release. */
 static void
 remember(struct eom *eom)
 {
@@ -200,8 +202,9 @@ defer(struct eom *eom)
 	return refuse(eom);
 }
 
-/* A message that can't be labelled is not let through: it might carry
- * somebody else's label.  mark: of a mail that is held, or NULL. */
+/* Labels the message and accepts it, perhaps into the MTA's quarantine.  One
+ * that the MTA doesn't let us label is deferred, since it might carry somebody
+ * else's label.  mark is that of a held mail, or NULL. */
 static sfsistat
 let_pass(struct eom *eom, const char *mark)
 {
@@ -220,7 +223,8 @@ let_pass(struct eom *eom, const char *mark)
 	return refuse(eom);
 }
 
-/* Safe on disk first, then accepted into the MTA's quarantine. */
+/* Holds the message: writes it to disk, and only then accepts it into the MTA's
+ * quarantine. */
 static sfsistat
 keep(struct eom *eom)
 {

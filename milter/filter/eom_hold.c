@@ -27,7 +27,8 @@ eom_hold_time(const struct eom *eom)
 	return commit < half ? commit : half;
 }
 
-/* False if the MTA can't be asked for it later. */
+/* Fills in what is kept of the mail.  False if it has no queue ID by which the
+ * MTA could be asked for it later. */
 static bool
 describe(const struct eom *eom, struct spool_mail *mail_r)
 {
@@ -53,7 +54,7 @@ describe(const struct eom *eom, struct spool_mail *mail_r)
 	return release_id_is_valid(record->queue_id);
 }
 
-/* What kept it from being held is what the log says of the verdict. */
+/* The log gives why the mail could not be held as the verdict's reason. */
 static bool
 fail(struct eom *eom, const char *reason)
 {

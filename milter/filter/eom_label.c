@@ -10,8 +10,9 @@
 #include "eom_wait.h"
 #include "filter/filter.h"
 
-/* An MTA edits headers one by one, Postfix in quadratic time, and the reply
- * waits for it.  Honest mail has a handful. */
+/* How many headers of one of our names are removed from a mail.  An MTA removes
+ * them one by one, Postfix in quadratic time, and the client waits meanwhile.
+ * Honest mail has a handful. */
 #define FOREIGN_MAX 50
 
 void
@@ -40,8 +41,8 @@ eom_status_text(const struct eom *eom, const char *mark, char *out, size_t size)
 		    verdict->name);
 }
 
-/* What came under our names is removed, last one first, since each removal
- * renumbers those behind it. */
+/* Removes the headers of this name that came with the mail, the last one first,
+ * since the MTA renumbers those behind a removed one. */
 static bool
 remove_foreign(struct eom *eom, enum header_own own)
 {
@@ -54,7 +55,8 @@ remove_foreign(struct eom *eom, enum header_own own)
 	return true;
 }
 
-/* With SMFIP_HDR_LEADSPC the space after the colon is ours to give. */
+/* Where SMFIP_HDR_LEADSPC was agreed on, the MTA adds no space after the colon
+ * of its own. */
 static bool
 add_own(struct eom *eom, enum header_own own, const char *value)
 {
