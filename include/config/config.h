@@ -51,6 +51,13 @@ enum sandbox_level {
 	SANDBOX_REQUIRE,     /* no engine is started */
 };
 
+/* How a new signature set takes the place of the old one. */
+enum engine_reload {
+	ENGINE_RELOAD_AUTO,    /* as memory allows */
+	ENGINE_RELOAD_BESIDE,  /* it is loaded while the old one serves */
+	ENGINE_RELOAD_INSTEAD, /* the old one ends first, and mail waits */
+};
+
 struct config_strings {
 	size_t count;
 	char **items;
@@ -95,6 +102,7 @@ struct config {
 	unsigned engine_max_files;
 	unsigned engine_max_recursion;
 	int64_t engine_check_interval;
+	int engine_reload;      /* enum engine_reload */
 	int64_t engine_max_age; /* 0: any age will do */
 	int engine_sandbox;     /* enum sandbox_level */
 

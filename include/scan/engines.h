@@ -12,6 +12,7 @@
 #define SCAN_ENGINES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -20,9 +21,10 @@ struct engines;
 
 #define ENGINE_NAME_SIZE 17 /* 16 hexadecimal digits and the NUL */
 
-/* Called from the thread in which it happens, without a lock; must not
- * block. */
-typedef void engines_report_function(void *context, const char *name);
+/* Is told of the engine of this name and serial number.  Called from the
+ * thread in which it happens, without a lock; must not block. */
+typedef void engines_report_function(void *context, const char *name,
+    uint64_t serial);
 
 struct engines_reports {
 	engines_report_function *lost;     /* it was lost while current */
@@ -36,8 +38,14 @@ struct engines *engines_create(const struct engines_reports *reports);
 /* All engines must have been put. */
 void engines_destroy(struct engines **engines);
 
-/* Makes a new generation current; takes over link. */
-void engines_publish(struct engines *engines, int link, const char *name);
+/* Makes a new generation current; takes over link.  serial is the process's: an
+ * engine that was started again with the same signatures has the same name. */
+void engines_publish(struct engines *engines, int link, const char *name,
+    uint64_t serial);
+
+/* The engine of this serial number takes no new scans: if it is current, none
+ * is from now on.  Its link closes with its last scan. */
+void engines_withdraw(struct engines *engines, uint64_t serial);
 
 /* The current one, counted, or NULL if none is in service. */
 struct engine *engines_get(struct engines *engines);

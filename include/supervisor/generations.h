@@ -1,14 +1,29 @@
 /* generations - the engine processes, old and new
  *
- * At most two live: one that loads or serves, and one beside it.  A new one
- * is started when the signature set has changed, on request, and when the
- * one in service has died; it is handed to the filter when it says READY,
- * and the one before it told to RETIRE.  One that fails to load changes
- * nothing; one that says what makes no sense, or is not due, is killed.
- * Requests while two live coalesce into one; so that the old one does not keep
- * the place of the next, it is killed if it hangs when it should end.
+ * At most two live, and at most one of them loads.  An engine goes through
  *
  *   LOADING -> SERVING -> RETIRING -> gone
+ *
+ * It is handed to the filter when it says READY, and the one before it is told
+ * to RETIRE.  An engine that fails to load changes nothing; one that says what
+ * makes no sense, or is not due, is killed, and so is one that hangs.
+ *
+ * Whether another engine is started is decided in one place, each time that
+ * something has happened, from what lives at that moment:
+ *
+ *   - It is wanted if no engine serves and none loads, or if one has been asked
+ *     for since the last start: because the signature files have changed, on
+ *     request, or because the one that was to load them has died.
+ *   - It is put off while one loads, while no place is free, and for a pause
+ *     after the second failure in a row, which doubles with each further one.
+ *     A failure is an engine that dies before it is told to retire.  Failures
+ *     are forgotten only when an engine that became ready after the last of
+ *     them has served for some minutes.
+ *   - If memory can't hold it beside those that live (headroom.h, and
+ *     engine.reload), they are ended first: the filter gives their scans no
+ *     successors, the engines have RETIRE_GRACE to end, and mail waits.  Needed
+ *     is what the last engine needed at most while it loaded, and more if the
+ *     files have grown.  Where nothing lives there is no choice.
  *
  * The supervisor's only; single-threaded; nothing here blocks for longer
  * than a stat(2) of the signature files.
@@ -41,15 +56,18 @@ enum generation_state {
 struct generation {
 	enum generation_state state;
 	pid_t pid;
-	int sock; /* -1: said something wrong, or closed */
+	int sock;        /* -1: said something wrong, or closed */
+	uint64_t serial; /* no other engine has it; names can be the same */
 	char name[GENERATION_NAME_SIZE]; /* from READY on */
-	uint64_t sigset;                 /* from READY on */
+	uint64_t sigset;                 /* fingerprint, from READY on */
+	uint64_t bytes;                  /* of the files, at the start */
 	int64_t started_at;
+	int64_t ready_at;
+	int64_t end_by;              /* then it is killed; MONOTIME_NEVER */
 	const struct config *config; /* what it was started with */
-	bool outdated;  /* it was loading with what is no longer wanted */
-	bool said_why;  /* it has failed, and told why itself */
-	bool offered;   /* the filter that is there has it */
-	int64_t end_by; /* RETIRING: else it is killed */
+	bool outdated; /* it was loading with what is no longer wanted */
+	bool said_why; /* it has failed, and told why itself */
+	bool offered;  /* the filter that is there has it */
 };
 
 struct generations {
@@ -57,15 +75,26 @@ struct generations {
 	bool refused;                /* one could not load with it */
 	struct child_kit *kit;
 	struct generation place[GENERATIONS_MAX];
-	int filter;           /* socket to the filter, or -1 */
-	bool wanted;          /* a new one is to be started */
-	int64_t start_at;     /* but not before */
-	int64_t pause;        /* grows while engines die young */
-	uint64_t tried;       /* the sigset of the last start */
-	uint64_t seen;        /* the last reading, not yet settled */
+	uint64_t serial; /* of the last engine */
+	int filter;      /* socket to the filter, or -1 */
+
+	bool asked;        /* for another, since the last start */
+	bool at_once;      /* without the pause */
+	unsigned failures; /* in a row */
+	int64_t failed_at; /* the last of them, */
+	bool bad_set;      /* which said that the files are no good */
+
+	uint64_t peak;       /* bytes that the last load took, 0: unknown, */
+	uint64_t peak_files; /* of files of so many bytes */
+	uint64_t kills;      /* headroom_kills() at the last start */
+	bool overcommitted;  /* two didn't fit, whatever was measured */
+
+	uint64_t tried;   /* the sigset of the last start */
+	uint64_t seen;    /* the last reading, not yet settled */
+	int64_t check_at; /* the next look at the signature files */
+
 	bool stopping;        /* generations_stop() was called */
 	bool offer_failed;    /* as the log was told */
-	int64_t check_at;     /* the next look at the signature files */
 	struct outage outage; /* no engine, and why */
 };
 
@@ -104,17 +133,18 @@ int generations_poll_set(const struct generations *generations,
 void generations_handle(struct generations *generations,
     const struct pollfd *fds, int count);
 
-/* Does what is due by now: starts, looks at files; returns when something
- * will be due next (monotime.h). */
+/* Does what is due by now: starts, looks at files, kills what hangs; returns
+ * when something will be due next (monotime.h).  To be called again then, and
+ * after each of the other functions. */
 int64_t generations_run(struct generations *generations);
 
-/* The filter can't use the engine of this name: if it serves, it is killed,
- * and generations_reaped() sees to another. */
-void generations_lost(struct generations *generations, const char *name);
+/* The filter can't use the engine of this serial number: it is killed, and
+ * another is started if it was in service. */
+void generations_lost(struct generations *generations, uint64_t serial);
 
-/* The filter has let go of the engine of this name: if it retires, it has to
- * end now. */
-void generations_released(struct generations *generations, const char *name);
+/* The filter has let go of the engine of this serial number: if it retires, it
+ * has to end now. */
+void generations_released(struct generations *generations, uint64_t serial);
 
 /* True if pid was an engine; status as wait(2) gave it. */
 bool generations_reaped(struct generations *generations, pid_t pid, int status);

@@ -8,8 +8,10 @@
  * that a descriptor is there if and only if the type has one.
  *
  *   supervisor -> engine   ADOPT (fd: link), RETIRE
- *   engine -> supervisor   READY (text: the set's name; value: signatures;
- *                          id: sigset fingerprint), FAILED (text: why)
+ *   engine -> supervisor   READY (text: the set's name; value: its
+ *                          signatures; id: the files' fingerprint;
+ *                          status: memory that loading them has taken
+ *                          at most, in MB), FAILED (text: why)
  *   filter -> engine, link SLOT (fd: slot socket)
  *   filter -> engine, slot SPAWN, KILL, NICE
  *   engine -> filter, slot SPAWNED (fd: worker socket), FAILED (text),
@@ -24,7 +26,9 @@
  *   filter -> worker       JOB (id; value: size in bytes; flags: WIRE_ASK;
  *                          fd: the message), PART_ANSWER (id: of the job;
  *                          status: 1 if the part is known, else 0)
- *   supervisor -> filter   ENGINE (fd: link; text: the set's name),
+ *   supervisor -> filter   ENGINE (fd: link; text: the set's name; id: the
+ *                          engine's serial number),
+ *                          WITHDRAW (text, id: as ENGINE),
  *                          CONFIG (fd: a sealed file with the configuration
  *                          that is in force from now on),
  *                          SOCKET (fd: the milter socket, opened anew),
@@ -32,8 +36,7 @@
  *                          HANDOVER (fd: for rows to the next filter),
  *                          DRAIN (flags: WIRE_LAST)
  *   filter -> supervisor   FAILED (text: why), PREPARED, LISTENING,
- *                          LOST (text: fingerprint),
- *                          RELEASED (text: fingerprint), LET_GO
+ *                          LOST, RELEASED (text, id: as ENGINE), LET_GO
  *
  * A link belongs to one filter process and one engine: when it closes, all
  * its slots are ended.  A slot is one worker at a time; when its socket
@@ -41,7 +44,10 @@
  * its link has closed; one whose supervisor has gone exits at once.  One that
  * the filter reports as LOST (it no longer answers, or not sensibly) is killed
  * by the supervisor, and another started; one that it reports as RELEASED (it
- * has closed the link) is killed if it does not exit.
+ * has closed the link) is killed if it does not exit.  One that is WITHDRAWn
+ * takes no new scans; the filter closes its link after the last one that runs.
+ * Two engines can have the same name, if one was started after the other with
+ * the same signatures; no two have the same serial number.
  *
  * A filter says PREPARED when it could serve, and waits for GO with what no
  * two filters may have at once: the files in state_directory.  One that is to
@@ -89,6 +95,7 @@ enum wire_type {
 	WIRE_FORMER,
 	WIRE_HANDOVER,
 	WIRE_LET_GO,
+	WIRE_WITHDRAW,
 	WIRE_TYPES,
 };
 

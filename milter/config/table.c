@@ -80,6 +80,13 @@ static const struct choice sandbox_levels[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice engine_reloads[] = {
+	{ "auto", ENGINE_RELOAD_AUTO },
+	{ "beside", ENGINE_RELOAD_BESIDE },
+	{ "instead", ENGINE_RELOAD_INSTEAD },
+	{ NULL, 0 },
+};
+
 static const struct choice log_targets[] = {
 	{ "syslog", LOG_TARGET_SYSLOG },
 	{ "stderr", LOG_TARGET_STDERR },
@@ -261,6 +268,13 @@ const struct setting settings[] = {
 	{ "engine", "check_interval", SETTING_DURATION,
 	    FIELD(engine_check_interval), UNITS_SECOND, UNITS_DAY, NULL, NULL,
 	    "60s", "How often the signature files are looked at for changes.",
+	    CONFIG_AT_ONCE },
+	{ "engine", "reload", SETTING_CHOICE, FIELD(engine_reload), 0, 0, NULL,
+	    engine_reloads, "auto",
+	    "Whether a changed signature set is loaded beside the old one, "
+	    "which goes on until then and takes as much memory again, or "
+	    "instead of it, while mail waits; \"auto\" measures whether there "
+	    "is memory for both.",
 	    CONFIG_AT_ONCE },
 	{ "engine", "max_age", SETTING_DURATION, FIELD(engine_max_age), 0,
 	    3650 * UNITS_DAY, NULL, NULL, "0",

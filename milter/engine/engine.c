@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
 #include "base/error.h"
@@ -123,6 +124,17 @@ prove(struct engine *engine, struct error *err)
 	return code;
 }
 
+/* What this process has had at most, in MB. */
+static int32_t
+peak_memory(void)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_SELF, &usage) < 0)
+		return 0;
+	return (int32_t)(usage.ru_maxrss / 1024 + 1);
+}
+
 static enum error_code
 announce(struct engine *engine, int supervisor, struct error *err)
 {
@@ -130,6 +142,7 @@ announce(struct engine *engine, int supervisor, struct error *err)
 
 	ready.id = engine->library.sigset.fingerprint;
 	ready.value = engine->library.signatures;
+	ready.status = peak_memory();
 	wire_set_text(&ready, engine->library.name);
 	log_msg(LOG_LEVEL_INFO,
 	    "generation %s: %u signatures in %u files, "
@@ -172,7 +185,8 @@ report_failure(int supervisor, const struct error *err)
 	log_error(LOG_LEVEL_INFO, "the engine can't start", err);
 	wire_set_text(&failed, err->text);
 	if (wire_send(supervisor, &failed, -1, &ignored) != ERROR_NONE)
-		return; /* it has gone meanwhile */
+		log_error(LOG_LEVEL_ERROR, "the engine can't go into service",
+		    err);
 }
 
 static int
@@ -180,9 +194,9 @@ exit_status(const struct engine *engine, enum error_code code)
 {
 	if (code == ERROR_NONE)
 		return EX_OK;
-	if (code != ERROR_INPUT)
-		return EX_SOFTWARE;
-	return engine->library.sigset.files == 0 ? EX_NOINPUT : EX_DATAERR;
+	if (engine->library.sigset.files == 0)
+		return EX_NOINPUT;
+	return code == ERROR_INPUT ? EX_DATAERR : EX_SOFTWARE;
 }
 
 int

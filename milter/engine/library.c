@@ -52,6 +52,8 @@ refused(cl_error_t code, const char *what, struct error *err)
 static enum error_code
 load_failed(cl_error_t code, const char *path, struct error *err)
 {
+	/* For want of memory the files are not to blame. */
+	enum error_code kind = code == CL_EMEM ? ERROR_ENGINE : ERROR_INPUT;
 	const struct messages *said = messages_get();
 	const char *text = said->file_error;
 
@@ -59,7 +61,7 @@ load_failed(cl_error_t code, const char *path, struct error *err)
 		text = said->last_error;
 	if (*text == '\0')
 		text = "no reason given";
-	return error_set(err, ERROR_INPUT, "signatures in %s: %s: %s", path,
+	return error_set(err, kind, "signatures in %s: %s: %s", path,
 	    cl_strerror(code), text);
 }
 

@@ -44,9 +44,20 @@ static void
 take_engine(struct upstream *upstream, const struct wire_message *message,
     int link)
 {
-	engines_publish(upstream->engines, link, message->text);
+	engines_publish(upstream->engines, link, message->text, message->id);
 	scanner_engine_changed(upstream->filter->scanner);
 	log_msg(LOG_LEVEL_NOTICE, "engine %s in service", message->text);
+}
+
+/* Its successor has no room beside it.  Mail waits until that is there. */
+static void
+withdraw_engine(struct upstream *upstream, const struct wire_message *message)
+{
+	log_msg(LOG_LEVEL_NOTICE,
+	    "engine %s takes no new mail, which waits for its successor",
+	    message->text);
+	engines_withdraw(upstream->engines, message->id);
+	scanner_engine_changed(upstream->filter->scanner);
 }
 
 /* The supervisor has checked it; what can't be read now isn't its text, but
@@ -120,11 +131,13 @@ take_socket(const struct upstream *upstream, int sock)
 }
 
 static void
-tell(struct upstream *upstream, enum wire_type type, const char *name)
+tell(struct upstream *upstream, enum wire_type type, const char *name,
+    uint64_t serial)
 {
 	struct wire_message message = wire_make(type);
 	struct error err;
 
+	message.id = serial;
 	wire_set_text(&message, name);
 	if (wire_send(upstream->sock, &message, -1, &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
@@ -132,16 +145,16 @@ tell(struct upstream *upstream, enum wire_type type, const char *name)
 
 /* From any scan thread, as the next; see engines.h. */
 static void
-engine_lost(void *context, const char *name)
+engine_lost(void *context, const char *name, uint64_t serial)
 {
 	log_msg(LOG_LEVEL_ERROR, "engine %s is lost", name);
-	tell(context, WIRE_LOST, name);
+	tell(context, WIRE_LOST, name, serial);
 }
 
 static void
-engine_released(void *context, const char *name)
+engine_released(void *context, const char *name, uint64_t serial)
 {
-	tell(context, WIRE_RELEASED, name);
+	tell(context, WIRE_RELEASED, name, serial);
 }
 
 struct engines *
@@ -177,7 +190,7 @@ hand_over(struct upstream *upstream, int sock)
 	scanner_hand_over(filter->scanner, handover_send, &upstream->handover,
 	    monotime_after(SAVE_TIME));
 	upstream->over_by = monotime_after(OVER_MAX);
-	tell(upstream, WIRE_LET_GO, "");
+	tell(upstream, WIRE_LET_GO, "", 0);
 }
 
 static void
@@ -212,9 +225,10 @@ is_done(struct upstream *upstream)
 }
 
 #define ACCEPTED \
-	(WIRE_ACCEPT(WIRE_ENGINE) | WIRE_ACCEPT(WIRE_CONFIG) | \
-	    WIRE_ACCEPT(WIRE_SOCKET) | WIRE_ACCEPT(WIRE_FORMER) | \
-	    WIRE_ACCEPT(WIRE_HANDOVER) | WIRE_ACCEPT(WIRE_DRAIN))
+	(WIRE_ACCEPT(WIRE_ENGINE) | WIRE_ACCEPT(WIRE_WITHDRAW) | \
+	    WIRE_ACCEPT(WIRE_CONFIG) | WIRE_ACCEPT(WIRE_SOCKET) | \
+	    WIRE_ACCEPT(WIRE_FORMER) | WIRE_ACCEPT(WIRE_HANDOVER) | \
+	    WIRE_ACCEPT(WIRE_DRAIN))
 
 /* Any message but DRAIN, with its descriptor. */
 static void
@@ -223,6 +237,9 @@ obey(struct upstream *upstream, const struct wire_message *message, int fd)
 	switch (message->type) {
 	case WIRE_ENGINE:
 		take_engine(upstream, message, fd);
+		break;
+	case WIRE_WITHDRAW:
+		withdraw_engine(upstream, message);
 		break;
 	case WIRE_CONFIG:
 		take_config(upstream, fd);

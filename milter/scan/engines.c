@@ -16,6 +16,7 @@
 
 struct engine {
 	char name[ENGINE_NAME_SIZE];
+	uint64_t serial;
 	int link;
 	unsigned count; /* under the lock of struct engines */
 };
@@ -49,10 +50,11 @@ put_locked(struct engine *engine)
 
 static void
 report(const struct engines *engines, engines_report_function *function,
-    const char *name)
+    const struct engine *engine)
 {
 	if (function != NULL)
-		function(engines->reports.context, name);
+		function(engines->reports.context, engine->name,
+		    engine->serial);
 }
 
 /* After its last put, without the lock. */
@@ -60,7 +62,7 @@ static void
 release(struct engines *engines, struct engine *engine)
 {
 	fd_close(&engine->link);
-	report(engines, engines->reports.released, engine->name);
+	report(engines, engines->reports.released, engine);
 	free(engine);
 }
 
@@ -75,7 +77,8 @@ engines_destroy(struct engines **engines)
 }
 
 void
-engines_publish(struct engines *engines, int link, const char *name)
+engines_publish(struct engines *engines, int link, const char *name,
+    uint64_t serial)
 {
 	struct engine *engine = calloc(1, sizeof *engine), *old;
 	bool last;
@@ -83,6 +86,7 @@ engines_publish(struct engines *engines, int link, const char *name)
 	if (engine == NULL)
 		abort();
 	snprintf(engine->name, sizeof engine->name, "%s", name);
+	engine->serial = serial;
 	engine->link = link;
 	engine->count = 1;
 	pthread_mutex_lock(&engines->lock);
@@ -92,6 +96,23 @@ engines_publish(struct engines *engines, int link, const char *name)
 	pthread_mutex_unlock(&engines->lock);
 	if (last)
 		release(engines, old);
+}
+
+void
+engines_withdraw(struct engines *engines, uint64_t serial)
+{
+	struct engine *engine;
+	bool last = false;
+
+	pthread_mutex_lock(&engines->lock);
+	engine = engines->current;
+	if (engine != NULL && engine->serial == serial) {
+		engines->current = NULL;
+		last = put_locked(engine);
+	}
+	pthread_mutex_unlock(&engines->lock);
+	if (last)
+		release(engines, engine);
 }
 
 struct engine *
@@ -132,7 +153,7 @@ engines_lost(struct engines *engines, struct engine *engine)
 	last = current && put_locked(engine);
 	pthread_mutex_unlock(&engines->lock);
 	if (current)
-		report(engines, engines->reports.lost, engine->name);
+		report(engines, engines->reports.lost, engine);
 	if (last)
 		release(engines, engine);
 }

@@ -128,7 +128,7 @@ open_lane(struct scanner *scanner, struct lane **lane_r, struct error *err)
 
 	*lane_r = NULL;
 	if (engine == NULL)
-		return error_set(err, ERROR_ENGINE, "no engine in service");
+		return error_set(err, ERROR_GONE, "no engine in service");
 	config = get_config(scanner);
 	code = lane_open(scanner->engines, engine, config, lane_r, err);
 	config_unref(&config);
@@ -234,8 +234,10 @@ warm_up(struct scanner *scanner, struct lane *lane)
 	struct error err;
 	enum error_code code = ready_lane(scanner, &lane, &err);
 
+	/* An engine that is gone is told by others, or was told to go. */
 	if (code != ERROR_NONE)
-		log_error(LOG_LEVEL_ERROR, "making a worker ready", &err);
+		log_error(code == ERROR_GONE ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+		    "making a worker ready", &err);
 	pthread_mutex_lock(&scanner->lock);
 	scanner->warming--;
 	if (code != ERROR_NONE)
@@ -279,9 +281,11 @@ settle(struct scanner *scanner, struct job *job, struct lane **lane,
 		judge(scanner, job, result, outcome);
 		scanner_finish_job(scanner, job, outcome);
 	} else {
-		cost_learn(&scanner->cost, job->structure, job->content.size,
-		    result->scan_time);
-		job_requeue(&scanner->jobs, job, result->scan_time);
+		if (result->scan_time > 0)
+			cost_learn(&scanner->cost, job->structure,
+			    job->content.size, result->scan_time);
+		job_requeue(&scanner->jobs, job,
+		    result->scan_time > 0 ? result->scan_time : job->item.cost);
 	}
 	pthread_cond_signal(&scanner->work);
 	if (scanner->foreground + scanner->background_count == 0)
@@ -308,15 +312,21 @@ run_job(struct scanner *scanner, struct job *job, struct lane *lane)
 	struct scan_outcome outcome = { .source = SCAN_SOURCE_SCAN };
 	bool background = job->item.background;
 	struct lane_result result;
+	enum error_code code;
 	struct error err;
 
-	if (ready_lane(scanner, &lane, &err) == ERROR_NONE) {
+	code = ready_lane(scanner, &lane, &err);
+	if (code == ERROR_NONE) {
 		snprintf(outcome.generation, sizeof outcome.generation, "%s",
 		    engine_name(lane_engine(lane)));
 		slow.started = monotime_now();
 		lane_scan(lane, job->content.fd, job->content.size,
 		    scanner->cancel, background ? NULL : leave_lane, &slow,
 		    &result);
+	} else if (code == ERROR_GONE) {
+		/* The engine went in this moment: the next one does it. */
+		memset(&result, 0, sizeof result);
+		result.put_off = true;
 	} else {
 		log_error(LOG_LEVEL_ERROR, "no worker for a scan", &err);
 		memset(&result, 0, sizeof result);

@@ -171,10 +171,10 @@ obey(struct filter_process *process, const struct wire_message *message,
 		    sizeof process->failure);
 		break;
 	case WIRE_LOST:
-		generations_lost(process->generations, message->text);
+		generations_lost(process->generations, message->id);
 		break;
 	case WIRE_RELEASED:
-		generations_released(process->generations, message->text);
+		generations_released(process->generations, message->id);
 		break;
 	default:
 		break;

@@ -20,18 +20,28 @@
 #include "engine/sigset.h"
 #include "wire/wire.h"
 #include "supervisor/child.h"
+#include "supervisor/headroom.h"
 
 /* Files that change are left to settle for this long. */
 #define SETTLE_TIME MONOTIME_S
-/* Between the starts of engines that die young. */
+/* Before a start after the second failure in a row; it doubles, up to one of
+ * these: while no engine is in service, and while one is. */
 #define PAUSE_FIRST MONOTIME_S
 #define PAUSE_MAX (60 * MONOTIME_S)
-/* An engine that lived this long did not die young. */
-#define YOUNG (60 * MONOTIME_S)
+#define PAUSE_MAX_SERVING (3600 * MONOTIME_S)
+/* An engine that has served for so long has proved itself. */
+#define PROBATION (300 * MONOTIME_S)
 /* For an engine that serves nobody any more to end. */
 #define RETIRE_GRACE (10 * MONOTIME_S)
 /* Loading takes seconds; what takes longer than this hangs. */
 #define LOAD_MAX (900 * MONOTIME_S)
+
+#define MIB (UINT64_C(1) << 20)
+/* What a byte of a signature file takes at most; the official ones are
+ * compressed. */
+#define MEMORY_PER_BYTE 10
+/* Beside a load, mail goes on to take memory. */
+#define RESERVE (64 * MIB)
 
 void
 generations_init(struct generations *generations, const struct config *config,
@@ -43,7 +53,6 @@ generations_init(struct generations *generations, const struct config *config,
 	generations->filter = -1;
 	for (int i = 0; i < GENERATIONS_MAX; i++)
 		generations->place[i].sock = -1;
-	generations->wanted = true;
 	generations->check_at = monotime_after(config->engine_check_interval);
 }
 
@@ -62,6 +71,16 @@ find_state(struct generations *generations, enum generation_state state)
 	return NULL;
 }
 
+static struct generation *
+find_serial(struct generations *generations, uint64_t serial)
+{
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		if (generations->place[i].state != GENERATION_NONE &&
+		    generations->place[i].serial == serial)
+			return &generations->place[i];
+	return NULL;
+}
+
 /* The one place where a state changes. */
 static void
 set_state(struct generation *generation, enum generation_state state)
@@ -75,37 +94,75 @@ set_state(struct generation *generation, enum generation_state state)
 	generation->sock = -1;
 }
 
-/* At once the first time, then with a growing pause. */
+/* An engine that has become ready after the last failure and has served for a
+ * while is the end of the row. */
 static void
-start_later(struct generations *generations)
+forget_failures(struct generations *generations)
 {
-	generations->wanted = true;
-	generations->start_at = monotime_after(generations->pause);
-	generations->pause = generations->pause == 0 ? PAUSE_FIRST
-						     : generations->pause * 2;
-	if (generations->pause > PAUSE_MAX)
-		generations->pause = PAUSE_MAX;
+	const struct generation *serving = find_state(generations,
+	    GENERATION_SERVING);
+
+	if (serving != NULL && serving->ready_at >= generations->failed_at &&
+	    monotime_now() >= serving->ready_at + PROBATION)
+		generations->failures = 0;
 }
 
 static void
-start(struct generations *generations, struct generation *generation)
+count_failure(struct generations *generations, bool bad_set)
 {
-	struct sigset sigset;
+	forget_failures(generations);
+	generations->failures++;
+	generations->failed_at = monotime_now();
+	generations->bad_set = bad_set;
+}
+
+/* The first failure costs no pause: a crash is made good at once. */
+static int64_t
+start_at(struct generations *generations)
+{
+	bool serving = find_state(generations, GENERATION_SERVING) != NULL;
+	int64_t max = serving ? PAUSE_MAX_SERVING : PAUSE_MAX;
+	int64_t pause = PAUSE_FIRST;
+
+	if (generations->failures < 2 || generations->at_once)
+		return 0;
+	for (unsigned i = 2; i < generations->failures && pause < max; i++)
+		pause *= 2;
+	return generations->failed_at + (pause < max ? pause : max);
+}
+
+static bool
+is_wanted(struct generations *generations)
+{
+	return generations->asked ||
+	    (find_state(generations, GENERATION_SERVING) == NULL &&
+		find_state(generations, GENERATION_LOADING) == NULL);
+}
+
+static void
+start(struct generations *generations, struct generation *generation,
+    const struct sigset *sigset)
+{
 	enum error_code code;
 	struct error err;
 
-	generations->wanted = false;
-	if (sigset_read(&generations->config->engine_database, &sigset, &err) ==
-	    ERROR_NONE)
-		generations->tried = generations->seen = sigset.fingerprint;
+	generations->asked = generations->at_once = false;
+	generations->tried = generations->seen = sigset->fingerprint;
+	generations->kills = headroom_kills("");
 	code = child_start_engine(generations->kit, &generation->pid,
 	    &generation->sock, &err);
 	if (code != ERROR_NONE) {
-		log_error(LOG_LEVEL_ERROR, "starting an engine", &err);
-		start_later(generations);
+		log_error(LOG_LEVEL_ERROR, "an engine can't be started", &err);
+		count_failure(generations, false);
+		generations->asked = true;
 		return;
 	}
+	log_msg(LOG_LEVEL_NOTICE, "an engine loads %u signature files, %.1f MB",
+	    sigset->files, (double)sigset->bytes / (double)MIB);
+	generation->serial = ++generations->serial;
+	generation->bytes = sigset->bytes;
 	generation->started_at = monotime_now();
+	generation->end_by = monotime_after(LOAD_MAX);
 	generation->config = config_ref(generations->config);
 	set_state(generation, GENERATION_LOADING);
 }
@@ -124,6 +181,7 @@ hand_over(struct generations *generations, const struct generation *generation,
 	if (code != ERROR_NONE)
 		return code;
 	wire_set_text(&engine, generation->name);
+	engine.id = generation->serial;
 	code = wire_send(generation->sock, &adopt, pair[0], err);
 	if (code == ERROR_NONE)
 		code = wire_send(generations->filter, &engine, pair[1], err);
@@ -192,11 +250,27 @@ retire(struct generation *generation)
 	struct error err;
 
 	set_state(generation, GENERATION_RETIRING);
-	generation->end_by = MONOTIME_NEVER;
 	if (!generation->offered)
 		must_end(generation);
 	if (wire_send(generation->sock, &message, -1, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_WARNING, "retiring an engine", &err);
+		log_error(LOG_LEVEL_WARNING, "telling an engine to retire",
+		    &err);
+}
+
+/* Has the engine in service end without a successor. */
+static void
+withdraw(struct generations *generations, struct generation *serving)
+{
+	struct wire_message message = wire_make(WIRE_WITHDRAW);
+	struct error err;
+
+	message.id = serving->serial;
+	wire_set_text(&message, serving->name);
+	if (serving->offered && generations->filter >= 0 &&
+	    wire_send(generations->filter, &message, -1, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_WARNING,
+		    "telling the filter that an engine ends", &err);
+	retire(serving);
 }
 
 /* Whoever has read that mail is deferred reads also that it is no more. */
@@ -219,11 +293,18 @@ became_ready(struct generations *generations, struct generation *generation,
 
 	memcpy(generation->name, message->text, sizeof generation->name);
 	generation->sigset = message->id;
+	generation->ready_at = monotime_now();
+	generation->end_by = MONOTIME_NEVER;
+	generations->peak = message->status > 0
+	    ? (uint64_t)message->status * MIB
+	    : 0;
+	generations->peak_files = generation->bytes;
 	log_msg(LOG_LEVEL_NOTICE,
-	    "engine %s is ready: %llu signatures, "
-	    "loaded in %.1f s",
+	    "engine %s is ready: %llu signatures, loaded in %.1f s, %d MB of "
+	    "memory",
 	    generation->name, (unsigned long long)message->value,
-	    (double)(monotime_now() - generation->started_at) / MONOTIME_S);
+	    (double)(monotime_now() - generation->started_at) / MONOTIME_S,
+	    (int)message->status);
 	log_outage_end(generations);
 	config_replace(&generation->config, generations->config);
 	/* The old one stays until the filter has let go of it. */
@@ -244,8 +325,8 @@ refused(struct generations *generations, struct generation *generation,
 	generation->said_why = true;
 	if (serving != NULL)
 		log_msg(LOG_LEVEL_ERROR,
-		    "the new signature set is not used: "
-		    "%s; engine %s stays in service",
+		    "the new signature set is not used: %s; engine %s stays in "
+		    "service",
 		    message->text, serving->name);
 	else if (outage_goes_on(&generations->outage, message->text))
 		log_msg(LOG_LEVEL_ERROR,
@@ -313,36 +394,56 @@ generations_handle(struct generations *generations, const struct pollfd *fds,
 				hear(generations, &generations->place[i]);
 }
 
+/* The engine that loads or has loaded these files, or NULL. */
+static const struct generation *
+find_set(struct generations *generations, const struct sigset *sigset)
+{
+	const struct generation *loading = find_state(generations,
+	    GENERATION_LOADING);
+	const struct generation *serving = find_state(generations,
+	    GENERATION_SERVING);
+
+	if (loading != NULL)
+		return generations->tried == sigset->fingerprint &&
+			!loading->outdated
+		    ? loading
+		    : NULL;
+	return serving != NULL && serving->sigset == sigset->fingerprint
+	    ? serving
+	    : NULL;
+}
+
 void
 generations_reload(struct generations *generations, bool force)
 {
-	struct generation *serving = find_state(generations,
-	    GENERATION_SERVING);
+	const struct generation *same = NULL;
 	struct sigset sigset;
 	struct error err;
 
-	if (!force && !generations->wanted && serving != NULL &&
+	if (!force && !generations->asked &&
 	    sigset_read(&generations->config->engine_database, &sigset, &err) ==
-		ERROR_NONE &&
-	    sigset.fingerprint == serving->sigset) {
-		log_msg(LOG_LEVEL_NOTICE,
-		    "reload: the signature set has not "
-		    "changed, engine %s stays in service",
-		    serving->name);
+		ERROR_NONE)
+		same = find_set(generations, &sigset);
+	if (same == NULL) {
+		generations->asked = generations->at_once = true;
 		return;
 	}
-	generations->wanted = true;
-	generations->start_at = 0;
+	if (same->state == GENERATION_SERVING)
+		log_msg(LOG_LEVEL_NOTICE,
+		    "reload: the signature set has not changed, engine %s "
+		    "stays in service",
+		    same->name);
+	else
+		log_msg(LOG_LEVEL_NOTICE,
+		    "reload: the signature set is being loaded already");
 }
 
-/* Looks whether the files have changed and come to rest.  With no engine in
- * service the same files are tried again, too: what was missing may have been
- * memory, not signatures. */
+/* Looks whether the files have changed and come to rest.  New files are tried
+ * without a pause if the old ones were no good; a pause after engines that died
+ * goes on, since a new set needs as much memory. */
 static void
 look_at_files(struct generations *generations)
 {
-	bool serving = find_state(generations, GENERATION_SERVING) != NULL ||
-	    find_state(generations, GENERATION_LOADING) != NULL;
 	int64_t interval = generations->config->engine_check_interval;
 	struct sigset sigset;
 	struct error err;
@@ -357,64 +458,145 @@ look_at_files(struct generations *generations)
 			generations->check_at = monotime_after(SETTLE_TIME);
 		return;
 	}
-	if (!generations->wanted &&
-	    (sigset.fingerprint != generations->tried || !serving)) {
-		generations->wanted = true;
-		generations->start_at = 0;
+	if (sigset.fingerprint == generations->tried)
+		return;
+	generations->tried = sigset.fingerprint;
+	generations->asked = true;
+	generations->at_once |= generations->bad_set;
+}
+
+static void
+end_hung(struct generation *generation)
+{
+	if (generation->state == GENERATION_NONE ||
+	    monotime_now() < generation->end_by)
+		return;
+	if (generation->state == GENERATION_LOADING)
+		log_msg(LOG_LEVEL_ERROR,
+		    "an engine did not get ready in %d s, and is killed",
+		    (int)(LOAD_MAX / MONOTIME_S));
+	else
+		log_msg(LOG_LEVEL_WARNING,
+		    "engine %s should have ended, and is killed",
+		    generation->name);
+	generation->end_by = MONOTIME_NEVER;
+	kill(generation->pid, SIGKILL);
+}
+
+/* What another engine would need, for files of so many bytes. */
+static uint64_t
+bytes_needed(const struct generations *generations, uint64_t files)
+{
+	uint64_t need = generations->peak + RESERVE;
+
+	if (files > generations->peak_files)
+		need += (files - generations->peak_files) * MEMORY_PER_BYTE;
+	return need + need / 10;
+}
+
+/* Whether memory holds one more beside those that live; if not, why_r says why,
+ * for the log. */
+static bool
+fits_beside(const struct generations *generations, const struct sigset *sigset,
+    char *why_r, size_t size)
+{
+	enum engine_reload reload = (enum engine_reload)
+					generations->config->engine_reload;
+	uint64_t need = bytes_needed(generations, sigset->bytes);
+	uint64_t room = headroom_bytes("");
+
+	if (reload == ENGINE_RELOAD_BESIDE)
+		return true;
+	if (reload == ENGINE_RELOAD_INSTEAD)
+		snprintf(why_r, size, "engine.reload is \"instead\"");
+	else if (generations->overcommitted)
+		snprintf(why_r, size,
+		    "the kernel has killed one of two engines for lack of "
+		    "memory");
+	else if (room < need)
+		snprintf(why_r, size,
+		    "it needs %llu MB of memory, and %llu MB can be had",
+		    (unsigned long long)(need / MIB),
+		    (unsigned long long)(room / MIB));
+	else
+		return true;
+	return false;
+}
+
+/* Ends those that live, so that the next can be loaded. */
+static void
+make_room(struct generations *generations, const char *why)
+{
+	struct generation *serving = find_state(generations,
+	    GENERATION_SERVING);
+	struct generation *retiring;
+
+	if (serving != NULL) {
+		log_msg(LOG_LEVEL_NOTICE,
+		    "engine %s ends before its successor is loaded, and mail "
+		    "waits: %s",
+		    serving->name, why);
+		withdraw(generations, serving);
+	}
+	for (int i = 0; i < GENERATIONS_MAX; i++) {
+		retiring = &generations->place[i];
+		if (retiring->state == GENERATION_RETIRING)
+			must_end(retiring);
 	}
 }
 
+/* Starts another engine if one is wanted and nothing speaks against it; ends
+ * others if they are in its way. */
 static void
-end_hung_load(struct generations *generations)
+try_start(struct generations *generations)
 {
-	struct generation *loading = find_state(generations,
-	    GENERATION_LOADING);
+	struct generation *place = find_state(generations, GENERATION_NONE);
+	struct sigset sigset = { .files = 0 };
+	struct error err;
+	char why[128];
 
-	if (loading == NULL || monotime_now() < loading->started_at + LOAD_MAX)
+	if (generations->stopping || !is_wanted(generations) || place == NULL ||
+	    find_state(generations, GENERATION_LOADING) != NULL ||
+	    monotime_now() < start_at(generations))
 		return;
-	log_msg(LOG_LEVEL_ERROR, "an engine did not get ready in %d s",
-	    (int)(LOAD_MAX / MONOTIME_S));
-	loading->started_at = monotime_now();
-	kill(loading->pid, SIGKILL);
+	/* What can't be read, or isn't there, takes no memory: the engine says
+	 * so, and the one in service stays. */
+	if (sigset_read(&generations->config->engine_database, &sigset, &err) !=
+	    ERROR_NONE)
+		sigset.files = 0;
+	if (generations_any(generations) && sigset.files > 0 &&
+	    !fits_beside(generations, &sigset, why, sizeof why))
+		make_room(generations, why);
+	else
+		start(generations, place, &sigset);
 }
 
-static void
-end_hung_retirement(struct generations *generations)
+/* When the next start is due.  One that is due already and has not come about
+ * is tried again each second: it waits for memory, or could not be made. */
+static int64_t
+next_start(struct generations *generations)
 {
-	struct generation *retiring = find_state(generations,
-	    GENERATION_RETIRING);
+	int64_t at = start_at(generations);
 
-	if (retiring == NULL || monotime_now() < retiring->end_by)
-		return;
-	log_msg(LOG_LEVEL_ERROR, "engine %s should have ended, and is killed",
-	    retiring->name);
-	retiring->end_by = MONOTIME_NEVER;
-	kill(retiring->pid, SIGKILL);
-}
-
-/* The place for a new generation, if one is wanted and may load now: one
- * loads at a time. */
-static struct generation *
-place_to_start(struct generations *generations)
-{
-	if (!generations->wanted ||
-	    find_state(generations, GENERATION_LOADING) != NULL)
-		return NULL;
-	return find_state(generations, GENERATION_NONE);
+	if (!is_wanted(generations) ||
+	    find_state(generations, GENERATION_LOADING) != NULL ||
+	    find_state(generations, GENERATION_NONE) == NULL)
+		return MONOTIME_NEVER;
+	return at > monotime_now() ? at : monotime_after(PAUSE_FIRST);
 }
 
 /* When something will be due next. */
 static int64_t
 next_due(struct generations *generations)
 {
-	struct generation *retiring = find_state(generations,
-	    GENERATION_RETIRING);
 	int64_t at = generations->check_at;
 
-	if (place_to_start(generations) != NULL && generations->start_at < at)
-		at = generations->start_at;
-	if (retiring != NULL && retiring->end_by < at)
-		at = retiring->end_by;
+	if (next_start(generations) < at)
+		at = next_start(generations);
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		if (generations->place[i].state != GENERATION_NONE &&
+		    generations->place[i].end_by < at)
+			at = generations->place[i].end_by;
 	if (must_offer_again(generations) && monotime_after(MONOTIME_S) < at)
 		at = monotime_after(MONOTIME_S);
 	return at;
@@ -423,37 +605,33 @@ next_due(struct generations *generations)
 int64_t
 generations_run(struct generations *generations)
 {
-	struct generation *place;
-
-	end_hung_load(generations);
-	end_hung_retirement(generations);
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		end_hung(&generations->place[i]);
 	if (monotime_now() >= generations->check_at)
 		look_at_files(generations);
 	offer(generations);
-	place = place_to_start(generations);
-	if (place != NULL && monotime_now() >= generations->start_at)
-		start(generations, place);
+	try_start(generations);
 	return next_due(generations);
 }
 
 void
-generations_lost(struct generations *generations, const char *name)
+generations_lost(struct generations *generations, uint64_t serial)
 {
-	struct generation *serving = find_state(generations,
-	    GENERATION_SERVING);
+	const struct generation *lost = find_serial(generations, serial);
 
-	if (serving != NULL && strcmp(serving->name, name) == 0)
-		kill(serving->pid, SIGKILL);
+	if (lost != NULL &&
+	    (lost->state == GENERATION_SERVING ||
+		lost->state == GENERATION_RETIRING))
+		kill(lost->pid, SIGKILL);
 }
 
 void
-generations_released(struct generations *generations, const char *name)
+generations_released(struct generations *generations, uint64_t serial)
 {
-	struct generation *retiring = find_state(generations,
-	    GENERATION_RETIRING);
+	struct generation *released = find_serial(generations, serial);
 
-	if (retiring != NULL && strcmp(retiring->name, name) == 0)
-		must_end(retiring);
+	if (released != NULL && released->state == GENERATION_RETIRING)
+		must_end(released);
 }
 
 static bool
@@ -481,8 +659,7 @@ generations_configure(struct generations *generations,
 		kill(loading->pid, SIGKILL);
 	}
 	if (serving == NULL) {
-		generations->wanted |= loading == NULL || loading->outdated;
-		generations->start_at = 0;
+		generations->at_once = true;
 		return;
 	}
 	if (!has_other_options(serving, config))
@@ -525,11 +702,50 @@ log_end(const struct generation *generation, int status)
 		    name, process_end_text(status, how, sizeof how));
 }
 
+/* The signature files are no good, so that others have to come first. */
+static bool
+says_bad_set(int status)
+{
+	return WIFEXITED(status) &&
+	    (WEXITSTATUS(status) == EX_DATAERR ||
+		WEXITSTATUS(status) == EX_NOINPUT);
+}
+
+/* Two that the kernel has found to be too much are not tried again. */
+static void
+learn_from_kill(struct generations *generations, int status)
+{
+	if (generations->overcommitted || !WIFSIGNALED(status) ||
+	    WTERMSIG(status) != SIGKILL ||
+	    find_state(generations, GENERATION_NONE) != NULL ||
+	    headroom_kills("") == generations->kills)
+		return;
+	log_msg(LOG_LEVEL_WARNING,
+	    "the kernel has killed an engine for lack of memory while another "
+	    "one was there: unless engine.reload is \"beside\", an engine ends "
+	    "from now on before its successor is loaded");
+	generations->overcommitted = true;
+}
+
+/* It died before it was told to.  What it was to load is asked for again,
+ * unless the files are no good. */
+static void
+failed(struct generations *generations, const struct generation *generation,
+    int status)
+{
+	bool bad_set = generation->state == GENERATION_LOADING &&
+	    says_bad_set(status);
+
+	learn_from_kill(generations, status);
+	count_failure(generations, bad_set);
+	if (generation->state == GENERATION_LOADING && !bad_set)
+		generations->asked = true;
+}
+
 bool
 generations_reaped(struct generations *generations, pid_t pid, int status)
 {
 	struct generation *generation = NULL;
-	bool young, refused_set;
 
 	for (int i = 0; i < GENERATIONS_MAX; i++)
 		if (generations->place[i].state != GENERATION_NONE &&
@@ -545,17 +761,8 @@ generations_reaped(struct generations *generations, pid_t pid, int status)
 		return true;
 	}
 	log_end(generation, status);
-	young = monotime_now() - generation->started_at < YOUNG;
-	/* The set itself was refused; anything else may pass. */
-	refused_set = WIFEXITED(status) &&
-	    (WEXITSTATUS(status) == EX_DATAERR ||
-		WEXITSTATUS(status) == EX_NOINPUT);
-	if (!young)
-		generations->pause = 0;
-	if (generation->state == GENERATION_SERVING ||
-	    (generation->state == GENERATION_LOADING && !refused_set &&
-		!generation->outdated))
-		start_later(generations);
+	if (generation->state != GENERATION_RETIRING && !generation->outdated)
+		failed(generations, generation, status);
 	set_state(generation, GENERATION_NONE);
 	return true;
 }
@@ -563,7 +770,6 @@ generations_reaped(struct generations *generations, pid_t pid, int status)
 void
 generations_stop(struct generations *generations, bool kill_now)
 {
-	generations->wanted = false;
 	generations->stopping = true;
 	for (int i = 0; i < GENERATIONS_MAX; i++) {
 		if (generations->place[i].state == GENERATION_NONE)

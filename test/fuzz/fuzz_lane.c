@@ -364,20 +364,22 @@ warm(struct lane *lane)
 }
 
 static void
-note_lost(void *context, const char *name)
+note_lost(void *context, const char *name, uint64_t serial)
 {
 	struct peer *peer = context;
 
 	(void)name;
+	(void)serial;
 	peer->lost++;
 }
 
 static void
-note_released(void *context, const char *name)
+note_released(void *context, const char *name, uint64_t serial)
 {
 	struct peer *peer = context;
 
 	(void)name;
+	(void)serial;
 	peer->released++;
 }
 
@@ -418,7 +420,7 @@ fuzz_one(struct fuzz_input *in)
 	assert(code == ERROR_NONE && peer.cancel >= 0);
 	peer.link = pair[0];
 	fuzz_time_begin(step, &peer);
-	engines_publish(engines, pair[1], "0123456789abcdef");
+	engines_publish(engines, pair[1], "0123456789abcdef", 1);
 	use_lane(&peer, engines, engines_get(engines));
 	assert(peer.lost <= 1);
 	engines_destroy(&engines);

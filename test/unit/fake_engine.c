@@ -195,7 +195,7 @@ fake_engine_start(struct fake_engine *engine, struct engines *engines,
 	must(seqpacket_pair(pair, &err) == ERROR_NONE);
 	engine->link = pair[1];
 	must(pthread_create(&engine->thread, NULL, engine_thread, engine) == 0);
-	engines_publish(engines, pair[0], name);
+	engines_publish(engines, pair[0], name, 1);
 }
 
 void

@@ -22,14 +22,20 @@
 
 /* Publishes a generation; returns the engine's end of its link. */
 static int
-publish(struct engines *engines, const char *name)
+publish_process(struct engines *engines, const char *name, uint64_t serial)
 {
 	struct error err;
 	int pair[2];
 
 	assert_int_equal(seqpacket_pair(pair, &err), ERROR_NONE);
-	engines_publish(engines, pair[0], name);
+	engines_publish(engines, pair[0], name, serial);
 	return pair[1];
+}
+
+static int
+publish(struct engines *engines, const char *name)
+{
+	return publish_process(engines, name, 7);
 }
 
 static bool
@@ -97,14 +103,16 @@ test_engines_unused_one_ends_when_the_next_is_published(void **state)
 struct report {
 	unsigned count;
 	char name[ENGINE_NAME_SIZE];
+	uint64_t serial;
 };
 
 static void
-note(void *context, const char *name)
+note(void *context, const char *name, uint64_t serial)
 {
 	struct report *report = context;
 
 	report->count++;
+	report->serial = serial;
 	strcpy(report->name, name);
 }
 
@@ -136,6 +144,52 @@ test_engines_lost_one_is_out_of_service_and_told_once(void **state)
 	engines_destroy(&engines);
 	fd_close(&link);
 	fd_close(&next);
+}
+
+/* An engine that died is started again with the same signatures. */
+static void
+test_engines_of_one_name_are_told_apart(void **state)
+{
+	struct report report = { 0 };
+	struct engines *engines = engines_create(
+	    &(struct engines_reports){ .released = note, .context = &report });
+	int links[2];
+
+	(void)state;
+	links[0] = publish_process(engines, OLD, 1);
+	links[1] = publish_process(engines, OLD, 2);
+	assert_int_equal(report.count, 1);
+	assert_int_equal(report.serial, 1);
+	engines_withdraw(engines, 1);
+	assert_false(is_closed(links[1]));
+	engines_destroy(&engines);
+	assert_int_equal(report.serial, 2);
+	fd_close(&links[0]);
+	fd_close(&links[1]);
+}
+
+static void
+test_engines_withdrawn_one_lives_until_its_last_scan(void **state)
+{
+	struct report report = { 0 };
+	struct engines *engines = engines_create(
+	    &(struct engines_reports){ .lost = note,
+		.released = note,
+		.context = &report });
+	int link = publish(engines, OLD);
+	struct engine *engine = engines_get(engines);
+
+	(void)state;
+	engines_withdraw(engines, 7);
+	assert_null(engines_get(engines));
+	assert_false(engines_is_current(engines, engine));
+	assert_false(is_closed(link));
+	assert_int_equal(report.count, 0);
+	engines_put(engines, &engine);
+	assert_true(is_closed(link));
+	assert_int_equal(report.count, 1);
+	engines_destroy(&engines);
+	fd_close(&link);
 }
 
 static void
@@ -199,6 +253,9 @@ main(void)
 		    test_engines_unused_one_ends_when_the_next_is_published),
 		cmocka_unit_test(
 		    test_engines_lost_one_is_out_of_service_and_told_once),
+		cmocka_unit_test(test_engines_of_one_name_are_told_apart),
+		cmocka_unit_test(
+		    test_engines_withdrawn_one_lives_until_its_last_scan),
 		cmocka_unit_test(
 		    test_engines_released_one_is_told_once_when_nobody_has_it),
 		cmocka_unit_test(

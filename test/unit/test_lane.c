@@ -217,11 +217,12 @@ struct fixture {
 };
 
 static void
-note_lost(void *context, const char *name)
+note_lost(void *context, const char *name, uint64_t serial)
 {
 	struct fixture *f = context;
 
 	assert_string_equal(name, NAME);
+	assert_int_equal(serial, 1);
 	f->lost++;
 }
 

@@ -60,7 +60,7 @@ open_lane(const char *settings, bool shared)
 	engines = engines_create(NULL);
 	must(seqpacket_pair(pair, &err), &err);
 	link_end = pair[1];
-	engines_publish(engines, pair[0], "0123456789abcdef");
+	engines_publish(engines, pair[0], "0123456789abcdef", 1);
 	must(lane_open(engines, engines_get(engines), config, &lane, &err),
 	    &err);
 	if (shared)
