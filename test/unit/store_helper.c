@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -176,14 +177,26 @@ kept_becomes(struct store *store, bool has_file, size_t pending)
 	return false;
 }
 
+static struct key envelopes[ROW_ENVELOPES];
+
+static void
+make_envelopes(void)
+{
+	for (size_t i = 0; i < ROW_ENVELOPES; i++)
+		for (size_t j = 0; j < KEY_BYTES; j++)
+			envelopes[i].bytes[j] = support_pattern(
+			    i * KEY_BYTES + j);
+}
+
+/* From several threads. */
 struct row
 kept_row(unsigned n)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	static char late[] = "late", sender[] = "m\xc3\xbcller@example.org";
 	static char recipients[] = "a@example.org b@example.org";
 	static char message_id[] = "<'; DROP TABLE contents; --@example.org>";
 	static char queue_id[] = "4Xy";
-	static struct key envelopes[ROW_ENVELOPES];
 	struct row row = {
 		.known = true,
 		.verdict = verdict_make(VERDICT_INFECTED, "Eicar-Test"),
@@ -202,10 +215,7 @@ kept_row(unsigned n)
 	};
 
 	memcpy(row.key.bytes, &n, sizeof n);
-	for (size_t i = 0; i < ROW_ENVELOPES; i++)
-		for (size_t j = 0; j < KEY_BYTES; j++)
-			envelopes[i].bytes[j] = support_pattern(
-			    i * KEY_BYTES + j);
+	pthread_once(&once, make_envelopes);
 	return row;
 }
 
