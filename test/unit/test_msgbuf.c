@@ -51,9 +51,9 @@ close_pool(void **state)
 {
 	(void)state;
 	content_expect_usage(pool, 0, 0);
-	assert_int_equal(support_open_fds(), fds_before);
 	msgpool_destroy(&pool);
 	assert_null(pool);
+	assert_int_equal(support_open_fds(), fds_before);
 	config_destroy(&config);
 	support_remove_directory(directory);
 	return 0;

@@ -53,8 +53,8 @@ static void
 close_pool(void)
 {
 	content_expect_usage(pool, 0, 0);
-	assert_int_equal(support_open_fds(), fds_before);
 	msgpool_destroy(&pool);
+	assert_int_equal(support_open_fds(), fds_before);
 	config_destroy(&config);
 	if (directory[0] != '\0')
 		support_remove_directory(directory);

@@ -54,7 +54,9 @@ static int
 open_filter(void **state)
 {
 	(void)state;
-	config = support_config("");
+	/* Without a disk the pool's thread opens nothing while descriptors are
+	 * moved about here. */
+	config = support_config("buffer { disk = 0 message_max = 8M }");
 	filter_init(&filter, config);
 	log_open("unit", LOG_LEVEL_INFO);
 	if (netlist_create(&config->headers_keep_from, &filter.keep_from,
