@@ -30,7 +30,8 @@ static int
 open_pool(void **state)
 {
 	(void)state;
-	config = support_config("");
+	/* Without a disk the pool has no descriptors of its own. */
+	config = support_config("buffer { disk = 0 message_max = 8M }");
 	return msgpool_create(config, &pool, NULL) == ERROR_NONE ? 0 : -1;
 }
 
