@@ -34,6 +34,7 @@ struct lane {
 	bool alive;           /* spawned, and not yet reported as ended */
 	uint64_t job;         /* number of the last one sent */
 	unsigned worker_jobs; /* of the worker that is there now */
+	bool worker_niced;    /* it can't come back up */
 	int64_t worker_born;
 	struct lane_attachments parts;
 };
@@ -178,6 +179,7 @@ spawn(struct lane *lane, struct error *err)
 		    message.text);
 	lane->alive = true;
 	lane->worker_jobs = 0;
+	lane->worker_niced = false;
 	lane->worker_born = monotime_now();
 	lane_attachments_spawned(&lane->parts);
 	return ERROR_NONE;
@@ -352,7 +354,7 @@ result_is_sound(const struct lane *lane, const struct wire_message *message)
 static bool
 has_served(struct lane *lane)
 {
-	return ++lane->worker_jobs >= WIRE_WORKER_JOBS ||
+	return ++lane->worker_jobs >= WIRE_WORKER_JOBS || lane->worker_niced ||
 	    monotime_now() - lane->worker_born >= WIRE_WORKER_AGE;
 }
 
@@ -414,6 +416,7 @@ nice_down(struct lane *lane)
 	struct wire_message message = wire_make(WIRE_NICE);
 	struct error err;
 
+	lane->worker_niced = true;
 	/* Whether this arrives hardly matters: if the engine has died, the next
 	 * round shows it. */
 	if (wire_send(lane->slot, &message, -1, &err) != ERROR_NONE)

@@ -273,8 +273,16 @@ warm(struct fixture *f)
 		fail_msg("%s", err.text);
 }
 
+static enum lane_slow
+stay(void *context)
+{
+	(void)context;
+	return LANE_STAY;
+}
+
+/* slow is NULL for a scan in the background. */
 static struct lane_result
-scan_mail(struct fixture *f, const char *mail)
+scan_with(struct fixture *f, const char *mail, lane_slow_function *slow)
 {
 	struct lane_result result;
 	struct error err;
@@ -284,9 +292,15 @@ scan_mail(struct fixture *f, const char *mail)
 	assert_int_equal(fd_write_at(fd, mail, strlen(mail), 0, &err),
 	    ERROR_NONE);
 	warm(f);
-	lane_scan(f->lane, fd, strlen(mail), f->cancel, NULL, NULL, &result);
+	lane_scan(f->lane, fd, strlen(mail), f->cancel, slow, NULL, &result);
 	close(fd);
 	return result;
+}
+
+static struct lane_result
+scan_mail(struct fixture *f, const char *mail)
+{
+	return scan_with(f, mail, stay);
 }
 
 static void
@@ -487,6 +501,27 @@ test_lane_worker_that_retires_and_stays_is_killed(void **state)
 	end(&f);
 }
 
+/* The worker may have answered before the engine got to make it nice: then it
+ * does not know, and the next mail would be the one that is slow. */
+static void
+test_lane_worker_that_was_made_nice_scans_no_other_mail(void **state)
+{
+	static const struct fake_plan plan = { .scan = scan };
+	struct lane_result result;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, &plan);
+	result = scan_with(&f, GOOD, NULL);
+	assert_int_equal(result.verdict.kind, VERDICT_CLEAN);
+	assert_false(lane_is_ready(f.lane));
+	expect_clean(&f);
+	assert_int_equal(f.engine.spawned, 2);
+	expect_clean(&f);
+	assert_int_equal(f.engine.spawned, 2);
+	end(&f);
+}
+
 /* The engine does what it can.  It is not to blame, and others' workers live
  * on: only this lane is of no more use. */
 static void
@@ -633,6 +668,8 @@ main(void)
 		cmocka_unit_test(test_lane_worker_that_is_too_late_is_killed),
 		cmocka_unit_test(
 		    test_lane_worker_that_retires_and_stays_is_killed),
+		cmocka_unit_test(
+		    test_lane_worker_that_was_made_nice_scans_no_other_mail),
 		cmocka_unit_test(
 		    test_lane_worker_that_can_not_be_killed_costs_its_lane),
 		cmocka_unit_test(
