@@ -92,6 +92,9 @@ class BoundCase(EnvelopeCase):
     """Each sends the filter far more than it may keep."""
 
     settings = {"buffer": {"envelope": "2M"}}
+    expected_log = ("buffer.envelope", "reason=envelope-memory",
+                    "it doesn't finish a command",
+                    "broke the protocol")
     SENT = 64 * MIB
 
     def assert_bounded(self):

@@ -57,6 +57,9 @@ def is_served(source, target):
 
 class AccessCase(DaemonCase):
     settings = {"socket": f"inet:{PORT}@0.0.0.0"}
+    expected_log = ("was closed: `access` doesn't name this host",
+                    "connections of hosts that `access` doesn't name",
+                    "0.0.0.0")
 
     def test_only_this_machine_and_who_is_named_may_connect(self):
         since = self.daemon.mark()
