@@ -38,6 +38,9 @@
 
 #define FREEING_TIME (2 * MONOTIME_S)
 
+#define ARENA_END (256 * 1024)
+#define ARENAS 16
+
 /* Without descriptors libmilter would try again at once, and for ever. */
 #define NO_DESCRIPTOR_US 20000
 
@@ -85,6 +88,10 @@ connections_init(void)
 {
 	struct rlimit descriptors = { .rlim_max = TABLE_MAX };
 
+	/* malloc_trim() doesn't reach the end of an arena: up to this much of
+	 * each stays.  Without it the C library raises the size by itself. */
+	mallopt(M_TRIM_THRESHOLD, ARENA_END);
+	mallopt(M_ARENA_MAX, ARENAS);
 	/* The soft limit may still be raised. */
 	getrlimit(RLIMIT_NOFILE, &descriptors);
 	state.table_size = descriptors.rlim_max < TABLE_MAX

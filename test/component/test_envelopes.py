@@ -156,7 +156,7 @@ class ReturnCase(EnvelopeCase):
         for link in links[::2] + links[1::2]:
             link.close()
         wait_until("what was held", lambda: (
-            self.memory() - self.before < 8 * MIB and
+            self.memory() - self.before < 16 * MIB and
             len(procs.fd_targets(self.filter)) <= descriptors), 40, 0.2)
         self.assert_unharmed()
 
