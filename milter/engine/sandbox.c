@@ -4,91 +4,10 @@
  */
 #include "engine/sandbox.h"
 
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "base/log.h"
-#include "base/ns.h"
-#include "base/priv.h"
 #include "config/config.h"
 #include "engine/scratch.h"
 #include "sandbox_internal.h"
-
-static bool
-has(const struct sandbox *sandbox, enum sandbox_part part)
-{
-	return (sandbox->parts & part) != 0;
-}
-
-static enum error_code
-enter_root(const struct sandbox *sandbox, struct scratch *scratch,
-    struct error *err)
-{
-	if (has(sandbox, SANDBOX_PART_ROOT))
-		return sandbox_root_enter(scratch, err);
-	if (scratch->kind != SCRATCH_TMPFS)
-		return ERROR_NONE;
-	/* The host's /proc shows every process to whoever is in a new
-	 * namespace. */
-	return ns_mount_scratch("/proc", 4096, 1, err);
-}
-
-static enum error_code
-drop_capabilities(const struct sandbox *sandbox, struct scratch *scratch,
-    struct error *err)
-{
-	(void)sandbox;
-	(void)scratch;
-	return priv_drop_capabilities(err);
-}
-
-static enum error_code
-enter_landlock(const struct sandbox *sandbox, struct scratch *scratch,
-    struct error *err)
-{
-	if (!has(sandbox, SANDBOX_PART_LANDLOCK))
-		return ERROR_NONE;
-	return sandbox_landlock_enter(scratch, err);
-}
-
-static enum error_code
-enter_seccomp(const struct sandbox *sandbox, struct scratch *scratch,
-    struct error *err)
-{
-	enum error_code code;
-
-	(void)scratch;
-	if (!has(sandbox, SANDBOX_PART_SECCOMP))
-		return ERROR_NONE;
-	code = callfilter_keep_signals(err);
-	if (code == ERROR_NONE)
-		code = callfilter_load(&sandbox->calls, err);
-	return code;
-}
-
-/* In an order that leaves each what it needs: mounts take a capability, and
- * the last leaves no call to load another with. */
-const struct sandbox_step sandbox_steps[SANDBOX_STEPS] = {
-	{ SANDBOX_PART_ROOT, "a root directory of their own", enter_root },
-	{ 0, "giving up capabilities", drop_capabilities },
-	{ SANDBOX_PART_LANDLOCK, "Landlock", enter_landlock },
-	{ SANDBOX_PART_SECCOMP, "seccomp", enter_seccomp },
-};
-
-void
-sandbox_refused(struct sandbox *sandbox, unsigned part, const struct error *err,
-    struct error *why)
-{
-	size_t i, used = strlen(why->text);
-
-	sandbox->parts &= ~part;
-	for (i = 0; i < SANDBOX_STEPS; i++)
-		if (sandbox_steps[i].part == part)
-			snprintf(why->text + used, sizeof why->text - used,
-			    "%s%s (%.100s)", used > 0 ? ", " : "",
-			    sandbox_steps[i].name, err->text);
-}
 
 /* Where there are none the supervisor has said so, and why. */
 static const char *

@@ -1,4 +1,7 @@
-/* sandbox_internal - the mechanisms behind sandbox.h, a file each
+/* sandbox_internal - the mechanisms behind sandbox.h
+ *
+ * sandbox.c calls sandbox_probe.c and both call sandbox_steps.c; nothing calls
+ * back.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -32,17 +35,6 @@ void sandbox_refused(struct sandbox *sandbox, unsigned part,
  * the kernel refused is told to sandbox_refused(). */
 CHECK_RESULT enum error_code sandbox_probe(struct sandbox *sandbox,
     const struct scratch *scratch, struct error *why, struct error *err);
-
-/* Makes a scratch that is a file system of its own the root directory, and
- * scratch->path what it is called then. */
-CHECK_RESULT enum error_code sandbox_root_enter(struct scratch *scratch,
-    struct error *err);
-
-/* Landlock: leaves the scratch alone.  ERROR_UNSUPPORTED where the kernel has
- * none. */
-CHECK_RESULT enum error_code sandbox_landlock_enter(const struct scratch
-							*scratch,
-    struct error *err);
 
 /* seccomp: what a worker may call. */
 extern const struct callfilter_profile sandbox_calls;
