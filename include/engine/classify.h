@@ -35,7 +35,7 @@ struct finding {
 	char unread[40];     /* what stayed shut (layers.h), or "" */
 	bool several;        /* and something else as well */
 	const char *sealed;  /* kind of encrypted part, or NULL */
-	bool whole;          /* it vouches for its parts (parts.h) */
+	bool whole;          /* it vouches for its parts (attachments.h) */
 };
 
 /* Takes down a name that libclamav reports; NULL is no name. */

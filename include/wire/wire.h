@@ -21,10 +21,11 @@
  *                          verdict_kind, ERROR for a scratch without room;
  *                          text: name; value: CPU time, ns;
  *                          flags: WIRE_RETIRING, WIRE_WHOLE),
- *                          PART (id: of the job; text: key, hexadecimal;
- *                          value: size in bytes)
+ *                          ATTACHMENT (id: of the job; text: key in
+ *                          hexadecimal; value: size in bytes)
  *   filter -> worker       JOB (id; value: size in bytes; flags: WIRE_ASK;
- *                          fd: the message), PART_ANSWER (id: of the job;
+ *                          fd: the message),
+ *                          ATTACHMENT_ANSWER (id: of the job;
  *                          status: 1 if the part is known, else 0)
  *   supervisor -> filter   ENGINE (fd: link; text: the set's name; id: the
  *                          engine's serial number),
@@ -100,12 +101,12 @@ enum wire_type {
 };
 
 #define WIRE_RETIRING 1u /* the worker exits after this result */
-#define WIRE_WHOLE 2u    /* all PARTs of the job were scanned whole */
+#define WIRE_WHOLE 2u    /* all ATTACHMENTs of the job were scanned whole */
 #define WIRE_ASK 4u      /* the worker may ask about parts */
 #define WIRE_LAST 8u     /* nobody accepts on the milter socket afterwards */
 
-/* So many PARTs may a worker send in one job, each after the answer to the
- * one before. */
+/* A worker sends at most so many ATTACHMENTs in one job, each after the answer
+ * to the one before. */
 #define WIRE_ATTACHMENTS_MAX 64
 
 /* A worker retires after so many messages, or at the first one after so long

@@ -52,7 +52,7 @@ is_file_of_its_own(const struct attachments_layer *layer)
 	    (uint64_t)st.st_size == layer->size;
 }
 
-/* The one surrounding that counts (parts.h). */
+/* The one surrounding that counts (attachments.h). */
 static bool
 is_part_of_mail(const struct attachments *parts,
     const struct attachments_layer *layer)

@@ -28,7 +28,7 @@
 #include "engine/worker.h"
 #include "wire/wire.h"
 
-struct engine {
+struct engine_process {
 	const struct config *config;
 	struct library library;
 	struct canary canary;
@@ -72,7 +72,7 @@ prepare_signals(struct error *err)
 /* The signature files first: they may lie where the scratch, a tmpfs over
  * the state directory, will hide them. */
 static enum error_code
-load(struct engine *engine, enum scratch_kind kind, struct error *err)
+load(struct engine_process *engine, enum scratch_kind kind, struct error *err)
 {
 	enum error_code code;
 
@@ -94,7 +94,7 @@ load(struct engine *engine, enum scratch_kind kind, struct error *err)
 }
 
 static void
-warm_up(struct engine *engine)
+warm_up(struct engine_process *engine)
 {
 	struct finding finding;
 
@@ -105,7 +105,7 @@ warm_up(struct engine *engine)
 }
 
 static enum error_code
-prove(struct engine *engine, struct error *err)
+prove(struct engine_process *engine, struct error *err)
 {
 	struct worker_plan *plan = &engine->plan;
 	enum error_code code;
@@ -136,7 +136,7 @@ peak_memory(void)
 }
 
 static enum error_code
-announce(struct engine *engine, int supervisor, struct error *err)
+announce(struct engine_process *engine, int supervisor, struct error *err)
 {
 	struct wire_message ready = wire_make(WIRE_READY);
 
@@ -156,7 +156,7 @@ announce(struct engine *engine, int supervisor, struct error *err)
 }
 
 static enum error_code
-start(struct engine *engine, enum scratch_kind kind, int supervisor,
+start(struct engine_process *engine, enum scratch_kind kind, int supervisor,
     struct error *err)
 {
 	enum error_code code;
@@ -190,7 +190,7 @@ report_failure(int supervisor, const struct error *err)
 }
 
 static int
-exit_status(const struct engine *engine, enum error_code code)
+exit_status(const struct engine_process *engine, enum error_code code)
 {
 	if (code == ERROR_NONE)
 		return EX_OK;
@@ -202,7 +202,8 @@ exit_status(const struct engine *engine, enum error_code code)
 int
 engine_run(const struct config *config, enum scratch_kind kind, int supervisor)
 {
-	struct engine engine = { .config = config, .base = { .lock = -1 } };
+	struct engine_process engine = { .config = config,
+		.base = { .lock = -1 } };
 	enum error_code code;
 	struct error err;
 

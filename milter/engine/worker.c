@@ -166,7 +166,7 @@ left_over(const struct worker *worker)
 	    found;
 }
 
-/* For libclamav's callbacks (parts.h). */
+/* For libclamav's callbacks (attachments.h). */
 static bool
 ask_filter(void *context, const struct key *key, uint64_t size)
 {
