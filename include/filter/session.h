@@ -27,7 +27,7 @@ struct session {
 	struct connection *connection; /* outlives the session */
 	size_t recipients;   /* bytes that the connection keeps for them */
 	unsigned long steps; /* SMFIP_* that were agreed on */
-	bool over_limit;     /* one more than limits.sessions */
+	bool over_limit;     /* limits.sessions was reached before it */
 	char client[320];    /* "name[address]", for the log */
 	uint64_t network;    /* of the client: its /24 or /48; 0: none */
 	/* CONNECT came from a command of Sendmail's, without a connection. */
@@ -42,7 +42,8 @@ struct session {
 	struct message *message;
 };
 
-/* Counts the session; NULL if there is no room even to say so.  Aborts if
+/* Makes a session and counts it.  Returns NULL if there are so many sessions
+ * over limits.sessions already that this one can't even be told so.  Aborts if
  * memory is short. */
 struct session *session_create(struct filter *filter,
     struct connection *connection, unsigned long steps);

@@ -18,8 +18,9 @@
 /* Between two looks at the descriptors. */
 #define PAUSE_US 2000
 
-/* So long there must have been no session: libmilter accepts meanwhile who
- * had connected before.  How many of them there are the kernel doesn't say. */
+/* hangup_all() ends when there has been no session for this time.  Until then
+ * libmilter may still accept peers that had connected before; the kernel
+ * doesn't say how many of them wait. */
 #define QUIET (100 * MONOTIME_MS)
 
 struct hangup {
@@ -38,8 +39,10 @@ port_of(const struct sockaddr_storage *address)
 	return ((const struct sockaddr_in6 *)address)->sin6_port;
 }
 
-/* An accepted socket has the address that the client connected to, which for
- * a wildcard is any; but no other socket of ours has the port. */
+/* Whether a descriptor is an accepted connection or the listening socket.  An
+ * accepted one has the address that the client connected to.  If the milter
+ * listens on a wildcard address, this may be any of the machine's; then the
+ * port tells, since no other socket of this process has it. */
 static bool
 is_ours(const struct wakeup *wakeup, int fd)
 {
