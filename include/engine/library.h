@@ -2,8 +2,9 @@
  *
  * Loaded once by the engine process and then only read: the workers are
  * forked from it and share its memory.  Scan options follow clamscan's
- * defaults, so that a verdict can be checked by hand, but for what FACTS
- * (traps of libclamav) forbids and for what the configuration looks for.
+ * defaults, so that a verdict can be checked by hand.  They differ where a
+ * default would have libclamav call something clean that it has not scanned
+ * whole, and where the configuration asks for more.
  *
  *   library_load      the signature files of engine.database
  *   library_compile   the canary with them; then it can scan

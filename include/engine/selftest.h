@@ -1,8 +1,9 @@
 /* selftest - a new engine proves that it can tell bad from good
  *
- * Before it goes into service: a worker must find the canary and call a
- * clean mail clean, and a worker whose scratch is unusable must notice that
- * it is blind.  Real workers, the real protocol.
+ * Before the engine goes into service, one worker must find the canary and
+ * call a clean mail clean, and another one, whose scratch is unusable, must
+ * notice that it finds nothing.  They are real workers, and are talked to as
+ * the filter does.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */

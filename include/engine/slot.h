@@ -13,8 +13,9 @@
  *   BUSY     a worker lives (or is dead but not yet reaped)
  *   ENDING   the socket is closed, its worker killed and not yet reaped
  *
- * The filter's messages can cross ours: SPAWN with a live worker, KILL and
- * NICE without one are harmless.  One that makes no sense closes the slot.
+ * The filter sends its messages without waiting for ours, so a SPAWN can
+ * arrive while a worker lives, and a KILL or NICE when there is none: these are
+ * ignored.  A message that makes no sense closes the slot.
  *
  * Engine process, single thread.
  *

@@ -3,9 +3,9 @@
  * Forked from the engine with the signatures in memory.  It gives up all
  * that it doesn't need (sandbox.h), shows that it sees (canary), says HELLO
  * (or FAILED, if it could not do that) and takes one JOB after another over
- * its socket, each answered by a RESULT.  It retires after so many messages
- * or seconds (wire.h), after it was niced down, and after anything odd, since
- * one that a message has taken over could lie about later ones.
+ * its socket, and answers each by a RESULT.  It retires after so many messages
+ * or seconds (wire.h), after its priority was lowered, and after anything odd:
+ * a worker that a message has taken over could lie about later messages.
  *
  * What a worker inherits and keeps: the signatures, read-only in effect
  * (copy-on-write), its socket as descriptor 3, /dev/null as 0 to 2.

@@ -229,8 +229,8 @@ scan(struct worker *worker, int fd, size_t size)
 	return verdict;
 }
 
-/* One that was niced down can't come back up, and would be slow with the next
- * message too. */
+/* A worker whose priority was lowered can't raise it again, and would be slow
+ * with the next message too. */
 static bool
 is_due_to_retire(const struct worker *worker)
 {
