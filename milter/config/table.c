@@ -138,7 +138,7 @@ const struct setting settings[] = {
 	    "Hosts that may connect to an inet: or inet6: socket. This "
 	    "machine itself always may, whichever of its addresses it uses; "
 	    "others are closed at once. A unix: socket goes by its mode.",
-	    CONFIG_BY_RESTART },
+	    CONFIG_AT_ONCE },
 	{ "", "user", SETTING_USER, FIELD(user), 1, 63, NULL, NULL,
 	    "vscan-milter",
 	    "Account that the filter becomes when it is started as root; it "

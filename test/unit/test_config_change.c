@@ -47,9 +47,6 @@ test_config_change_tells_each_setting_with_both_values(void **state)
 	    "deadline { reply = \"1m\" }", "");
 	assert_told("", "socket_mode = \"0666\"",
 	    "socket_mode \"0660\" \"0666\" 3\n");
-	/* The filter takes it when it starts, and not again. */
-	assert_told("", "access = {\"10.0.0.0/8\"}",
-	    "access {} {\"10.0.0.0/8\"} 3\n");
 	assert_told("deadline { reply = \"30s\" }\nlog { level = \"debug\" }",
 	    "deadline { reply = \"45s\" }",
 	    "log.level \"debug\" \"info\" 0\n"
