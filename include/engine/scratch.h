@@ -6,7 +6,7 @@
  * is one directory for each worker below the state directory, on a disk that
  * others fill too; then a reserve of free space takes the place of the bound.
  *
- * A full scratch makes libclamav say "clean" without a word (FACTS: zip and
+ * A full scratch makes libclamav say "clean" without a word (zip and
  * PDF fail, a mail does not), so the room is looked at before, during and
  * after each scan.  This guard is no part of the sandbox and can't be
  * switched off.
