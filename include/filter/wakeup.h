@@ -11,7 +11,8 @@
  *
  * A filter whose successor accepts on the milter's socket still has sessions,
  * whose callbacks block.  So it goes private: libmilter is left with another
- * listening socket, which no MTA knows and only this process can reach.
+ * listening socket, which has no file and takes connections of this process
+ * only.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -20,15 +21,17 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/error.h"
 
 struct wakeup {
 	struct sockaddr_storage address; /* the milter's, also for sessions */
 	socklen_t length;
-	int listener;  /* libmilter's descriptor */
-	int private;   /* listens, or -1 */
-	int reachable; /* the private socket's file, which has no name */
+	int listener; /* libmilter's descriptor */
+	int private;  /* listens, or -1 */
+	struct sockaddr_un private_address;
+	socklen_t private_length;
 	_Atomic bool is_private;
 };
 
@@ -36,15 +39,18 @@ struct wakeup {
 CHECK_RESULT enum error_code wakeup_init(struct wakeup *wakeup,
     struct error *err);
 
-/* Makes the private socket, by a file in directory (writable by the process)
- * that is removed at once.  Before other threads. */
+/* Makes the private socket.  Before other threads. */
 CHECK_RESULT enum error_code wakeup_prepare(struct wakeup *wakeup,
-    const char *directory, struct error *err);
+    struct error *err);
 
 /* From now on nobody is accepted but wake-up connections; who connects to the
  * milter waits for another process.  One that libmilter is just accepting may
  * still become a session.  Harmless when called twice. */
 void wakeup_go_private(struct wakeup *wakeup);
+
+/* For whoever accepts connections: false if fd, which was just accepted, comes
+ * from another process while this one takes its own connections only. */
+bool wakeup_admits(int fd);
 
 /* True if fd is a stream socket that listens. */
 bool wakeup_listens(int fd);

@@ -5,6 +5,7 @@
 #include "filter/connection.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -310,6 +310,24 @@ wait_for_descriptor(void)
 	usleep(NO_DESCRIPTOR_US);
 }
 
+typedef int close_function(int fd);
+
+/* The C library's close(), or that of a sanitizer before it. */
+static close_function *
+next_close(void)
+{
+	static _Atomic(close_function *) next;
+	close_function *found = atomic_load(&next);
+	void *symbol;
+
+	if (found == NULL) {
+		symbol = dlsym(RTLD_NEXT, "close");
+		memcpy(&found, &symbol, sizeof found);
+		atomic_store(&next, found);
+	}
+	return found;
+}
+
 /* In the place of the C library's, see connection.h.  libmilter goes on in
  * silence after ECONNABORTED. */
 int
@@ -328,8 +346,8 @@ accept(int sock, struct sockaddr *address, socklen_t *size)
 		errno = why;
 		return -1;
 	}
-	if (state.table != NULL && !take(fd, &peer)) {
-		syscall(SYS_close, fd);
+	if (state.table != NULL && !(wakeup_admits(fd) && take(fd, &peer))) {
+		next_close()(fd);
 		errno = ECONNABORTED;
 		return -1;
 	}
@@ -363,7 +381,7 @@ close(int fd)
 
 	if (connection != NULL)
 		forget(connection);
-	return (int)syscall(SYS_close, fd);
+	return next_close()(fd);
 }
 
 bool

@@ -152,8 +152,7 @@ open_as_root(struct filter *filter, struct error *err)
 	if (code == ERROR_NONE)
 		code = priv_drop(&account, err);
 	if (code == ERROR_NONE)
-		code = wakeup_prepare(&filter->wakeup,
-		    filter->config->state_directory, err);
+		code = wakeup_prepare(&filter->wakeup, err);
 	process_set_nondumpable();
 	process_die_with_parent();
 	filter->descriptors = hangup_open();

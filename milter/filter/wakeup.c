@@ -7,10 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -24,6 +22,9 @@
 
 /* Wake-up connections that were made and not accepted yet. */
 static atomic_uint on_their_way;
+
+/* The socket that libmilter listens on is the private one. */
+static atomic_bool only_this_process;
 
 bool
 wakeup_listens(int fd)
@@ -63,7 +64,7 @@ wakeup_init(struct wakeup *wakeup, struct error *err)
 		    "the milter socket is not open");
 	memset(wakeup, 0, sizeof *wakeup);
 	wakeup->listener = fd;
-	wakeup->private = wakeup->reachable = -1;
+	wakeup->private = -1;
 	wakeup->length = sizeof wakeup->address;
 	if (getsockname(fd, (struct sockaddr *)&wakeup->address,
 		&wakeup->length) < 0)
@@ -72,51 +73,25 @@ wakeup_init(struct wakeup *wakeup, struct error *err)
 	return ERROR_NONE;
 }
 
-/* Under a name that is removed again: a socket without a file would be open to
- * everybody on the machine. */
-static enum error_code
-bind_nameless(struct wakeup *wakeup, int directory, struct error *err)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	enum error_code code = ERROR_NONE;
-	char name[32];
-	mode_t mask;
-
-	snprintf(name, sizeof name, ".wakeup-%ld", (long)getpid());
-	snprintf(address.sun_path, sizeof address.sun_path,
-	    "/proc/self/fd/%d/%s", directory, name);
-	unlinkat(directory, name, 0);
-	mask = umask(0177);
-	if (bind(wakeup->private, (const struct sockaddr *)&address,
-		sizeof address) < 0)
-		code = error_sys(err, errno, "a socket for wake-ups");
-	umask(mask);
-	if (code != ERROR_NONE)
-		return code;
-	wakeup->reachable = openat(directory, name,
-	    O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	unlinkat(directory, name, 0);
-	if (wakeup->reachable < 0 || listen(wakeup->private, BACKLOG) < 0)
-		return error_sys(err, errno, "a socket for wake-ups");
-	return ERROR_NONE;
-}
-
+/* The kernel chooses the name, which is that of no file: so no disk is asked,
+ * which might hang. */
 enum error_code
-wakeup_prepare(struct wakeup *wakeup, const char *directory, struct error *err)
+wakeup_prepare(struct wakeup *wakeup, struct error *err)
 {
-	int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	enum error_code code;
+	struct sockaddr_un *address = &wakeup->private_address;
+	sa_family_t family = AF_UNIX;
 
-	if (fd < 0)
-		return error_sys(err, errno, "%s", directory);
+	wakeup->private_length = sizeof *address;
 	wakeup->private = socket(AF_UNIX,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (wakeup->private < 0)
-		code = error_sys(err, errno, "a socket for wake-ups");
-	else
-		code = bind_nameless(wakeup, fd, err);
-	fd_close(&fd);
-	return code;
+	if (wakeup->private < 0 ||
+	    bind(wakeup->private, (const struct sockaddr *)&family,
+		sizeof family) < 0 ||
+	    listen(wakeup->private, BACKLOG) < 0 ||
+	    getsockname(wakeup->private, (struct sockaddr *)address,
+		&wakeup->private_length) < 0)
+		return error_sys(err, errno, "a socket for wake-ups");
+	return ERROR_NONE;
 }
 
 void
@@ -124,47 +99,43 @@ wakeup_go_private(struct wakeup *wakeup)
 {
 	if (wakeup->private < 0)
 		return;
+	atomic_store(&only_this_process, true);
 	dup3(wakeup->private, wakeup->listener, O_CLOEXEC);
 	fd_close(&wakeup->private);
 	wakeup->is_private = true;
 }
 
-static void
-connect_private(const struct wakeup *wakeup)
+bool
+wakeup_admits(int fd)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
+	struct ucred peer;
+	socklen_t size = sizeof peer;
 
-	snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d",
-	    wakeup->reachable);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	atomic_fetch_add(&on_their_way, 1);
-	if (fd < 0 ||
-	    connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-		wakeup_take(); /* see wakeup.h */
-	fd_close(&fd);
+	if (!atomic_load(&only_this_process))
+		return true;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	    peer.pid == getpid();
 }
 
 void
 wakeup_connect(const struct wakeup *wakeup)
 {
+	const struct sockaddr *address = wakeup->is_private
+	    ? (const struct sockaddr *)&wakeup->private_address
+	    : (const struct sockaddr *)&wakeup->address;
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-	int family = wakeup->address.ss_family;
 	int fd;
 
-	if (wakeup->is_private) {
-		connect_private(wakeup);
-		return;
-	}
-
-	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(address->sa_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	if (family != AF_UNIX)
+	if (address->sa_family != AF_UNIX)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	atomic_fetch_add(&on_their_way, 1);
-	if (connect(fd, (const struct sockaddr *)&wakeup->address,
-		wakeup->length) < 0)
+	if (connect(fd, address,
+		wakeup->is_private ? wakeup->private_length : wakeup->length) <
+	    0)
 		wakeup_take(); /* see wakeup.h */
 	close(fd);
 }
