@@ -11,11 +11,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import needs
 import procs
-import signatures
 import testmain
-from daemon import Daemon
 from daemoncase import fresh_daemon
-from scratchdir import scratch_dir
 from waiting import wait_until
 
 
@@ -44,25 +41,6 @@ class TitleCase(unittest.TestCase):
                  for number in (1, 2)})
             self.assertEqual({procs.name(pid) for pid in workers},
                              {"vscan-worker"})
-
-
-class FailedStartCase(unittest.TestCase):
-    """A start that fails says so once, and why."""
-
-    def test_filter_that_cannot_start_is_one_error(self):
-        with scratch_dir() as path:
-            database = signatures.make_set(path / "signatures")
-            daemon = Daemon(path / "daemon", database,
-                            buffer={"directory": "/proc"})
-            daemon.launch()
-            self.assertNotEqual(daemon.wait_end(), 0)
-            lines = [line for line in daemon.log().splitlines()
-                     if "error: " in line and "buffer.directory" not in line]
-            self.assertEqual(len(lines), 1, lines)
-            self.assertRegex(
-                lines[0], "vscan-milter ends: the filter can't start: "
-                "opening a file in /proc: ")
-            self.assertNotIn("starting it again", daemon.log())
 
 
 if __name__ == "__main__":

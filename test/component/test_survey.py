@@ -160,7 +160,8 @@ class SurveyCase(unittest.TestCase):
         empty = owned_dir(self.path / "empty", 0, 0, 0o755)
         served = daemon.Daemon(self.path / "daemon", self.database,
                                buffer={"disk": ROOM},
-                               engine={"database": [empty]})
+                               engine={"database": [empty]}, expected_log=(
+                                   "buffer.disk may take", "no signatures"))
         self.addCleanup(served.stop)
         served.launch()
         served.wait_log("warning: buffer.disk may take")

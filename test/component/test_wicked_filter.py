@@ -70,5 +70,20 @@ class WickedFilterCase(unittest.TestCase):
         self.assert_replaced("closes")
 
 
+class FailedStartCase(unittest.TestCase):
+    """A start that fails says so once, and why."""
+
+    def test_filter_that_cannot_start_is_one_error(self):
+        with wicked("fails") as daemon:
+            self.assertNotEqual(daemon.wait_end(), 0)
+            lines = [line for line in daemon.log().splitlines()
+                     if "error: " in line]
+            self.assertEqual(len(lines), 1, lines)
+            self.assertRegex(
+                lines[0], "vscan-milter ends: the filter can't start: "
+                "what it needs is not there")
+            self.assertNotIn("starting it again", daemon.log())
+
+
 if __name__ == "__main__":
     testmain.main(needs.daemon)

@@ -47,6 +47,11 @@ main(void)
 	process_die_with_parent();
 	if (deed == NULL)
 		return 1;
+	if (strcmp(deed, "fails") == 0) {
+		message = wire_make(WIRE_FAILED);
+		strcpy(message.text, "what it needs is not there");
+		return wire_send(SUPERVISOR, &message, -1, &err) != ERROR_NONE;
+	}
 	say(WIRE_PREPARED);
 	if (wire_recv(SUPERVISOR, WIRE_ACCEPT(WIRE_GO), &message, NULL,
 		MONOTIME_NEVER, &err) != ERROR_NONE)
