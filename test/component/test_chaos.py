@@ -150,13 +150,13 @@ class ChaosCase(unittest.TestCase):
         wait_until(f"the verdict on {card}", delivered, 60, 0.1)
 
     def wait_processes(self, timeout=30.0):
-        """One filter, one engine, and its workers."""
+        """What writes the log, one filter, one engine, and its workers."""
         def family():
             return [f"{procs.name(pid)} {pid}, child of {procs.parent(pid)}"
                     for pid in procs.descendants(self.daemon.pid)]
         try:
             wait_until("the usual number of processes",
-                       lambda: len(family()) == 2 + WORKERS, timeout)
+                       lambda: len(family()) == 3 + WORKERS, timeout)
         except AssertionError:
             self.fail(f"[seed {SEED}] processes: {family()}")
 
