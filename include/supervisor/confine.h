@@ -1,11 +1,13 @@
-/* confine - the supervisor keeps the privileges that starting others takes
+/* confine - the supervisor gives up the privileges that it doesn't need
  *
- * It sees no mail, but it is root.  What a filter that opens its socket, an
- * account that is changed to and an engine's namespaces take is left; loading
- * modules, networks, other processes' memory and the like are given up, for
- * it and whatever it starts.
+ * The supervisor sees no mail, but it is root.  It keeps the capabilities that
+ * it needs to open the milter socket, to start children as another account and
+ * in namespaces, and to end them.  It gives up all others (to load kernel
+ * modules, change networks, read other processes' memory and so on), and the
+ * system calls that only an attacker would want, for itself and for whatever it
+ * starts.
  *
- * After the log is open, before the first child.
+ * To be called when the log is open, and before the first child is started.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -14,7 +16,8 @@
 
 struct config;
 
-/* What the kernel refuses is logged. */
+/* Where the kernel refuses a part of this, the log has a warning, and the
+ * supervisor goes on without it. */
 void confine_supervisor(const struct config *config);
 
 #endif

@@ -69,6 +69,10 @@ void former_kill(struct former *former);
 /* Kills what is overdue; returns when to call again. */
 int64_t former_run(struct former *former);
 
+/* True if the filter accepts mail, and can have it scanned: a restart may take
+ * its time. */
+bool former_serves(const struct former *former);
+
 /* True while one of them is there. */
 bool former_any(const struct former *former);
 

@@ -1,4 +1,7 @@
-/* instance - the one running instance: its directories, lock and PID file
+/* instance - the one running instance: its directory, lock and PID file
+ *
+ * Two instances with one state_directory would write to the same files.  So
+ * each takes the lock there (lockfile.h) before it does anything else.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -14,30 +17,33 @@ struct config;
 
 struct instance {
 	const struct config *config;
-	int lock;
+	int lock; /* descriptor of the lock file, or -1 */
 	bool has_pid_file;
 };
 
-/* As root, makes state_directory, for the account, if it is missing.  Refused
- * with ERROR_INPUT is one that isn't the account's alone, or that lies below a
- * directory that another account than root can write to.  The lock in it is
- * taken; ERROR_LIMIT if another instance has that. */
+/* Takes the lock in state_directory; ERROR_LIMIT if another instance has it.
+ * As root, state_directory is made for the account first if it is missing.
+ * ERROR_INPUT: state_directory isn't the account's alone, or lies below a
+ * directory that another account than root can write to. */
 CHECK_RESULT enum error_code instance_open(struct instance *instance,
     const struct config *config, const struct priv_account *account,
     struct error *err);
 
-/* The same after a restart, where this process has a lock already: keeps it, or
- * takes another if state_directory is another one now. */
+/* The same after a restart, when this process has a lock already (a descriptor
+ * of the lock file).  That lock is kept, unless state_directory is another one
+ * now: then the lock there is taken, and the old one given back. */
 CHECK_RESULT enum error_code instance_adopt(struct instance *instance,
     const struct config *config, const struct priv_account *account, int lock,
     struct error *err);
 
-/* Writes our PID to pid_file, which must be a file of ours if it is there, in
- * a directory that only root can write to. */
+/* Writes the process ID of this process to pid_file.  A file that is there
+ * already must be its own, and only root may be able to write to the
+ * directory. */
 CHECK_RESULT enum error_code instance_write_pid(struct instance *instance,
     struct error *err);
 
-/* Removes the PID file, if it is ours, and gives the lock back. */
+/* Removes the PID file, if this process has written it, and gives the lock
+ * back. */
 void instance_close(struct instance *instance);
 
 #endif

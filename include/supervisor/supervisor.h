@@ -1,12 +1,15 @@
 /* supervisor - owns the process tree and the signals; sees no mail
  *
+ * It starts the filter and the engines, brings them together, and starts again
+ * what dies: at once the first time, with a growing pause if it keeps dying.
+ * It is told what to do by signals:
+ *
  * SIGHUP: the configuration is read again (reload.h); a new engine generation
  * is started if the signature set has changed, or options for engines.
  * SIGUSR2: restart; the program is run again, and a new filter and engine take
  * over from those that are there (restart.h, former.h).
- * SIGTERM, SIGINT: drain the filter, then end; once more: end now.
- * A filter or engine that dies is started again, at once the first time, with
- * a growing pause if it keeps dying.
+ * SIGTERM, SIGINT: the filter answers what is under way, for drain_timeout at
+ * most, then all processes end; a second such signal ends them at once.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -20,7 +23,7 @@ struct child_kit;
 struct config;
 struct takeover;
 
-/* Called once, when the filter first listens. */
+/* Called once, when the first filter listens. */
 typedef void supervisor_ready_function(void *context);
 
 struct supervisor_plan {
@@ -34,8 +37,9 @@ struct supervisor_plan {
 	void *context; /* ready's */
 };
 
-/* Runs until a signal ends it (ERROR_NONE) or the filter can't even start
- * (ERROR_GONE; it has said why).  The signals it handles must be blocked. */
+/* Runs until a signal ends it (ERROR_NONE), or until the first filter turns out
+ * to be unable to start (ERROR_GONE; err->text says why).  The signals that it
+ * handles must be blocked. */
 CHECK_RESULT enum error_code supervisor_run(const struct supervisor_plan *plan,
     struct error *err);
 

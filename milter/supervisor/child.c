@@ -31,7 +31,8 @@
 /* Where descriptors are out of the way of those that a child inherits. */
 #define OUT_OF_THE_WAY 10
 
-/* Opened now, so that the account needs no access to the path. */
+/* The programs are opened at the start, so that the account needs no access to
+ * the directory that they lie in. */
 static enum error_code
 open_program(const char *name, int *fd_r, struct error *err)
 {
@@ -308,7 +309,7 @@ fork_plain(const struct priv_account *account, pid_t *pid_r, struct error *err)
 	return ERROR_NONE;
 }
 
-/* Said once, for the administrator to decide. */
+/* The log says it once; what to do about it is the administrator's decision. */
 static void
 note_missing(const struct error *why)
 {
@@ -321,8 +322,9 @@ note_missing(const struct error *why)
 	    why->text);
 }
 
-/* Only a kernel that has never given namespaces, and says that it won't, is
- * believed: a shortage that passes must not cost the containment. */
+/* True if no engine will ever get namespaces: the kernel's answer says so, and
+ * it has never given any.  A shortage that passes must not have engines started
+ * without. */
 static bool
 refuses_for_good(const struct child_kit *kit, const struct error *err)
 {

@@ -55,12 +55,12 @@ start(struct filter_process *process)
 	process->start_at = monotime_after(PAUSE);
 }
 
-/* A former filter that still accepts has engines; so the next one is started
- * once there is an engine for it, and mail never waits for one. */
+/* While the former filter serves, the next one is started only when there is an
+ * engine for it, so that mail doesn't wait for one. */
 static bool
 may_start(const struct filter_process *process)
 {
-	return process->former->state != FORMER_ACCEPTING ||
+	return !former_serves(process->former) ||
 	    generations_serving(process->generations) != NULL;
 }
 

@@ -176,12 +176,24 @@ former_run(struct former *former)
 	return MONOTIME_NEVER;
 }
 
-bool
-former_any(const struct former *former)
+static bool
+has_engine(const struct former *former)
 {
-	bool any = former->filter > 0;
+	bool any = false;
 
 	for (int i = 0; i < GENERATIONS_MAX; i++)
 		any |= former->engines[i].pid > 0;
 	return any;
+}
+
+bool
+former_serves(const struct former *former)
+{
+	return former->state == FORMER_ACCEPTING && has_engine(former);
+}
+
+bool
+former_any(const struct former *former)
+{
+	return former->filter > 0 || has_engine(former);
 }
