@@ -26,15 +26,14 @@ check_place(struct check_mta_report *report, const char *where)
 	struct stat info;
 
 	if (stat(where, &info) < 0) {
-		fprintf(stderr, "vscan-milter: %s: %s\n", where,
-		    strerror(errno));
+		fprintf(stderr, "vscanctl: %s: %s\n", where, strerror(errno));
 		return EX_NOINPUT;
 	}
 	code = S_ISDIR(info.st_mode) ? check_mta_postfix(report, where, &err)
 				     : check_mta_sendmail(report, where, &err);
 	if (code == ERROR_NONE)
 		return EX_OK;
-	fprintf(stderr, "vscan-milter: %s\n", err.text);
+	fprintf(stderr, "vscanctl: %s\n", err.text);
 	return code == ERROR_UNSUPPORTED ? EX_UNAVAILABLE : EX_NOINPUT;
 }
 
@@ -82,7 +81,7 @@ check_mta_run(const struct config *config, char *const *where, size_t count)
 
 	if (strncmp(config->socket, "fd:", 3) == 0) {
 		fprintf(stderr,
-		    "vscan-milter: socket = \"%s\": can't tell "
+		    "vscanctl: socket = \"%s\": can't tell "
 		    "by it which milter of the MTA is ours\n",
 		    config->socket);
 		return EX_UNAVAILABLE;
@@ -93,7 +92,7 @@ check_mta_run(const struct config *config, char *const *where, size_t count)
 	}
 	if (count == 0) {
 		fprintf(stderr,
-		    "vscan-milter: neither %s/main.cf nor %s is "
+		    "vscanctl: neither %s/main.cf nor %s is "
 		    "there; say where your MTA's settings are\n",
 		    POSTFIX, SENDMAIL);
 		return EX_UNAVAILABLE;

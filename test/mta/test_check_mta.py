@@ -231,7 +231,7 @@ class PlacesCase(CheckMtaCase):
             other.write_bytes(data)
             done = self.check(other)
             self.assertEqual(done.returncode, EX_NOINPUT, done)
-            self.assertIn(str(other), done.stderr)
+            self.assertIn(f"vscanctl: {other}: ", done.stderr)
 
     def test_missing_places_can_not_be_read(self):
         done = self.check(self.directory / "missing")
