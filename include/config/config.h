@@ -68,7 +68,7 @@ struct config {
 
 	char *socket; /* unix:PATH, inet:PORT@HOST, inet6:…, fd:N */
 	unsigned socket_mode;
-	char *socket_group;           /* "" leaves the group alone */
+	char *socket_group;           /* see config/socket_group.h */
 	struct config_strings access; /* ADDRESS[/BITS] */
 	char *user;
 	char *state_directory;

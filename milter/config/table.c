@@ -129,9 +129,10 @@ const struct setting settings[] = {
 	    "File mode of a unix: socket; the MTA needs to write to it.",
 	    CONFIG_BY_RESTART },
 	{ "", "socket_group", SETTING_GROUP, FIELD(socket_group), 0, 63, NULL,
-	    NULL, "",
+	    NULL, "auto",
 	    "Group that a unix: socket is given to, so that the MTA's account "
-	    "may use it; empty leaves the group alone.",
+	    "may use it; \"auto\" is the group postfix where there is one, and "
+	    "empty leaves the group alone.",
 	    CONFIG_BY_RESTART },
 	{ "", "access", SETTING_NETWORKS, FIELD(access), 0, 1024, NULL, NULL,
 	    "",

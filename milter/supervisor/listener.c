@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "base/fd.h"
 #include "base/unixsock.h"
 #include "config/config.h"
+#include "config/socket_group.h"
 
 /* Connections that may wait for the filter to accept them. */
 #define BACKLOG 1024
@@ -99,16 +99,15 @@ give_away(const struct listener *listener, const char *path, struct error *err)
 	const char *name = listener->config->socket_group;
 	uid_t uid = geteuid() == 0 ? listener->account.uid : (uid_t)-1;
 	gid_t gid = geteuid() == 0 ? listener->account.gid : (gid_t)-1;
-	const struct group *group;
+	gid_t group;
 
-	if (name[0] != '\0') {
-		group = getgrnam(name);
-		if (group == NULL)
-			return error_set(err, ERROR_INPUT,
-			    "there is no group \"%s\" (socket_group)", name);
-		gid = group->gr_gid;
-	}
-	if (lchown(path, uid, gid) < 0)
+	if (!socket_group_find(name, &group))
+		return error_set(err, ERROR_INPUT,
+		    "there is no group \"%s\" (socket_group)", name);
+	if (group != SOCKET_GROUP_NONE)
+		gid = group;
+	if (lchown(path, uid, gid) < 0 &&
+	    !(errno == EPERM && geteuid() != 0 && socket_group_is_auto(name)))
 		return error_sys(err, errno, "owner of %s", path);
 	return ERROR_NONE;
 }

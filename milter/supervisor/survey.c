@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -22,6 +21,7 @@
 
 #include "base/fd.h"
 #include "config/config.h"
+#include "config/socket_group.h"
 #include "survey_internal.h"
 #include "wire/release.h"
 
@@ -68,7 +68,9 @@ look_at_group(struct survey *survey, const struct config *config)
 {
 	const char *group = config->socket_group;
 
-	if (group[0] != '\0' && getgrnam(group) == NULL)
+	gid_t gid;
+
+	if (!socket_group_find(group, &gid))
 		survey_add(survey, LOG_LEVEL_ERROR,
 		    "socket_group = \"%s\": there is no such group", group);
 }

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "config/socket_group.h"
 #include "config_helper.h"
 #include "support.h"
 
@@ -38,6 +40,24 @@ printed(const struct config *config, int with_comments)
 }
 
 static void
+test_config_socket_group_auto_is_postfix_if_there(void **state)
+{
+	const struct group *postfix = getgrnam("postfix");
+	gid_t expected = postfix != NULL ? postfix->gr_gid : SOCKET_GROUP_NONE;
+	gid_t gid;
+
+	(void)state;
+	assert_true(socket_group_find("auto", &gid));
+	assert_int_equal(gid, expected);
+	assert_true(socket_group_find("", &gid));
+	assert_int_equal(gid, SOCKET_GROUP_NONE);
+	assert_true(socket_group_find("root", &gid));
+	assert_int_equal(gid, 0);
+	assert_false(socket_group_find("no-such-group", &gid));
+	assert_int_equal(gid, SOCKET_GROUP_NONE);
+}
+
+static void
 test_config_empty_file_has_the_defaults(void **state)
 {
 	struct config *c = helper_load("");
@@ -45,7 +65,7 @@ test_config_empty_file_has_the_defaults(void **state)
 	(void)state;
 	assert_string_equal(c->socket, "unix:/run/vscan-milter/milter.sock");
 	assert_int_equal(c->socket_mode, 0660);
-	assert_string_equal(c->socket_group, "");
+	assert_string_equal(c->socket_group, "auto");
 	assert_string_equal(c->user, "vscan-milter");
 	assert_string_equal(c->state_directory, "/var/lib/vscan-milter");
 	assert_string_equal(c->control_socket,
@@ -510,6 +530,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    test_config_socket_group_auto_is_postfix_if_there),
 		cmocka_unit_test(test_config_empty_file_has_the_defaults),
 		cmocka_unit_test(
 		    test_config_empty_file_has_the_default_numbers),

@@ -127,7 +127,7 @@ test_config_wrong_value_says_what_is_allowed(void **state)
 		    "other than root, such as \"vscan-milter\"" },
 		{ "socket_group = 0",
 		    "1: socket_group is \"0\", but must be the name of a "
-		    "group, or empty" },
+		    "group, or empty, such as \"auto\"" },
 		{ "log { level = {} }",
 		    "1: log.level is \"{}\", but must be \"debug\", "
 		    "\"info\", \"notice\", \"warning\" or \"error\"" },
@@ -646,7 +646,8 @@ test_config_comments_do_not_shift_lines(void **state)
 		    "\"vscan-milter\"" },
 		{ "user = a# b\nsocket_group = 0",
 		    "2: socket_group is \"0\", "
-		    "but must be the name of a group, or empty" },
+		    "but must be the name of a group, or empty, "
+		    "such as \"auto\"" },
 		{ "pid_file = \"/# /* //\" x", "1: " TOP_UNKNOWN("x") },
 	};
 
