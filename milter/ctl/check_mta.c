@@ -75,7 +75,8 @@ check_places(struct check_mta_report *report, char *const *where, size_t count)
 int
 check_mta_run(const struct config *config, char *const *where, size_t count)
 {
-	struct check_mta_report report = { .socket = config->socket };
+	struct check_mta_report report = { .config = config,
+		.socket = config->socket };
 	char *usual[2];
 	int status;
 

@@ -12,6 +12,7 @@
 
 /* The lines that were printed: what several services share is said once. */
 struct check_mta_report {
+	const struct config *config;
 	const char *socket; /* ours */
 	struct check_mta_deadlines deadlines;
 	unsigned problems;
@@ -35,5 +36,11 @@ CHECK_RESULT enum error_code check_mta_postfix(struct check_mta_report *report,
     const char *directory, struct error *err);
 CHECK_RESULT enum error_code check_mta_sendmail(struct check_mta_report *report,
     const char *path, struct error *err);
+
+/* Reports a problem where Postfix's account, mail_owner, could not connect to
+ * our unix: socket as our configuration makes it, or could not search a
+ * directory on the way. */
+void check_mta_access(struct check_mta_report *report, const char *mail_owner,
+    const char *queue_directory);
 
 #endif

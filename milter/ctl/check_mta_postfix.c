@@ -84,10 +84,11 @@ read_settings(struct postfix *postfix, struct error *err)
 	char content[] = "milter_content_timeout";
 	char action[] = "milter_default_action", ipc[] = "ipc_timeout";
 	char smtpd[] = "smtpd_milters", other[] = "non_smtpd_milters";
-	char maps[] = "smtpd_milter_maps", queue[] = "queue_directory";
+	char owner[] = "mail_owner", maps[] = "smtpd_milter_maps",
+	     queue[] = "queue_directory";
 	char *directory = (char *)(uintptr_t)postfix->directory;
 	char *const main_argv[] = { name, c, directory, x, connect, command,
-		content, action, ipc, smtpd, other, maps, queue, NULL };
+		content, action, ipc, smtpd, other, maps, queue, owner, NULL };
 	char *const override_argv[] = { name, c, directory, x, P, NULL };
 	char *const service_argv[] = { name, c, directory, M, NULL };
 	enum error_code code;
@@ -387,6 +388,11 @@ judge_services(struct postfix *postfix)
 		    "is not in non_smtpd_milters: mail from the sendmail "
 		    "command is not scanned",
 		    postfix->directory, postfix->report->socket);
+	if (postfix->smtp + postfix->local != 0)
+		check_mta_access(postfix->report,
+		    look_up(postfix, postfix->services, "mail_owner").value,
+		    look_up(postfix, postfix->services, "queue_directory")
+			.value);
 	postfix->report->asking += postfix->smtp + postfix->local;
 }
 

@@ -152,6 +152,23 @@ class PostfixCase(CheckMtaCase):
             self.assertTrue(problem.endswith(
                 "change it to: unix:vscan/milter.sock"), problem)
 
+    def test_socket_that_postfix_may_not_open_is_found(self):
+        where = self.configuration()
+        for settings, better in (
+                ({"socket_group": ""}, 'socket_group = "postfix"'),
+                ({"socket_group": "postfix", "socket_mode": "0640"},
+                 'socket_mode = "0660"')):
+            self.assert_problem(self.problems(where, **settings),
+                                f"change our own configuration to: {better}")
+        self.assertEqual([], self.problems(where, socket_group="",
+                                           socket_mode="0666"))
+
+    def test_directory_that_postfix_may_not_search_is_found(self):
+        where = self.configuration()
+        self.mta.make_socket_directory().chmod(0o700)
+        self.assert_problem(self.problems(where),
+                            f"chmod a+x {self.queue}/vscan")
+
     def test_postfix_that_does_not_ask_us_is_found(self):
         done = self.check(self.configuration(milter="inet:127.0.0.1:9"))
         self.assertEqual(done.returncode, 1)

@@ -1,0 +1,153 @@
+/* check_mta_access - whether Postfix's account may connect to our socket
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
+ */
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "check_mta_internal.h"
+#include "config/config.h"
+#include "config/socket_group.h"
+
+#define MOST_GROUPS 256
+
+/* The account as which Postfix connects, with all its groups. */
+struct visitor {
+	const char *name;
+	uid_t uid;
+	gid_t groups[MOST_GROUPS]; /* the primary one is first */
+	int count;
+};
+
+static bool
+find_visitor(const char *name, struct visitor *visitor_r)
+{
+	const struct passwd *account = getpwnam(name);
+
+	if (account == NULL)
+		return false;
+	visitor_r->name = name;
+	visitor_r->uid = account->pw_uid;
+	visitor_r->groups[0] = account->pw_gid;
+	visitor_r->count = MOST_GROUPS;
+	if (getgrouplist(name, account->pw_gid, visitor_r->groups,
+		&visitor_r->count) < 0)
+		visitor_r->count = MOST_GROUPS;
+	return true;
+}
+
+static bool
+is_member(const struct visitor *visitor, gid_t group)
+{
+	for (int i = 0; i < visitor->count; i++)
+		if (visitor->groups[i] == group)
+			return true;
+	return false;
+}
+
+/* The permissions, as one octal digit, that a file gives the visitor. */
+static unsigned
+permissions(const struct visitor *visitor, const struct stat *file)
+{
+	if (visitor->uid == 0)
+		return 7;
+	if (visitor->uid == file->st_uid)
+		return file->st_mode >> 6 & 7;
+	if (is_member(visitor, file->st_gid))
+		return file->st_mode >> 3 & 7;
+	return file->st_mode & 7;
+}
+
+/* The socket as the service will make it by its configuration. */
+static void
+expect_socket(const struct config *config, struct stat *file_r)
+{
+	const struct passwd *account = getpwnam(config->user);
+	gid_t group;
+
+	memset(file_r, 0, sizeof *file_r);
+	file_r->st_mode = (mode_t)config->socket_mode;
+	file_r->st_uid = account != NULL ? account->pw_uid : (uid_t)-1;
+	file_r->st_gid = account != NULL ? account->pw_gid : (gid_t)-1;
+	if (socket_group_find(config->socket_group, &group) &&
+	    group != SOCKET_GROUP_NONE)
+		file_r->st_gid = group;
+}
+
+static void
+judge_socket(struct check_mta_report *report, const struct visitor *visitor)
+{
+	const struct config *config = report->config;
+	const struct group *group;
+	char better[128] = "socket_mode = \"0660\"";
+	struct stat file;
+
+	expect_socket(config, &file);
+	if ((permissions(visitor, &file) & 2) != 0)
+		return;
+	if (visitor->uid != file.st_uid && !is_member(visitor, file.st_gid)) {
+		group = getgrgid(visitor->groups[0]);
+		snprintf(better, sizeof better, "socket_group = \"%s\"%s",
+		    group != NULL ? group->gr_name : "postfix",
+		    (file.st_mode & 020) != 0 ? ""
+					      : ", socket_mode = \"0660\"");
+	}
+	check_mta_problem(report,
+	    "Postfix's account, %s, may not connect to our socket, %s, by "
+	    "socket_group = \"%s\" and socket_mode = \"%04o\"; change our own "
+	    "configuration to: %s",
+	    visitor->name, report->socket, config->socket_group,
+	    (unsigned)file.st_mode, better);
+}
+
+/* The directories from queue_directory on, where Postfix stands, or from the
+ * root directory on.  One that is missing is made by the service. */
+static void
+judge_way(struct check_mta_report *report, const struct visitor *visitor,
+    const char *path, const char *queue)
+{
+	size_t len = strlen(queue);
+	char way[PATH_MAX];
+	struct stat file;
+	char *slash;
+
+	snprintf(way, sizeof way, "%s", path);
+	slash = strncmp(path, queue, len) == 0 && path[len] == '/' ? way + len
+								   : way + 1;
+	for (slash = strchr(slash, '/'); slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (stat(way, &file) == 0 &&
+		    (permissions(visitor, &file) & 1) == 0)
+			check_mta_problem(report,
+			    "Postfix's account, %s, may not search %s, which "
+			    "is on the way to our socket; change it by: chmod "
+			    "a+x %s",
+			    visitor->name, way, way);
+		*slash = '/';
+	}
+}
+
+void
+check_mta_access(struct check_mta_report *report, const char *mail_owner,
+    const char *queue_directory)
+{
+	const char *path = strchr(report->socket, '/');
+	struct visitor visitor;
+
+	if (path == NULL || strncmp(report->socket, "inet", 4) == 0)
+		return;
+	if (!find_visitor(mail_owner, &visitor)) {
+		check_mta_note(report,
+		    "this machine has no account %s (mail_owner): whether "
+		    "Postfix may connect to our socket is not known",
+		    mail_owner);
+		return;
+	}
+	judge_socket(report, &visitor);
+	judge_way(report, &visitor, path, queue_directory);
+}
