@@ -177,8 +177,10 @@ comes_from_here(int fd, const struct sockaddr_storage *peer)
 	if (own.ss_family == AF_INET)
 		return ((struct sockaddr_in *)&own)->sin_addr.s_addr ==
 		    ((const struct sockaddr_in *)peer)->sin_addr.s_addr;
-	return IN6_ARE_ADDR_EQUAL(&((struct sockaddr_in6 *)&own)->sin6_addr,
-	    &((const struct sockaddr_in6 *)peer)->sin6_addr);
+	return own.ss_family == AF_INET6 &&
+	    memcmp(&((struct sockaddr_in6 *)&own)->sin6_addr,
+		&((const struct sockaddr_in6 *)peer)->sin6_addr,
+		sizeof(struct in6_addr)) == 0;
 }
 
 /* Whether `access` lets the peer in.  A Unix socket has its file's mode.  Lock

@@ -101,9 +101,8 @@ read_bytes(struct reading *reading, char *out, size_t len)
 		}
 		if (n > 0)
 			got += (size_t)n;
-		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			return false;
-		else if (errno == EAGAIN && !wait_for_more(reading, got))
+		else if (n == 0 || (errno != EAGAIN && errno != EINTR) ||
+		    (errno == EAGAIN && !wait_for_more(reading, got)))
 			return false;
 	}
 	return true;

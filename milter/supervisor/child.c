@@ -232,7 +232,7 @@ become(const struct child_kit *kit, struct birth *birth)
 		code = arrange_descriptors(birth, kit->in_background, &err);
 	if (code == ERROR_NONE) {
 		fexecve(birth->program, arguments, environ);
-		code = error_sys(&err, errno, "running the program");
+		(void)error_sys(&err, errno, "running the program");
 	}
 	log_error(LOG_LEVEL_ERROR, birth->name, &err);
 	_exit(EX_OSERR);

@@ -330,7 +330,7 @@ one_round(struct supervisor *sup)
 	fds[POLL_FORMER] = (struct pollfd){ .fd = sup->former.sock,
 		.events = POLLIN };
 	count = generations_poll_set(&sup->generations, fds + POLL_ENGINES);
-	if (poll(fds, (nfds_t)(POLL_ENGINES + count), monotime_poll_ms(until)) <
+	if (poll(fds, POLL_ENGINES + (nfds_t)count, monotime_poll_ms(until)) <
 	    0)
 		return;
 	if (fds[POLL_FORMER].revents != 0)
