@@ -500,8 +500,10 @@ raise_alarm(struct ledger *ledger, struct ledger_entry *entry, int64_t now)
 		row_text(row, ROW_REASON)));
 }
 
-/* A verdict that nobody has waited for, and that no longer answers everybody,
- * must not answer this try when it comes back. */
+/* A verdict that was said before this try was deferred must not answer it when
+ * it comes back, unless it would answer everybody, or other tries wait for it
+ * that were deferred in the same generation.  (If it is dropped, those who
+ * wait for it wait for the new scan.) */
 void
 ledger_defer(struct ledger *ledger, const struct key *key,
     const struct row_try *try, const char *generation, int64_t now)
@@ -511,6 +513,9 @@ ledger_defer(struct ledger *ledger, const struct key *key,
 
 	if (row->envelope_count == 0)
 		row->known = is_current(ledger, row, generation, now);
+	else if (!row_has_envelope(row, &try->envelope) &&
+	    strcmp(row->generation, generation) != 0)
+		row->known = false;
 	row_try(row, try, now);
 	if (row->first_at == now)
 		entry->alarmed = false;

@@ -129,6 +129,21 @@ test_ledger_defer_after_the_verdict_has_it_too(void **state)
 }
 
 static void
+test_ledger_old_verdict_answers_nobody_who_was_deferred_after_it(void **state)
+{
+	struct key key = book_number(1);
+	struct row_try try = { .sender = "<b@example.org>" };
+
+	(void)state;
+	try.envelope = book_number(51);
+	book_defer(1, 50, NOW);
+	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
+	assert_false(book_known(1, 51, NEW, NOW + 1));
+	ledger_defer(ledger, &key, &try, NEW, NOW + 2);
+	assert_false(book_known(1, 51, NEW, NOW + 3));
+}
+
+static void
 test_ledger_newer_verdict_takes_the_older_ones_place(void **state)
 {
 	struct ledger_answer answer;
@@ -318,20 +333,20 @@ test_ledger_counts_verdicts_that_nobody_has_fetched(void **state)
 	book_expect_counts(1, 0);
 	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
 	book_expect_counts(1, 1);
-	book_verdict(1, VERDICT_CLEAN, NEW, NOW);
+	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
 	book_expect_counts(1, 1);
 	/* Others may have it, but are not waited for. */
-	assert_true(book_known(1, 51, NEW, NOW));
+	assert_true(book_known(1, 51, OLD, NOW));
 	book_expect_counts(1, 1);
-	assert_true(book_known(1, 50, NEW, NOW));
+	assert_true(book_known(1, 50, OLD, NOW));
 	book_expect_counts(1, 0);
-	assert_true(book_known(1, 50, NEW, NOW));
+	assert_true(book_known(1, 50, OLD, NOW));
 	book_expect_counts(1, 0);
 	book_defer(1, 51, NOW);
 	book_expect_counts(1, 1);
 	book_defer(1, 52, NOW);
 	book_expect_counts(1, 1);
-	assert_true(book_known(1, 51, NEW, NOW));
+	assert_true(book_known(1, 51, OLD, NOW));
 	book_expect_counts(1, 0);
 }
 
@@ -616,6 +631,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_defer_after_the_verdict_has_it_too, book_setup,
 	    book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_old_verdict_answers_nobody_who_was_deferred_after_it,
+	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_newer_verdict_takes_the_older_ones_place, book_setup,
 	    book_teardown),
