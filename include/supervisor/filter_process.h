@@ -40,6 +40,8 @@ struct filter_process {
 	pid_t pid; /* 0: none */
 	int sock;  /* -1: none, or it has closed it */
 	enum filter_stage stage;
+	bool
+	    socket_due; /* the socket was opened anew before it could be told */
 	char failure[256];  /* why it could not run, as it says, or "" */
 	int rows;           /* the former filter's, to be handed on; or -1 */
 	unsigned heard;     /* messages, */
@@ -63,8 +65,13 @@ void filter_process_hear(struct filter_process *process);
 /* It has ended; another one is due. */
 void filter_process_ended(struct filter_process *process);
 
-/* It goes on with the milter socket as the listener has it now. */
-void filter_process_pass_socket(const struct filter_process *process);
+/* The filter's socket once the filter takes what is sent to it, else -1: before
+ * it was told to go on, it takes nothing but that. */
+int filter_process_hearing(const struct filter_process *process);
+
+/* Hands the milter socket, which was opened anew, to whoever accepts on it: the
+ * filter (as soon as it takes it), and the former one where that still does. */
+void filter_process_pass_socket(struct filter_process *process);
 
 /* Tells it to drain (flags are those of DRAIN), or kills it. */
 void filter_process_drain(struct filter_process *process, uint32_t flags);

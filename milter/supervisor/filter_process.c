@@ -82,6 +82,18 @@ send(struct filter_process *process, enum wire_type type, int fd,
 }
 
 static void
+pass_socket(const struct child_kit *kit, int filter)
+{
+	struct wire_message message = wire_make(WIRE_SOCKET);
+	struct error err;
+
+	if (filter >= 0 &&
+	    wire_send(filter, &message, kit->listener->fd, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR,
+		    "handing the milter socket to the filter", &err);
+}
+
+static void
 go(struct filter_process *process)
 {
 	enum error_code code;
@@ -94,6 +106,9 @@ go(struct filter_process *process)
 	fd_close(&process->rows);
 	if (code != ERROR_NONE)
 		log_error(LOG_LEVEL_ERROR, "telling the filter to go on", &err);
+	if (process->socket_due)
+		pass_socket(process->kit, process->sock);
+	process->socket_due = false;
 }
 
 int64_t
@@ -232,17 +247,21 @@ filter_process_ended(struct filter_process *process)
 	process->start_at = young ? monotime_after(PAUSE) : 0;
 }
 
-void
-filter_process_pass_socket(const struct filter_process *process)
+int
+filter_process_hearing(const struct filter_process *process)
 {
-	struct wire_message message = wire_make(WIRE_SOCKET);
-	struct error err;
+	return process->stage >= FILTER_GOING ? process->sock : -1;
+}
 
-	if (process->sock >= 0 &&
-	    wire_send(process->sock, &message, process->kit->listener->fd,
-		&err) != ERROR_NONE)
-		log_error(LOG_LEVEL_ERROR,
-		    "handing the milter socket to the filter", &err);
+void
+filter_process_pass_socket(struct filter_process *process)
+{
+	int filter = filter_process_hearing(process);
+
+	process->socket_due = process->sock >= 0 && filter < 0;
+	pass_socket(process->kit, filter);
+	if (process->former->state == FORMER_ACCEPTING)
+		pass_socket(process->kit, process->former->sock);
 }
 
 void

@@ -113,11 +113,10 @@ tell_filter(struct reload *reload, int filter)
 	struct wire_message message = wire_make(WIRE_CONFIG);
 	struct error err;
 
-	if (!reload->untold)
+	if (!reload->untold || filter < 0)
 		return;
-	reload->untold = filter >= 0 &&
-	    wire_send(filter, &message, reload->kit->config, &err) !=
-		ERROR_NONE;
+	reload->untold = wire_send(filter, &message, reload->kit->config,
+			     &err) != ERROR_NONE;
 	if (reload->untold)
 		log_error(LOG_LEVEL_ERROR,
 		    "sending the filter the new configuration", &err);

@@ -167,7 +167,7 @@ handle_signal(struct supervisor *sup, int signo)
 	switch (signo) {
 	case SIGHUP:
 		log_msg(LOG_LEVEL_NOTICE, "SIGHUP: reload");
-		reload_read(&sup->reload, sup->filter.sock);
+		reload_read(&sup->reload, filter_process_hearing(&sup->filter));
 		generations_reload(&sup->generations, false);
 		break;
 	case SIGUSR2:
@@ -341,7 +341,7 @@ one_round(struct supervisor *sup)
 	look_at_filter(sup);
 	if (fds[POLL_SIGNALS].revents != 0)
 		read_signals(sup);
-	reload_settle(&sup->reload, sup->filter.sock);
+	reload_settle(&sup->reload, filter_process_hearing(&sup->filter));
 }
 
 static enum error_code

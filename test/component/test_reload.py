@@ -206,8 +206,9 @@ class ConfigurationCase(DaemonCase):
         self.change(action={"infected": "tempfail"})
         filter_pid = self.daemon.filter()
         since = self.daemon.mark()
-        procs.signal_if_alive(filter_pid, signal.SIGKILL)
-        self.daemon.wait_in_service(since)
+        with self.daemon.expecting("the filter ended and is started again"):
+            procs.signal_if_alive(filter_pid, signal.SIGKILL)
+            self.daemon.wait_in_service(since)
         self.assertEqual(self.answer(), "tempfail")
 
     def test_mistake_leaves_the_old_one_in_force(self):
