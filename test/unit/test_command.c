@@ -89,7 +89,7 @@ test_command_inherits_nothing(void **state)
 	setenv("BASH_ENV", "/tmp/x", 1);
 	assert_int_equal(run_shell("env; ls -l /proc/$$/fd; "
 				   "grep Sig[BI] /proc/$$/status; pwd; umask",
-			     5 * MONOTIME_S, &said, &status, &err),
+			     30 * MONOTIME_S, &said, &status, &err),
 	    ERROR_NONE);
 	close(kept);
 	assert_int_equal(status, 0);
