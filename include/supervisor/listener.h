@@ -41,11 +41,12 @@ CHECK_RESULT enum error_code listener_open(struct listener *listener,
 
 /* The same after a restart: takes over what the listener before had (its
  * descriptor, file and whether it was handed over), or opens another socket if
- * the configuration names another one than socket, which it was opened by. */
-CHECK_RESULT enum error_code listener_adopt(struct listener *listener,
-    const struct listener *before, const char *socket,
-    const struct config *config, const struct priv_account *account,
-    struct error *err);
+ * the configuration names another one than socket, which it was opened by.
+ * Where the new socket can't be opened, the old one stays in use, and the log
+ * says so.  err is room for that error. */
+void listener_adopt(struct listener *listener, const struct listener *before,
+    const char *socket, const struct config *config,
+    const struct priv_account *account, struct error *err);
 
 /* False if the socket file has been removed, or another one stands in its
  * place: no MTA can reach the service by it any more. */

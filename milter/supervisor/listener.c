@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/unixsock.h"
 #include "config/config.h"
 #include "config/socket_group.h"
@@ -235,26 +236,30 @@ is_file(const struct listener *listener, const char *path)
 	    st.st_dev == listener->device && st.st_ino == listener->inode;
 }
 
-enum error_code
+void
 listener_adopt(struct listener *listener, const struct listener *before,
     const char *name, const struct config *config,
     const struct priv_account *account, struct error *err)
 {
 	struct listener old = *before;
-	enum error_code code;
+	bool same = strcmp(config->socket, name) == 0 || old.handed_over;
 
-	if (strcmp(config->socket, name) == 0 || old.handed_over) {
-		*listener = old;
-		listener->config = config;
-		listener->account = *account;
-		return ERROR_NONE;
+	if (!same &&
+	    listener_open(listener, config, account, err) == ERROR_NONE) {
+		if (old.inode != 0 && is_file(&old, unix_path_of(name)))
+			unlink(unix_path_of(name));
+		fd_close(&old.fd);
+		return;
 	}
-	code = listener_open(listener, config, account, err);
-	if (code == ERROR_NONE && old.inode != 0 &&
-	    is_file(&old, unix_path_of(name)))
-		unlink(unix_path_of(name));
-	fd_close(&old.fd);
-	return code;
+	if (!same) {
+		log_error(LOG_LEVEL_ERROR,
+		    "the milter socket stays as it was before the restart",
+		    err);
+		old.inode = 0; /* its file is not where the setting says */
+	}
+	*listener = old;
+	listener->config = config;
+	listener->account = *account;
 }
 
 bool

@@ -248,9 +248,11 @@ open_listener(struct service *service, const struct config *config,
 {
 	const struct takeover *takeover = &service->takeover;
 
-	if (service->took_over)
-		return listener_adopt(&service->listener, &takeover->listener,
+	if (service->took_over) {
+		listener_adopt(&service->listener, &takeover->listener,
 		    takeover->socket, config, account, err);
+		return ERROR_NONE;
+	}
 	return listener_open(&service->listener, config, account, err);
 }
 

@@ -5,6 +5,7 @@
 import os
 import pathlib
 import signal
+import socket
 import sys
 import threading
 import time
@@ -275,6 +276,22 @@ class OrderCase(unittest.TestCase):
             self.assertEqual(client.deliver(mails.plain()).action, "accept")
             client.quit()
             daemon.wait_log(r"\d+\]: restarted", since)
+
+
+class SocketCase(unittest.TestCase):
+    """A new socket that can't be opened."""
+
+    def test_old_socket_stays_in_use(self):
+        with fresh_daemon() as daemon, socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            before = daemon.socket
+            with daemon.expecting("the milter socket stays as it was"):
+                daemon.configure(
+                    socket=f"inet:{taken.getsockname()[1]}@127.0.0.1")
+                self.assertEqual(order(daemon, "--restart").returncode, 0)
+            self.assertEqual(milterclient.deliver(
+                before, mails.plain()).action, "accept")
 
 
 if __name__ == "__main__":
