@@ -46,7 +46,15 @@ all(const char *s, bool (*is)(char c))
 	return true;
 }
 
-/* UTF-8, as the C library has it, of characters that can be seen. */
+/* What ends a line or changes the direction of the text around it. */
+static bool
+forges(wchar_t c)
+{
+	return iswcntrl((wint_t)c) || c == 0x200e || c == 0x200f ||
+	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+/* UTF-8, as the C library has it, of characters that can't forge anything. */
 static void
 check_shown(const char *copy, size_t size, const char *but)
 {
@@ -56,7 +64,7 @@ check_shown(const char *copy, size_t size, const char *but)
 	assert(wide != NULL && len < size);
 	assert(mbstowcs(wide, copy, len + 1) != (size_t)-1);
 	for (size_t i = 0; wide[i] != L'\0'; i++)
-		assert(wide[i] == L' ' || iswgraph((wint_t)wide[i]));
+		assert(!forges(wide[i]));
 	assert(strpbrk(copy, but) == NULL || *but == '\0');
 	free(wide);
 }
@@ -162,8 +170,8 @@ check_text_of(const struct reply *reply, const char *template,
 	size_t len;
 
 	undouble(reply->text, plain);
-	text_line(safe, sizeof safe, template);
-	text_line(safe_id, sizeof safe_id, id);
+	text_ascii(safe, sizeof safe, template);
+	text_ascii(safe_id, sizeof safe_id, id);
 	whole = expand(safe, verdict->name, safe_id);
 	len = strlen(plain);
 	/* It is cut where it has to be only. */

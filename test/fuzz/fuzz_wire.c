@@ -108,7 +108,9 @@ static unsigned
 descriptors_of(uint32_t type)
 {
 	return type == WIRE_ADOPT || type == WIRE_SLOT ||
-	    type == WIRE_SPAWNED || type == WIRE_JOB || type == WIRE_ENGINE;
+	    type == WIRE_SPAWNED || type == WIRE_JOB || type == WIRE_ENGINE ||
+	    type == WIRE_CONFIG || type == WIRE_SOCKET || type == WIRE_FORMER ||
+	    type == WIRE_HANDOVER;
 }
 
 static bool
