@@ -17,6 +17,10 @@ static struct {
 	size_t size; /* up to the end of the environment */
 } room;
 
+/* The copy of the environment.  setenv(3) puts another array in its place, and
+ * frees nothing.  (volatile: else nothing would be kept here.) */
+static char **volatile environment;
+
 /* The end of strings that follow each other in memory, the first at start, as
  * the kernel puts those of the arguments and then of the environment. */
 static char *
@@ -53,7 +57,8 @@ title_init(int argc, char **argv)
 		return;
 	end = end_of(argv, argv[0]);
 	end = end_of(environ, end);
-	environ = copy_environment();
+	environment = copy_environment();
+	environ = environment;
 	room.start = argv[0];
 	room.size = (size_t)(end - room.start);
 }
