@@ -117,7 +117,9 @@ class EndlessCase(Failures):
             third = self.deliver(mail)
         self.assertEqual(third.action, "reject")
         self.assertRegex(third.reply, FINAL)
-        self.assertEqual(len(self.daemon.scans(self.key_of(mail))), 2)
+        key = self.key_of(mail)
+        self.daemon.wait_messages(3, f"key={key}")
+        self.assertEqual(len(self.daemon.scans(key)), 2)
 
     def test_final_answer_outlasts_the_processes(self):
         if needs.has_thread_sanitizer():

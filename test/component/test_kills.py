@@ -69,7 +69,7 @@ class KillCase(DaemonCase):
         milterclient.collect([other], 20)
         self.assertEqual(other.outcome.action, "accept")
         self.assertEqual(other.outcome.header("X-Virus-Status"), ["Clean"])
-        self.assertRegex(self.daemon.log(), "scan: .*ended=.*KILL")
+        self.daemon.wait_log("scan: .*ended=.*KILL")
 
     def test_killed_worker_does_not_count_against_the_mail(self):
         mail = signatures.slow_mail(3)

@@ -153,8 +153,7 @@ class WriterCase(DaemonCase):
         self.daemon.wait_message("", since)
 
     def test_engine_has_the_pid_that_others_know_it_by(self):
-        found = re.search(r"vscan-milter/engine\[(\d+)\]: ",
-                          self.daemon.log())
+        found = self.daemon.wait_log(r"vscan-milter/engine\[(\d+)\]: ")
         self.assertEqual(int(found[1]), self.daemon.engine())
 
     def test_it_has_no_privileges(self):
@@ -242,6 +241,7 @@ class OutageCase(unittest.TestCase):
         wait_until("three attempts", lambda: daemon.log().count(
             "engine that was loading ended") >= 3)
         for said in "no engine in service", "there are no signatures":
+            daemon.wait_log(said)
             self.assertEqual(daemon.log().count(said), 1)
         (database / "new.ndb").write_text(
             signatures.body_signature("Test.New", NEW_VIRUS))

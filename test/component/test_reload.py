@@ -62,8 +62,9 @@ class ReloadCase(DaemonCase):
     def test_new_signature_is_in_service_after_a_hangup(self):
         word = mails.token()
         mail = self.mail_with(word)
+        since = self.daemon.mark()
         self.assertEqual(self.deliver(mail).action, "accept")
-        old = self.daemon.messages()[-1].generation
+        old = self.daemon.wait_message("verdict=clean", since).generation
         found = add_signature(self.daemon.database, word)
         self.assertNotEqual(self.reload(), old)
         # The verdict of the old generation must not answer for the new one.
@@ -250,7 +251,7 @@ class ConfigurationCase(DaemonCase):
         self.wait_answer("tempfail")
         outcome = self.deliver(mails.plain(f"{word}\r\n".encode()))
         self.assertEqual(outcome.action, "tempfail")
-        self.assertIn(found, self.daemon.messages()[-1].text)
+        self.daemon.wait_message(f"virus={found}")
         wait_until("the end of the old engine",
                    lambda: old not in self.daemon.engines())
 

@@ -343,7 +343,7 @@ class OffCase(AttackedCase):
             self.assert_won(attack, self.state / "ledger.sqlite")
 
     def test_it_is_said(self):
-        self.assertRegex(self.daemon.log(), "warning: engine.sandbox is off")
+        self.daemon.wait_log("warning: engine.sandbox is off")
 
 
 class SettingCase(unittest.TestCase):
@@ -353,6 +353,7 @@ class SettingCase(unittest.TestCase):
         with attacked.attacked_daemon(LANDLOCK) as daemon:
             self.assertEqual(milterclient.deliver(
                 daemon.socket, mails.plain()).action, "accept")
+            daemon.wait_log("the kernel refuses a part of the sandbox")
             said = [line for line in daemon.log().splitlines()
                     if "the kernel refuses a part of the sandbox" in line]
             self.assertEqual(len(said), 1, said)
