@@ -82,7 +82,10 @@ struct hold_counts hold_counts(struct hold *hold);
 
 /* Leaves held mail to the next process, which finds it on the disk: no more is
  * taken ("hold-not-ready"), and none is looked after.  Waits for those that
- * are being written or accepted, but no longer than until (monotime.h). */
+ * are being written or accepted, but no longer than until (monotime.h).  What
+ * is safe on disk by then may still be accepted and confirmed; what isn't, is
+ * refused to who waits for it, even if it comes to lie on the disk later: the
+ * next process may have looked before. */
 void hold_let_go(struct hold *hold, int64_t until);
 
 /* Begins to write the mail.  ERROR_LIMIT: err->text is the reason in one word
@@ -92,7 +95,9 @@ CHECK_RESULT enum error_code hold_begin(struct hold *hold,
     struct error *err);
 
 /* Waits until it is safe on disk (ERROR_NONE).  ERROR_TIMEOUT: not until
- * (monotime.h); call again, or cancel.  ERROR_SYSTEM: it can't be written. */
+ * (monotime.h); call again, or cancel.  ERROR_SYSTEM: it can't be written.
+ * ERROR_LIMIT: it was not safe when hold_let_go() had waited for it; err->text
+ * is the reason in one word. */
 CHECK_RESULT enum error_code hold_wait(struct held *held, int64_t until,
     struct error *err);
 

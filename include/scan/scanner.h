@@ -165,6 +165,10 @@ void scanner_inherit(struct scanner *scanner, const struct row *row);
 /* Ends the caller's interest and sets *ticket to NULL; NULL is allowed. */
 void ticket_close(struct ticket **ticket);
 
+/* The same, where another process is to scan the mail: a scan that has not
+ * begun, and that no other ticket waits for, is dropped. */
+void ticket_withdraw(struct ticket **ticket);
+
 /* Ends every ticket_wait() that is under way, and those to come: for a
  * drain. */
 void scanner_wake_all(struct scanner *scanner);

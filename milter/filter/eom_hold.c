@@ -76,7 +76,7 @@ wait_safe(struct eom *eom, struct held *held)
 	while (code == ERROR_TIMEOUT && eom_go_on(eom));
 	if (code == ERROR_NONE)
 		return true;
-	if (code == ERROR_TIMEOUT)
+	if (code == ERROR_TIMEOUT || code == ERROR_LIMIT)
 		return fail(eom, err.text);
 	log_error(LOG_LEVEL_ERROR, eom->record.queue_id, &err);
 	return fail(eom, "hold-failed");

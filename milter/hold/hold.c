@@ -38,9 +38,11 @@ enter(struct held *held, enum held_state state)
 	held->state = state;
 }
 
-/* From here on the mail belongs to the keeper.  Lock held. */
+/* From here on the mail belongs to the keeper; or to the next process, which
+ * finds it on the disk, and then nothing looks at the inbox any more.  Lock
+ * held. */
 static void
-hand_over(struct held *held)
+leave_to_keeper(struct held *held)
 {
 	DL_APPEND(held->hold->inbox, held);
 	pthread_cond_signal(&held->hold->keep);
@@ -63,7 +65,9 @@ write_one(struct hold *hold, struct held *held)
 	pthread_mutex_lock(&hold->lock);
 	held->failure = err;
 	if (held->state == HELD_CANCELLED)
-		hand_over(held);
+		leave_to_keeper(held);
+	else if (hold->stop)
+		enter(held, HELD_TOO_LATE);
 	else
 		enter(held, code == ERROR_NONE ? HELD_SAFE : HELD_FAILED);
 	pthread_cond_broadcast(&hold->written);
@@ -151,6 +155,20 @@ hold_configure(struct hold *hold, const struct config *config)
 	pthread_mutex_unlock(&hold->lock);
 }
 
+/* What came when the keeper had ended. */
+static void
+free_inbox(struct hold *hold)
+{
+	struct held *held, *next;
+
+	DL_FOREACH_SAFE(hold->inbox, held, next)
+	{
+		DL_DELETE(hold->inbox, held);
+		ticket_close(&held->ticket);
+		held_free(held);
+	}
+}
+
 void
 hold_destroy(struct hold **hold_p)
 {
@@ -165,7 +183,8 @@ hold_destroy(struct hold **hold_p)
 		pthread_join(hold->writers[i], NULL);
 	if (hold->has_keeper)
 		pthread_join(hold->keeper, NULL);
-	assert(hold->queue == NULL && hold->inbox == NULL);
+	assert(hold->queue == NULL);
+	free_inbox(hold);
 	spool_close(&hold->spool);
 	pthread_cond_destroy(&hold->keep);
 	pthread_cond_destroy(&hold->written);
@@ -249,13 +268,15 @@ hold_wait(struct held *held, int64_t until, struct error *err)
 	enum error_code code = ERROR_NONE;
 
 	pthread_mutex_lock(&hold->lock);
-	while (held->state == HELD_WRITING && code == ERROR_NONE)
+	while (held->state == HELD_WRITING && !hold->stop && code == ERROR_NONE)
 		if (!cond_wait_until(&hold->written, &hold->lock, until))
 			code = error_set(err, ERROR_TIMEOUT, "hold-slow");
 	if (held->state == HELD_SAFE)
 		code = ERROR_NONE;
 	else if (held->state == HELD_FAILED)
 		code = error_set(err, ERROR_SYSTEM, "%s", held->failure.text);
+	else if (held->state == HELD_TOO_LATE || hold->stop)
+		code = error_set(err, ERROR_LIMIT, "hold-not-ready");
 	pthread_mutex_unlock(&hold->lock);
 	return code;
 }
@@ -281,22 +302,25 @@ hold_confirm(struct held **held_p, struct ticket **ticket)
 	struct hold *hold = held->hold;
 
 	assert(held->state == HELD_SAFE);
-	held->ticket = *ticket;
-	if (held->ticket != NULL)
-		ticket_watch(held->ticket);
+	if (*ticket != NULL)
+		ticket_watch(*ticket);
 	pthread_mutex_lock(&hold->lock);
-	enter(held, held->ticket != NULL ? HELD_SCANNING : HELD_UNSCANNED);
+	enter(held, *ticket != NULL ? HELD_SCANNING : HELD_UNSCANNED);
 	hold->mails++;
 	out_of_hands(hold);
-	hand_over(held);
+	if (!hold->stop) {
+		held->ticket = *ticket;
+		*ticket = NULL;
+	}
+	leave_to_keeper(held);
 	pthread_mutex_unlock(&hold->lock);
+	ticket_withdraw(ticket);
 	*held_p = NULL;
-	*ticket = NULL;
 }
 
-/* A mail that a writer is just writing is handed over by that writer.  A mail
- * that is on disk is removed by the keeper, since removing may wait for the
- * disk. */
+/* A mail that a writer is just writing is left to the keeper by that writer.  A
+ * mail that is on disk is removed by the keeper, since removing may wait for
+ * the disk. */
 void
 hold_cancel(struct held **held_p)
 {
@@ -316,7 +340,7 @@ hold_cancel(struct held **held_p)
 		content = held->content;
 		gone = true;
 	} else if (held->state != HELD_WRITING) {
-		hand_over(held);
+		leave_to_keeper(held);
 	}
 	enter(held, HELD_CANCELLED);
 	pthread_mutex_unlock(&hold->lock);
@@ -336,6 +360,7 @@ hold_let_go(struct hold *hold, int64_t until)
 		continue;
 	hold->stop = true;
 	pthread_cond_broadcast(&hold->write);
+	pthread_cond_broadcast(&hold->written);
 	pthread_cond_broadcast(&hold->keep);
 	pthread_mutex_unlock(&hold->lock);
 }

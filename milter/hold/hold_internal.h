@@ -19,6 +19,7 @@
  * keeper.c afterwards.
  *
  *   WRITING -> SAFE, FAILED          by a writer
+ *   WRITING -> TOO_LATE              by a writer, after hold_let_go()
  *   SAFE -> SCANNING, UNSCANNED      confirmed, with or without a ticket
  *   WRITING, SAFE -> CANCELLED -> gone
  *   FOUND -> UNSCANNED, or gone      of an earlier process
@@ -28,6 +29,8 @@
 enum held_state {
 	HELD_WRITING,
 	HELD_FAILED,
+	HELD_TOO_LATE, /* it may not be among those that the next process finds
+			*/
 	HELD_SAFE,
 	HELD_CANCELLED,
 	HELD_FOUND,     /* read from disk; the MTA is asked whether it has it */

@@ -437,6 +437,7 @@ step(struct hold *hold, struct held *held)
 		break;
 	case HELD_WRITING:
 	case HELD_FAILED:
+	case HELD_TOO_LATE:
 	case HELD_SAFE:
 		assert(!"the caller's");
 		break;
@@ -599,7 +600,7 @@ give_up_all(struct hold *hold)
 	take_news(hold, 0);
 	DL_FOREACH_SAFE(hold->held, held, next)
 	{
-		ticket_close(&held->ticket);
+		ticket_withdraw(&held->ticket);
 		DL_DELETE(hold->held, held);
 		held_free(held);
 	}

@@ -455,6 +455,23 @@ ticket_close(struct ticket **ticket)
 }
 
 void
+ticket_withdraw(struct ticket **ticket)
+{
+	struct scanner *scanner;
+	struct job *job;
+
+	if (*ticket == NULL)
+		return;
+	scanner = (*ticket)->scanner;
+	job = (*ticket)->job;
+	pthread_mutex_lock(&scanner->lock);
+	if (job != NULL && job->state == JOB_QUEUED && job->waiters == 1)
+		scanner_fail_job(scanner, job, "shutting-down");
+	pthread_mutex_unlock(&scanner->lock);
+	ticket_close(ticket);
+}
+
+void
 scanner_wake_all(struct scanner *scanner)
 {
 	struct job *job, *next;
