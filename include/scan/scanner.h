@@ -145,6 +145,9 @@ void scanner_defer(struct scanner *scanner, const struct key *key,
 bool scanner_is_overloaded(struct scanner *scanner, const char *sender,
     int64_t patience);
 
+/* True if no scan runs and none is queued. */
+bool scanner_is_idle(struct scanner *scanner);
+
 /* Starts no more scans, and waits until those that run have ended, or until
  * (monotime.h).  False if some still run. */
 bool scanner_drain(struct scanner *scanner, int64_t until);

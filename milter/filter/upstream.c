@@ -221,7 +221,7 @@ is_done(struct upstream *upstream)
 	if (upstream->quiet_since == 0)
 		upstream->quiet_since = now;
 	return now - upstream->quiet_since > OVER_LOOK &&
-	    scanner_drain(filter->scanner, now);
+	    scanner_is_idle(filter->scanner);
 }
 
 #define ACCEPTED \

@@ -392,6 +392,18 @@ scanner_is_overloaded(struct scanner *scanner, const char *sender,
 }
 
 bool
+scanner_is_idle(struct scanner *scanner)
+{
+	bool idle;
+
+	pthread_mutex_lock(&scanner->lock);
+	idle = scanner->foreground + scanner->background_count == 0 &&
+	    scanner->jobs.queue.count == 0;
+	pthread_mutex_unlock(&scanner->lock);
+	return idle;
+}
+
+bool
 scanner_drain(struct scanner *scanner, int64_t until)
 {
 	bool ended;

@@ -214,6 +214,33 @@ class RestartCase(DaemonCase):
         self.assertEqual(self.deliver(mails.plain()).action, "accept")
 
 
+class QueueCase(unittest.TestCase):
+    """Scans that wait for a lane when the filter is replaced."""
+
+    def defer(self, daemon, seconds):
+        """Sends a mail whose scan takes so long, in a session of its own, and
+        has it deferred; returns it."""
+        mail = signatures.slow_mail(seconds)
+        outcome = milterclient.deliver(daemon.socket, mail)
+        self.assertEqual(outcome.action, "tempfail")
+        return mail
+
+    def test_former_filter_ends_only_when_they_are_done(self):
+        with fresh_daemon(deadline={"reply": "500ms", "slow_after": "60s"},
+                          engine={"workers": 1, "background": 1}) as daemon:
+            self.defer(daemon, 3)
+            queued = self.defer(daemon, 1)
+            self.assertEqual(daemon.scans(), [])
+            since = daemon.mark()
+            self.assertEqual(order(daemon, "--restart").returncode, 0)
+            daemon.wait_log("filter of before the restart has ended", since)
+            self.assertEqual(len(daemon.scans()), 2)
+            self.assertEqual(milterclient.deliver(
+                daemon.socket, queued).action, "accept")
+            self.assertEqual(daemon.wait_message(
+                "verdict=clean", since).source, "store")
+
+
 class OrderCase(unittest.TestCase):
     """What the command tells an instance, and what it says itself."""
 
