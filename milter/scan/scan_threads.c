@@ -13,11 +13,8 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
+#include "ready_lanes.h"
 #include "scanner_state.h"
-
-/* After a worker could not be made ready, no thread tries it ahead of need for
- * this long. */
-#define WARM_PAUSE MONOTIME_S
 
 /* While there is no engine, a thread looks this often whether one may still
  * be expected. */
@@ -97,85 +94,6 @@ leave_lane(void *context)
 	return answer;
 }
 
-/* Takes a ready lane of the current engine, or NULL.  Lock held. */
-static struct lane *
-take_warm(struct scanner *scanner)
-{
-	if (scanner->warm_count == 0)
-		return NULL;
-	return scanner->warm[--scanner->warm_count];
-}
-
-/* The snapshot for the work that begins now, with a reference. */
-static const struct config *
-get_config(struct scanner *scanner)
-{
-	const struct config *config;
-
-	pthread_mutex_lock(&scanner->lock);
-	config = config_ref(scanner->config);
-	pthread_mutex_unlock(&scanner->lock);
-	return config;
-}
-
-/* Opens a lane on the current engine.  No lock held. */
-static enum error_code
-open_lane(struct scanner *scanner, struct lane **lane_r, struct error *err)
-{
-	const struct config *config;
-	struct engine *engine = engines_get(scanner->engines);
-	enum error_code code;
-
-	*lane_r = NULL;
-	if (engine == NULL)
-		return error_set(err, ERROR_GONE, "no engine in service");
-	config = get_config(scanner);
-	code = lane_open(scanner->engines, engine, config, lane_r, err);
-	config_unref(&config);
-	if (code == ERROR_NONE)
-		lane_share_attachments(*lane_r, scanner->parts);
-	return code;
-}
-
-static bool
-lane_is_stale(struct scanner *scanner, const struct lane *lane)
-{
-	return !engines_is_current(scanner->engines, lane_engine(lane));
-}
-
-/* Makes lane (or, if that is NULL, stale or dead, a new one) ready for a
- * message.  No lock held.  On failure *lane is NULL. */
-static enum error_code
-ready_lane(struct scanner *scanner, struct lane **lane, struct error *err)
-{
-	enum error_code code;
-
-	if (*lane != NULL && !lane_is_stale(scanner, *lane) &&
-	    lane_warm(*lane, err) == ERROR_NONE)
-		return ERROR_NONE;
-	if (*lane != NULL)
-		lane_close(lane);
-	code = open_lane(scanner, lane, err);
-	if (code == ERROR_NONE)
-		code = lane_warm(*lane, err);
-	if (code != ERROR_NONE && *lane != NULL)
-		lane_close(lane);
-	return code;
-}
-
-/* Keeps a ready lane for the next job, if there is room; *lane is then NULL.
- * Lock held. */
-static void
-keep_lane(struct scanner *scanner, struct lane **lane)
-{
-	if (scanner->stop || lane_is_stale(scanner, *lane) ||
-	    scanner->warm_count >= scanner->config->engine_workers)
-		return;
-	lane_configure(*lane, scanner->config);
-	scanner->warm[scanner->warm_count++] = *lane;
-	*lane = NULL;
-}
-
 /* Called without the lock. */
 static void
 log_scan(const struct job *job, const struct lane_result *result,
@@ -225,42 +143,6 @@ judge(struct scanner *scanner, const struct job *job,
 	    outcome->generation, outcome->scan_time, now);
 }
 
-/* Makes a lane ready (see ready_lane()) and keeps it for the next job.  No
- * reply waits for this.  The caller has counted the lane in `warming`.  No
- * lock held. */
-static void
-warm_up(struct scanner *scanner, struct lane *lane)
-{
-	struct error err;
-	enum error_code code = ready_lane(scanner, &lane, &err);
-
-	/* An engine that is gone is told by others, or was told to go. */
-	if (code != ERROR_NONE)
-		log_error(code == ERROR_GONE ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-		    "making a worker ready", &err);
-	pthread_mutex_lock(&scanner->lock);
-	scanner->warming--;
-	if (code != ERROR_NONE)
-		scanner->warm_after = monotime_after(WARM_PAUSE);
-	else
-		keep_lane(scanner, &lane);
-	pthread_cond_signal(&scanner->work);
-	pthread_mutex_unlock(&scanner->lock);
-	if (lane != NULL)
-		lane_close(&lane);
-}
-
-/* Gives a ready lane to the next job.  A lane that is not ready stays in *lane,
- * and is counted in `warming`.  Lock held. */
-static void
-hand_on_lane(struct scanner *scanner, struct lane **lane)
-{
-	if (*lane != NULL && lane_is_ready(*lane))
-		keep_lane(scanner, lane);
-	if (*lane != NULL)
-		scanner->warming++;
-}
-
 /* Ends a job that has run, or queues it for the background.  True if it has
  * ended.  No lock held. */
 static bool
@@ -276,7 +158,7 @@ settle(struct scanner *scanner, struct job *job, struct lane **lane,
 		leave_background(scanner, job);
 	else
 		scanner->foreground--;
-	hand_on_lane(scanner, lane);
+	ready_lanes_return(scanner, lane);
 	if (ended) {
 		judge(scanner, job, result, outcome);
 		scanner_finish_job(scanner, job, outcome);
@@ -315,7 +197,7 @@ run_job(struct scanner *scanner, struct job *job, struct lane *lane)
 	enum error_code code;
 	struct error err;
 
-	code = ready_lane(scanner, &lane, &err);
+	code = ready_lanes_make(scanner, &lane, &err);
 	if (code == ERROR_NONE) {
 		snprintf(outcome.generation, sizeof outcome.generation, "%s",
 		    engine_name(lane_engine(lane)));
@@ -338,21 +220,7 @@ run_job(struct scanner *scanner, struct job *job, struct lane *lane)
 		drop_job(scanner, job);
 	}
 	if (lane != NULL)
-		warm_up(scanner, lane);
-}
-
-void
-scan_threads_drop_stale(struct scanner *scanner)
-{
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < scanner->warm_count; i++) {
-		if (lane_is_stale(scanner, scanner->warm[i]))
-			lane_close(&scanner->warm[i]);
-		else
-			scanner->warm[kept++] = scanner->warm[i];
-	}
-	scanner->warm_count = kept;
+		ready_lanes_prepare(scanner, lane);
 }
 
 /* Ends all that waits in the queue.  Lock held, given up and taken again. */
@@ -362,14 +230,6 @@ fail_queue(struct scanner *scanner)
 	while (scanner->jobs.queue.items != NULL)
 		scanner_fail_job(scanner, job_of(scanner->jobs.queue.items),
 		    "no-engine");
-}
-
-/* True if fewer lanes are in use or ready than there may be. */
-static bool
-lacks_lanes(const struct scanner *scanner)
-{
-	return scanner->foreground + scanner->warming + scanner->warm_count <
-	    scanner->config->engine_workers;
 }
 
 /* The job that may start now, or NULL: for a lane first, for the background
@@ -407,7 +267,7 @@ is_last_try(const struct scanner *scanner, const struct job *job)
 static void
 start_job(struct scanner *scanner, struct job *job)
 {
-	struct lane *lane = take_warm(scanner);
+	struct lane *lane = ready_lanes_take(scanner);
 	bool fresh = is_last_try(scanner, job);
 
 	if (lane != NULL)
@@ -429,7 +289,7 @@ static void
 step(struct scanner *scanner)
 {
 	bool service = scanner_has_engine(scanner);
-	bool lacks = service && lacks_lanes(scanner);
+	bool lacks = service && ready_lanes_lack(scanner);
 	struct job *job = service ? next_job(scanner) : NULL;
 	int64_t until = ledger_report(scanner->ledger, monotime_now());
 
@@ -440,7 +300,7 @@ step(struct scanner *scanner)
 	} else if (lacks && monotime_now() >= scanner->warm_after) {
 		scanner->warming++;
 		pthread_mutex_unlock(&scanner->lock);
-		warm_up(scanner, NULL);
+		ready_lanes_prepare(scanner, NULL);
 		pthread_mutex_lock(&scanner->lock);
 	} else {
 		if (lacks && scanner->warm_after < until)
@@ -463,30 +323,15 @@ scan_thread(void *context)
 	return NULL;
 }
 
-/* As reallocarray(3); where there is no memory the process ends. */
-static void *
-grow(void *array, size_t count, size_t size)
-{
-	array = reallocarray(array, count, size);
-	if (array == NULL)
-		abort();
-	return array;
-}
-
 /* The array of the background has one entry more than scans may run there. */
 static void
-make_room(struct scanner *scanner, unsigned workers, unsigned background)
+make_room(struct scanner *scanner, unsigned background)
 {
-	if (workers > scanner->warm_room) {
-		scanner->warm = grow(scanner->warm, workers,
-		    sizeof *scanner->warm);
-		scanner->warm_room = workers;
-	}
-	if (background + 1 > scanner->background_room) {
-		scanner->background = grow(scanner->background, background + 1,
-		    sizeof *scanner->background);
-		scanner->background_room = background + 1;
-	}
+	if (background + 1 <= scanner->background_room)
+		return;
+	scanner->background = scanner_grow(scanner->background, background + 1,
+	    sizeof *scanner->background);
+	scanner->background_room = background + 1;
 }
 
 enum error_code
@@ -496,12 +341,10 @@ scan_threads_fit(struct scanner *scanner, struct error *err)
 	    scanner->config->engine_background;
 	int failed;
 
-	make_room(scanner, scanner->config->engine_workers,
-	    scanner->config->engine_background);
-	while (scanner->warm_count > scanner->config->engine_workers)
-		lane_close(&scanner->warm[--scanner->warm_count]);
+	ready_lanes_fit(scanner);
+	make_room(scanner, scanner->config->engine_background);
 	if (want > scanner->thread_count)
-		scanner->threads = grow(scanner->threads, want,
+		scanner->threads = scanner_grow(scanner->threads, want,
 		    sizeof *scanner->threads);
 	while (scanner->thread_count < want) {
 		failed =
@@ -539,7 +382,6 @@ scan_threads_stop(struct scanner *scanner)
 	pthread_mutex_lock(&scanner->lock);
 	fail_queue(scanner);
 	pthread_mutex_unlock(&scanner->lock);
-	while (scanner->warm_count > 0)
-		lane_close(&scanner->warm[--scanner->warm_count]);
+	ready_lanes_close(scanner);
 	free(scanner->threads);
 }

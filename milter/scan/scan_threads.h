@@ -26,8 +26,4 @@ CHECK_RESULT enum error_code scan_threads_fit(struct scanner *scanner,
 /* Gives up what runs, joins the threads, and ends all jobs that wait. */
 void scan_threads_stop(struct scanner *scanner);
 
-/* Closes the ready lanes of engines that are no longer current.  The scanner's
- * lock is held; closing a lane only closes descriptors. */
-void scan_threads_drop_stale(struct scanner *scanner);
-
 #endif

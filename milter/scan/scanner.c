@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
+#include "ready_lanes.h"
 #include "scan_threads.h"
 #include "scanner_state.h"
 
@@ -508,7 +509,7 @@ scanner_engine_changed(struct scanner *scanner)
 		engines_put(scanner->engines, &engine);
 	}
 	scanner->warm_after = 0;
-	scan_threads_drop_stale(scanner);
+	ready_lanes_drop_stale(scanner);
 	pthread_cond_broadcast(&scanner->work);
 	pthread_mutex_unlock(&scanner->lock);
 }

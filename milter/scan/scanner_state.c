@@ -5,6 +5,8 @@
  */
 #include "scanner_state.h"
 
+#include <stdlib.h>
+
 #include "base/monotime.h"
 
 /* How long mail waits for an engine, within its own deadline.  The largest
@@ -56,4 +58,13 @@ scanner_fail_job(struct scanner *scanner, struct job *job, const char *reason)
 	pthread_mutex_unlock(&scanner->lock);
 	content.release(content.owner);
 	pthread_mutex_lock(&scanner->lock);
+}
+
+void *
+scanner_grow(void *array, size_t count, size_t size)
+{
+	array = reallocarray(array, count, size);
+	if (array == NULL)
+		abort();
+	return array;
 }

@@ -64,4 +64,7 @@ void scanner_finish_job(struct scanner *scanner, struct job *job,
 void scanner_fail_job(struct scanner *scanner, struct job *job,
     const char *reason);
 
+/* As reallocarray(3); where there is no memory the process ends. */
+void *scanner_grow(void *array, size_t count, size_t size);
+
 #endif
