@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "config/config.h"
 #include "lane_attachments.h"
 #include "wire/wire.h"
+#include "worker_end.h"
 
 /* A fork and the scan of the canary take no longer on a healthy machine. */
 #define WARM_TIME (10 * MONOTIME_S)
@@ -231,75 +231,6 @@ lane_warm(struct lane *lane, struct error *err)
 		: "");
 }
 
-/* The signal that ended the worker, or 0 (wire.h: WIRE_EXIT_SIGNAL). */
-static int
-ending_signal(int status)
-{
-	if (WIFSIGNALED(status))
-		return WTERMSIG(status);
-	if (WIFEXITED(status) && WEXITSTATUS(status) > WIRE_EXIT_SIGNAL)
-		return WEXITSTATUS(status) - WIRE_EXIT_SIGNAL;
-	return 0;
-}
-
-static const char *
-signal_name(int signo)
-{
-	const char *name = sigabbrev_np(signo);
-
-	return name != NULL ? name : "unknown";
-}
-
-/* A signal that the message itself caused counts; a kill from outside does
- * not. */
-static void
-judge_signal(int signo, struct lane_result *result)
-{
-	char name[32];
-
-	snprintf(name, sizeof name, "SIG%s", signal_name(signo));
-	snprintf(result->ended, sizeof result->ended, "%s", name);
-	switch (signo) {
-	case SIGSEGV:
-	case SIGBUS:
-	case SIGFPE:
-	case SIGABRT:
-	case SIGILL:
-		result->verdict = verdict_make(VERDICT_ERROR, name);
-		result->counts = true;
-		break;
-	case SIGXCPU:
-		result->verdict = verdict_make(VERDICT_ERROR, "scan-cpu");
-		result->counts = true;
-		break;
-	case SIGXFSZ:
-		result->verdict = verdict_make(VERDICT_INCOMPLETE,
-		    "scratch-file-size");
-		break;
-	default:
-		result->verdict = verdict_make(VERDICT_ERROR, name);
-		break;
-	}
-}
-
-static void
-judge_end(struct run *run, const struct wire_message *ended)
-{
-	struct lane_result *result = run->result;
-	int signo = ending_signal(ended->status);
-
-	result->cpu_time = (int64_t)ended->value;
-	if (signo != 0) {
-		judge_signal(signo, result);
-		return;
-	}
-	snprintf(result->ended, sizeof result->ended, "exit-%d",
-	    WEXITSTATUS(ended->status));
-	result->verdict = verdict_make(VERDICT_ERROR,
-	    WEXITSTATUS(ended->status) == WIRE_EXIT_CANARY ? "canary-missed"
-							   : "worker-ended");
-}
-
 static void
 fail(struct run *run, const char *why)
 {
@@ -315,7 +246,7 @@ settle_death(struct run *run)
 
 	lane_attachments_revoke(&run->lane->parts);
 	if (reap(run->lane, REAP_TIME, &ended))
-		judge_end(run, &ended);
+		worker_end_judge(&ended, run->result);
 	else
 		fail(run, "engine-died");
 }
