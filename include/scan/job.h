@@ -1,7 +1,8 @@
 /* job - one scan that is queued or running, and the table of all of them
  *
  * Life: QUEUED -> RUNNING -> DONE, and from RUNNING back to QUEUED when a scan
- * was ended to be done again in the background.  A job is in the table from
+ * was ended to be done again in the background, or could not begin because its
+ * engine went.  A job is in the table from
  * its making until it is DONE, so that a second message of the same content
  * finds and joins it; it is freed when its last reference goes (one for each
  * ticket, one for the scanner until DONE).
@@ -34,6 +35,7 @@ struct job {
 	enum cost_structure structure;
 	enum job_state state;
 	struct queue_item item;      /* its background: also while RUNNING */
+	unsigned engines_lost;       /* so often it had none to run on */
 	unsigned waiters;            /* tickets that are open */
 	bool deferred;               /* a try of it was answered "later" */
 	bool watched;                /* by ticket_watch() */
@@ -63,8 +65,11 @@ struct job *job_of(struct queue_item *item);
 /* QUEUED to RUNNING. */
 void job_start(struct job_table *table, struct job *job);
 
+/* RUNNING to QUEUED, to where it came from: its scan has not begun. */
+void job_return(struct job_table *table, struct job *job);
+
 /* RUNNING to QUEUED, for the background, with the cost that it has shown. */
-void job_requeue(struct job_table *table, struct job *job, int64_t cost);
+void job_put_off(struct job_table *table, struct job *job, int64_t cost);
 
 /* Makes a job DONE with this outcome, takes it from the table, wakes all
  * who wait.  Its content is the caller's to release, without the lock. */

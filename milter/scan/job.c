@@ -61,13 +61,19 @@ job_start(struct job_table *table, struct job *job)
 }
 
 void
-job_requeue(struct job_table *table, struct job *job, int64_t cost)
+job_return(struct job_table *table, struct job *job)
 {
 	assert(job->state == JOB_RUNNING);
 	job->state = JOB_QUEUED;
+	queue_add(&table->queue, &job->item);
+}
+
+void
+job_put_off(struct job_table *table, struct job *job, int64_t cost)
+{
 	job->item.background = true;
 	job->item.cost = cost;
-	queue_add(&table->queue, &job->item);
+	job_return(table, job);
 }
 
 void

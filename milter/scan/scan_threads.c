@@ -20,6 +20,11 @@
  * be expected. */
 #define MISSING_LOOK (10 * MONOTIME_S)
 
+/* So often a job may find that its engine has gone before its scan began.  An
+ * engine that was replaced costs a job one of these; a job that needs more is
+ * on a machine where no worker gets ready. */
+#define ENGINES_LOST_MAX 5
+
 /* What a running scan's thread hands to lane_scan(). */
 struct slow_context {
 	struct scanner *scanner;
@@ -143,32 +148,50 @@ judge(struct scanner *scanner, const struct job *job,
 	    outcome->generation, outcome->scan_time, now);
 }
 
-/* Ends a job that has run, or queues it for the background.  True if it has
- * ended.  No lock held. */
+/* How it went with one job. */
+struct run {
+	struct lane_result result;
+	struct scan_outcome outcome;
+	bool engine_lost; /* before the scan began: the next one does it */
+};
+
+/* Ends a job that has run, or queues it again.  True if it has ended.  Lock
+ * held. */
+static bool
+conclude(struct scanner *scanner, struct job *job, struct run *run)
+{
+	const struct lane_result *result = &run->result;
+
+	if (run->engine_lost && !scanner->stop) {
+		job_return(&scanner->jobs, job);
+		return false;
+	}
+	if (result->put_off && !scanner->stop) {
+		cost_learn(&scanner->cost, job->structure, job->content.size,
+		    result->scan_time);
+		job_put_off(&scanner->jobs, job, result->scan_time);
+		return false;
+	}
+	judge(scanner, job, result, &run->outcome);
+	scanner_finish_job(scanner, job, &run->outcome);
+	return true;
+}
+
+/* As conclude(), and gives the lane back.  No lock held. */
 static bool
 settle(struct scanner *scanner, struct job *job, struct lane **lane,
-    const struct lane_result *result, struct scan_outcome *outcome)
+    struct run *run)
 {
 	struct scan_content content = job->content;
 	bool ended;
 
 	pthread_mutex_lock(&scanner->lock);
-	ended = !result->put_off || scanner->stop;
 	if (job->item.background)
 		leave_background(scanner, job);
 	else
 		scanner->foreground--;
 	ready_lanes_return(scanner, lane);
-	if (ended) {
-		judge(scanner, job, result, outcome);
-		scanner_finish_job(scanner, job, outcome);
-	} else {
-		if (result->scan_time > 0)
-			cost_learn(&scanner->cost, job->structure,
-			    job->content.size, result->scan_time);
-		job_requeue(&scanner->jobs, job,
-		    result->scan_time > 0 ? result->scan_time : job->item.cost);
-	}
+	ended = conclude(scanner, job, run);
 	pthread_cond_signal(&scanner->work);
 	if (scanner->foreground + scanner->background_count == 0)
 		pthread_cond_broadcast(&scanner->idle);
@@ -186,37 +209,51 @@ drop_job(struct scanner *scanner, struct job *job)
 	pthread_mutex_unlock(&scanner->lock);
 }
 
+/* No worker got ready for the job, and err says why. */
+static void
+miss_worker(struct job *job, enum error_code code, const struct error *err,
+    struct run *run)
+{
+	char key[KEY_SHORT_SIZE];
+
+	run->result.verdict = verdict_make(VERDICT_ERROR, "no-worker");
+	run->engine_lost = code == ERROR_GONE &&
+	    ++job->engines_lost < ENGINES_LOST_MAX;
+	if (run->engine_lost)
+		return;
+	if (code == ERROR_GONE)
+		log_msg(LOG_LEVEL_WARNING,
+		    "the scan with key=%s is given up: %u times its engine "
+		    "went before a worker was ready, the last time: %s",
+		    key_short(&job->key, key), job->engines_lost, err->text);
+	else
+		log_error(LOG_LEVEL_ERROR, "no worker for a scan", err);
+}
+
 /* Runs one job on lane, if there is one.  No lock held. */
 static void
 run_job(struct scanner *scanner, struct job *job, struct lane *lane)
 {
 	struct slow_context slow = { .scanner = scanner, .job = job };
-	struct scan_outcome outcome = { .source = SCAN_SOURCE_SCAN };
+	struct run run = { .outcome = { .source = SCAN_SOURCE_SCAN } };
 	bool background = job->item.background;
-	struct lane_result result;
 	enum error_code code;
 	struct error err;
 
 	code = ready_lanes_make(scanner, &lane, &err);
 	if (code == ERROR_NONE) {
-		snprintf(outcome.generation, sizeof outcome.generation, "%s",
-		    engine_name(lane_engine(lane)));
+		snprintf(run.outcome.generation, sizeof run.outcome.generation,
+		    "%s", engine_name(lane_engine(lane)));
 		slow.started = monotime_now();
 		lane_scan(lane, job->content.fd, job->content.size,
 		    scanner->cancel, background ? NULL : leave_lane, &slow,
-		    &result);
-	} else if (code == ERROR_GONE) {
-		/* The engine went in this moment: the next one does it. */
-		memset(&result, 0, sizeof result);
-		result.put_off = true;
+		    &run.result);
 	} else {
-		log_error(LOG_LEVEL_ERROR, "no worker for a scan", &err);
-		memset(&result, 0, sizeof result);
-		result.verdict = verdict_make(VERDICT_ERROR, "no-worker");
+		miss_worker(job, code, &err, &run);
 	}
-	outcome.scan_time = result.scan_time;
-	if (settle(scanner, job, &lane, &result, &outcome)) {
-		log_scan(job, &result, &outcome);
+	run.outcome.scan_time = run.result.scan_time;
+	if (settle(scanner, job, &lane, &run)) {
+		log_scan(job, &run.result, &run.outcome);
 		drop_job(scanner, job);
 	}
 	if (lane != NULL)

@@ -60,6 +60,14 @@ end_worker(struct fake_engine *engine, struct fake_slot *slot, int status)
 }
 
 static void
+close_slot(struct fake_slot *slot)
+{
+	fd_close(&slot->worker);
+	fd_close(&slot->sock);
+	slot->alive = false;
+}
+
+static void
 spawn(struct fake_engine *engine, struct fake_slot *slot)
 {
 	struct wire_message spawned = wire_make(WIRE_SPAWNED);
@@ -68,6 +76,10 @@ spawn(struct fake_engine *engine, struct fake_slot *slot)
 	int pair[2];
 
 	engine->spawned++;
+	if (engine->plan->dies) {
+		close_slot(slot);
+		return;
+	}
 	if (engine->plan->spawn != NULL) {
 		engine->plan->spawn(slot->sock);
 		return;
@@ -80,14 +92,6 @@ spawn(struct fake_engine *engine, struct fake_slot *slot)
 	slot->worker = pair[1];
 	slot->alive = true;
 	fake_send(slot->worker, &hello, -1);
-}
-
-static void
-close_slot(struct fake_slot *slot)
-{
-	fd_close(&slot->worker);
-	fd_close(&slot->sock);
-	slot->alive = false;
 }
 
 static void
@@ -105,6 +109,8 @@ serve_slot(struct fake_engine *engine, struct fake_slot *slot)
 	} else if (message.type == WIRE_KILL) {
 		engine->killed++;
 		end_worker(engine, slot, SIGKILL);
+	} else {
+		engine->niced++;
 	}
 }
 

@@ -25,6 +25,8 @@ struct fake_plan {
 	    const char *mail);
 	/* Told to spawn one on slot; NULL does so. */
 	void (*spawn)(int slot);
+	/* It goes as soon as a worker is to be spawned. */
+	bool dies;
 	/* A worker lives on when its socket is closed, until it is killed. */
 	bool stays;
 	/* Nobody is told that it was killed: it hangs in the kernel. */
@@ -44,6 +46,7 @@ struct fake_engine {
 	struct fake_slot slots[FAKE_SLOTS];
 	atomic_uint spawned;
 	atomic_uint killed;
+	atomic_uint niced;
 };
 
 /* Publishes a generation of this name; plan must outlive it. */

@@ -304,7 +304,7 @@ test_job_that_is_queued_again_is_for_the_background(void **state)
 	job_join(job);
 	assert_ptr_equal(take(&table), job);
 	assert_int_equal(table.queue.count, 0);
-	job_requeue(&table, job, 60 * COST);
+	job_put_off(&table, job, 60 * COST);
 	assert_int_equal(job->state, JOB_QUEUED);
 	assert_int_equal(job->item.cost, 60 * COST);
 	assert_int_equal(job->item.came_at, NOW + 1);
@@ -326,6 +326,29 @@ test_job_that_is_queued_again_is_for_the_background(void **state)
 }
 
 static void
+test_job_that_is_returned_keeps_its_place(void **state)
+{
+	struct job_table table = { 0 };
+	struct job *first = make(&table, 1), *second = make(&table, 2);
+
+	(void)state;
+	assert_ptr_equal(take(&table), first);
+	job_return(&table, first);
+	assert_int_equal(first->state, JOB_QUEUED);
+	assert_int_equal(table.queue.count, 2);
+	assert_int_equal(table.queue.background, 0);
+	assert_ptr_equal(take(&table), first);
+	assert_ptr_equal(take(&table), second);
+	job_put_off(&table, first, 60 * COST);
+	job_start(&table, first);
+	job_return(&table, first);
+	assert_int_equal(table.queue.background, 1);
+	assert_null(take(&table));
+	end(&table, first);
+	end(&table, second);
+}
+
+static void
 test_job_that_is_done_while_queued_again_leaves_no_count(void **state)
 {
 	struct job_table table = { 0 };
@@ -333,7 +356,7 @@ test_job_that_is_done_while_queued_again_leaves_no_count(void **state)
 
 	(void)state;
 	job_start(&table, job);
-	job_requeue(&table, job, COST);
+	job_put_off(&table, job, COST);
 	finish(&table, job);
 	assert_int_equal(table.queue.count, 0);
 	assert_int_equal(table.queue.background, 0);
@@ -411,6 +434,7 @@ main(void)
 		cmocka_unit_test(test_job_that_was_deferred_is_not_abandoned),
 		cmocka_unit_test(
 		    test_job_that_is_queued_again_is_for_the_background),
+		cmocka_unit_test(test_job_that_is_returned_keeps_its_place),
 		cmocka_unit_test(
 		    test_job_that_is_done_while_queued_again_leaves_no_count),
 		cmocka_unit_test(test_job_that_is_done_wakes_all_who_wait),

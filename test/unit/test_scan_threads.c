@@ -53,6 +53,7 @@ spawn_nonsense(int slot)
 
 static const struct fake_plan honest = { .scan = scan };
 static const struct fake_plan insane = { .spawn = spawn_nonsense };
+static const struct fake_plan dying = { .scan = scan, .dies = true };
 
 struct fixture {
 	char directory[32];
@@ -143,6 +144,23 @@ expect(struct ticket *ticket, const char *verdict, const char *source)
 	ticket_close(&ticket);
 }
 
+/* Waits until no engine is in service. */
+static void
+wait_lost(struct fixture *f)
+{
+	int64_t until = monotime_after(PATIENCE);
+
+	for (;;) {
+		struct engine *engine = engines_get(f->engines);
+
+		if (engine == NULL)
+			return;
+		engines_put(f->engines, &engine);
+		assert_true(monotime_now() < until);
+		usleep(1000);
+	}
+}
+
 /* The mail is not to blame either: it is neither kept nor counted against
  * it. */
 static void
@@ -196,26 +214,73 @@ test_engine_that_talks_nonsense_costs_what_it_had(void **state)
 {
 	struct fake_engine first, second;
 	struct fixture f;
-	int64_t until;
 
 	(void)state;
 	begin(&f);
 	publish(&f, &first, FIRST, &insane);
-	until = monotime_after(PATIENCE);
-	for (;;) {
-		struct engine *engine = engines_get(f.engines);
-
-		if (engine == NULL)
-			break;
-		engines_put(f.engines, &engine);
-		assert_true(monotime_now() < until);
-		usleep(1000);
-	}
+	wait_lost(&f);
 	publish(&f, &second, SECOND, &honest);
 	expect(submit(&f, "good"), "clean", "scan");
 	end(&f);
 	fake_engine_join(&first);
 	fake_engine_join(&second);
+}
+
+/* Its worker isn't niced down, as that of a slow mail would be. */
+static void
+test_mail_whose_engine_went_stays_as_urgent_as_it_was(void **state)
+{
+	struct fake_engine first, second;
+	struct ticket *ticket;
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	ticket = submit(&f, "good");
+	publish(&f, &first, FIRST, &dying);
+	wait_lost(&f);
+	publish(&f, &second, SECOND, &honest);
+	expect(ticket, "clean", "scan");
+	end(&f);
+	fake_engine_join(&first);
+	fake_engine_join(&second);
+	assert_int_equal(first.spawned, 1);
+	assert_int_equal(second.niced, 0);
+}
+
+#define ENGINES 20
+
+/* The mail is told an error, never clean; and the next mail is scanned. */
+static void
+test_mail_that_no_engine_lives_to_scan_ends(void **state)
+{
+	struct fake_engine engines[ENGINES], last;
+	struct scan_outcome outcome;
+	struct ticket *ticket;
+	struct fixture f;
+	size_t used = 0;
+
+	(void)state;
+	begin(&f);
+	ticket = submit(&f, "good");
+	for (; used < ENGINES; used++) {
+		publish(&f, &engines[used], FIRST, &dying);
+		wait_lost(&f);
+		if (ticket_wait(ticket, monotime_after(MONOTIME_S / 5),
+			&outcome))
+			break;
+	}
+	assert_true(used > 1);
+	assert_true(used < ENGINES);
+	assert_int_equal(outcome.verdict.kind, VERDICT_ERROR);
+	assert_string_equal(outcome.verdict.name, "no-worker");
+	ticket_close(&ticket);
+	publish(&f, &last, SECOND, &honest);
+	expect(submit(&f, "good"), "clean", "scan");
+	end(&f);
+	for (size_t i = 0; i <= used; i++)
+		fake_engine_join(&engines[i]);
+	fake_engine_join(&last);
 }
 
 int
@@ -228,6 +293,9 @@ main(void)
 		    test_worker_that_claims_much_time_delays_nobody),
 		cmocka_unit_test(
 		    test_engine_that_talks_nonsense_costs_what_it_had),
+		cmocka_unit_test(
+		    test_mail_whose_engine_went_stays_as_urgent_as_it_was),
+		cmocka_unit_test(test_mail_that_no_engine_lives_to_scan_ends),
 	};
 
 	if (sodium_init() < 0)
