@@ -17,6 +17,7 @@ import daemon
 import lateness
 import mails
 import needs
+import othermilters
 import postfix
 import signatures
 import tagmilter
@@ -152,14 +153,18 @@ def tags(number):
     ]
 
 
-class BehindAnotherMilterCase(MtaCase):
+class BehindOthers(MtaCase):
     """Postfix shows a milter what those before it have added."""
 
     @classmethod
+    def enter_others(cls):
+        """Starts them; returns their sockets."""
+        raise NotImplementedError
+
+    @classmethod
     def enter_mta(cls):
-        other = cls.enterClassContext(tagmilter.TagMilter(tags))
-        mta = postfix.Postfix(cls.scratch / "postfix", cls.sink.port,
-                              f"{other.socket}, unix:vscan/milter.sock")
+        mta = postfix.Postfix(cls.scratch / "postfix", cls.sink.port, ", ".join(
+            [*cls.enter_others(), "unix:vscan/milter.sock"]))
         socket = mta.make_socket_directory()
         return (cls.enterClassContext(daemon.Daemon(
             cls.scratch / "daemon", cls.database,
@@ -168,7 +173,8 @@ class BehindAnotherMilterCase(MtaCase):
             headers={"ignore": ["X-Site-*"]})),
                 cls.enterClassContext(mta))
 
-    def test_each_try_is_the_same_mail(self):
+    def assert_each_try_is_the_same_mail(self):
+        """Returns its last line in the log, and what the sink got."""
         mail = signatures.slow_mail(4)
         message_id, = mails.fields_named(mail, "Message-ID")
         self.assertEqual([451, 451], [self.deliver(mail).code
@@ -179,9 +185,42 @@ class BehindAnotherMilterCase(MtaCase):
         self.daemon.wait_log(f"scan: key={first.key}", timeout=60)
         self.assertEqual(self.deliver(mail).code, 250)
         self.assertEqual(len(self.daemon.scans(first.key)), 1)
-        got = self.sink.wait_for(self.own_word(mail)).data
+        last = self.daemon.wait_messages(3, message_id)[-1]
+        return last, self.sink.wait_for(self.own_word(mail)).data
+
+
+class BehindAnotherMilterCase(BehindOthers):
+    """One that adds all that we know others to add, and a header of the
+    site's own."""
+
+    @classmethod
+    def enter_others(cls):
+        return [cls.enterClassContext(tagmilter.TagMilter(tags)).socket]
+
+    def test_each_try_is_the_same_mail(self):
+        _, got = self.assert_each_try_is_the_same_mail()
         self.assertEqual(mails.fields_named(got, "X-Rspamd-Queue-Id"),
                          ["4Zabc3"])
+
+
+class BehindRealMiltersCase(BehindOthers):
+    """rspamd and OpenDKIM, as they are."""
+
+    @classmethod
+    def enter_others(cls):
+        others = (othermilters.Rspamd(cls.scratch / "rspamd"),
+                  othermilters.OpenDkim(cls.scratch / "opendkim",
+                                        "sender.example"))
+        return [cls.enterClassContext(other).socket for other in others]
+
+    def test_each_try_is_the_same_mail(self):
+        last, got = self.assert_each_try_is_the_same_mail()
+        queue_id = last.text.split("]: ")[1].split(":")[0]
+        self.assertEqual(mails.fields_named(got, "X-Rspamd-Queue-Id"),
+                         [queue_id])
+        self.assertRegex(mails.fields_named(got, "DKIM-Filter")[0],
+                         f"{queue_id}$")
+        self.assertEqual(len(mails.fields_named(got, "DKIM-Signature")), 1)
 
 
 if __name__ == "__main__":
