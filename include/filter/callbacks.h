@@ -10,10 +10,10 @@
 
 #include "base/error.h"
 
-struct filter;
+struct filter_state;
 
 /* Registers with libmilter; filter must outlive smfi_main(). */
-CHECK_RESULT enum error_code callbacks_register(struct filter *filter,
+CHECK_RESULT enum error_code callbacks_register(struct filter_state *filter,
     struct error *err);
 
 #endif

@@ -14,9 +14,10 @@
  * read the end of file, within microseconds, is reset and not answered, and
  * so are connections that were not accepted yet.
  *
- *   hangup_open   at the start, while /proc can still be opened (confine.h)
+ *   hangup_open   at the start, while /proc can still be opened
+ *                 (filter_confine.h)
  *   hangup_all    once, at the end; libmilter must still run, and no callback
- *                 may begin to wait any more (filter_drain())
+ *                 may begin to wait any more (filter_state_drain())
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */

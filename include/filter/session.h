@@ -16,14 +16,14 @@
 
 struct config;
 struct connection;
-struct filter;
+struct filter_state;
 struct sockaddr;
 
 /* Who waits for the reply; decides the deadline. */
 enum session_kind { SESSION_MTA, SESSION_SUBMISSION, SESSION_LOCAL };
 
 struct session {
-	struct filter *filter;
+	struct filter_state *filter;
 	struct connection *connection; /* outlives the session */
 	size_t recipients;   /* bytes that the connection keeps for them */
 	unsigned long steps; /* SMFIP_* that were agreed on */
@@ -45,7 +45,7 @@ struct session {
 /* Makes a session and counts it.  Returns NULL if there are so many sessions
  * over limits.sessions already that this one can't even be told so.  Aborts if
  * memory is short. */
-struct session *session_create(struct filter *filter,
+struct session *session_create(struct filter_state *filter,
     struct connection *connection, unsigned long steps);
 
 /* What CONNECT told; address may be NULL, and so may source, the MTA's macro

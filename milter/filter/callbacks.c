@@ -13,13 +13,13 @@
 #include "filter/command.h"
 #include "filter/connection.h"
 #include "filter/eom.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 #include "filter/session.h"
 #include "filter/transport.h"
 #include "scan/scanner.h"
 
 /* Set once before smfi_main(), see callbacks.h. */
-static struct filter *the_filter;
+static struct filter_state *the_filter;
 
 /* The steps and replies that this filter has no use for.  The reply to MAIL
  * stays: that is where a session is told that it can't be served. */
@@ -184,9 +184,9 @@ turn_away(SMFICTX *ctx, const char *why)
 
 /* True if a mail of this sender need not be sent at all. */
 static bool
-is_overloaded(struct filter *filter, const char *sender)
+is_overloaded(struct filter_state *filter, const char *sender)
 {
-	const struct config *config = filter_config(filter);
+	const struct config *config = filter_state_config(filter);
 	int64_t patience = config->deadline_reply;
 
 	config_unref(&config);
@@ -209,7 +209,7 @@ on_mail(SMFICTX *ctx, char **arguments)
 			    session->client);
 		return turn_away(ctx, "has too many sessions");
 	}
-	if (filter_is_draining(session->filter))
+	if (filter_state_is_draining(session->filter))
 		return turn_away(ctx, "is shutting down");
 	if (is_overloaded(the_filter, arguments[0])) {
 		if (tally_add(&overloaded))
@@ -309,7 +309,7 @@ on_close(SMFICTX *ctx)
 }
 
 enum error_code
-callbacks_register(struct filter *filter, struct error *err)
+callbacks_register(struct filter_state *filter, struct error *err)
 {
 	static char name[] = "vscan-milter";
 	struct smfiDesc description = {

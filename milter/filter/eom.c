@@ -15,7 +15,7 @@
 #include "eom_label.h"
 #include "eom_wait.h"
 #include "filter/connection.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 #include "filter/reply.h"
 #include "hold/hold.h"
 #include "ledger/ledger.h"
@@ -48,7 +48,8 @@ begin(struct eom *eom, SMFICTX *ctx, struct session *session)
 	eom->kind = session_kind(session,
 	    smfi_getsymval(ctx, auth_type) != NULL);
 	eom->reply_at = eom->started +
-	    filter_shorten(eom->filter, deadline_of(eom->config, eom->kind),
+	    filter_state_shorten(eom->filter,
+		deadline_of(eom->config, eom->kind),
 		eom->kind == SESSION_LOCAL);
 	eom->until = eom->reply_at - eom_hold_time(eom);
 	eom->progress_at = eom->started + eom->config->deadline_progress;
@@ -61,7 +62,7 @@ begin(struct eom *eom, SMFICTX *ctx, struct session *session)
 static bool
 wait_on(struct eom *eom)
 {
-	return eom_go_on(eom) && !filter_is_draining(eom->filter);
+	return eom_go_on(eom) && !filter_state_is_draining(eom->filter);
 }
 
 /* Ends the message and learns its key.  False if that failed; the verdict says
@@ -148,7 +149,7 @@ await(struct eom *eom)
 	if (known)
 		return;
 	outcome->source = ticket_source(eom->ticket);
-	if (filter_is_draining(eom->filter))
+	if (filter_state_is_draining(eom->filter))
 		eom_set_verdict(eom, VERDICT_ERROR, "shutting-down");
 	else if (ticket_lacks_engine(eom->ticket))
 		eom_set_verdict(eom, VERDICT_ERROR, "no-engine");
@@ -293,7 +294,7 @@ eom_answer(SMFICTX *ctx, struct session *session)
 	if (seal(&eom) && submit(&eom))
 		await(&eom);
 	if (eom.kind == SESSION_LOCAL)
-		filter_local_reply(eom.filter,
+		filter_state_local_reply(eom.filter,
 		    eom.record.wait_time > 0 &&
 			!verdict_is_final(&eom.record.outcome.verdict));
 	eom.record.action = ACTION_TEMPFAIL;
@@ -302,7 +303,7 @@ eom_answer(SMFICTX *ctx, struct session *session)
 	if (eom.mta_gone)
 		log_gone(&eom);
 	if (eom.waiting)
-		filter_wait_end(eom.filter);
+		filter_state_wait_end(eom.filter);
 	/* Last, so that a scan that is to go on is known to be. */
 	ticket_close(&eom.ticket);
 	eom.record.total_time = monotime_now() - eom.started;

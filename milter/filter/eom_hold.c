@@ -12,7 +12,7 @@
 #include "base/monotime.h"
 #include "config/config.h"
 #include "eom_wait.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 #include "hold/hold.h"
 
 int64_t

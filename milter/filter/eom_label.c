@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "eom_wait.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 
 /* How many headers of one of our names are removed from a mail.  An MTA removes
  * them one by one, Postfix in quadratic time, and the client waits meanwhile.

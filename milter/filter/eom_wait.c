@@ -6,7 +6,7 @@
 
 #include "base/monotime.h"
 #include "config/config.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 #include "filter/policy.h"
 
 enum action
@@ -33,11 +33,11 @@ eom_may_wait(struct eom *eom)
 {
 	if (eom->waiting)
 		return true;
-	if (filter_is_draining(eom->filter)) {
+	if (filter_state_is_draining(eom->filter)) {
 		eom_set_verdict(eom, VERDICT_ERROR, "shutting-down");
 		return false;
 	}
-	if (!filter_wait_begin(eom->filter)) {
+	if (!filter_state_wait_begin(eom->filter)) {
 		eom_set_verdict(eom, VERDICT_ERROR, "too-many-waiting");
 		return false;
 	}

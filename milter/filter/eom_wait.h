@@ -20,13 +20,13 @@
 #include "scan/scanner.h"
 
 struct config;
-struct filter;
+struct filter_state;
 
 /* One end of message under way. */
 struct eom {
 	SMFICTX *ctx;
 	struct session *session;
-	struct filter *filter;
+	struct filter_state *filter;
 	const struct config *config;
 	int64_t started;
 	int64_t reply_at;    /* the reply is due */

@@ -22,15 +22,15 @@
 #include "base/title.h"
 #include "config/config.h"
 #include "filter/callbacks.h"
-#include "filter/confine.h"
 #include "filter/connection.h"
-#include "filter/filter.h"
+#include "filter/filter_confine.h"
+#include "filter/filter_state.h"
 #include "filter/hangup.h"
 #include "filter/msgbuf.h"
 #include "filter/msgpool.h"
 #include "filter/netlist.h"
+#include "filter/supervisor_link.h"
 #include "filter/transport.h"
-#include "filter/upstream.h"
 #include "hold/hold.h"
 #include "scan/engines.h"
 #include "scan/scanner.h"
@@ -83,7 +83,7 @@ set_signals(void)
 static unsigned
 raise_limits(const struct config *config)
 {
-	uint64_t capacity = filter_capacity(config);
+	uint64_t capacity = filter_state_capacity(config);
 	uint64_t want = 2 * (uint64_t)config->limits_sessions +
 	    3 * (uint64_t)config->limits_waiting +
 	    4 * (uint64_t)config->limits_queue + 640;
@@ -133,7 +133,7 @@ open_listener(struct error *err)
 
 /* All that needs root: the limits.  Then root is given up. */
 static enum error_code
-open_as_root(struct filter *filter, struct error *err)
+open_as_root(struct filter_state *filter, struct error *err)
 {
 	struct priv_account account;
 	enum error_code code;
@@ -162,17 +162,17 @@ open_as_root(struct filter *filter, struct error *err)
 static bool
 may_block(void *context)
 {
-	return filter_wait_begin(context);
+	return filter_state_wait_begin(context);
 }
 
 static void
 blocks_no_more(void *context)
 {
-	filter_wait_end(context);
+	filter_state_wait_end(context);
 }
 
 static enum error_code
-create_pool(struct filter *filter, struct error *err)
+create_pool(struct filter_state *filter, struct error *err)
 {
 	const struct msgpool_waiting waiting = {
 		.begin = may_block,
@@ -188,16 +188,17 @@ create_pool(struct filter *filter, struct error *err)
 }
 
 static enum error_code
-start_parts(struct filter *filter, struct upstream *upstream, struct error *err)
+start_parts(struct filter_state *filter, struct supervisor_link *link,
+    struct error *err)
 {
 	const struct config *config = filter->config;
 	enum error_code code;
 
-	upstream->sock = SUPERVISOR_FD;
-	upstream->listener = LISTENER_FD;
-	upstream->filter = filter;
-	upstream->reconfigured = limit_connections;
-	upstream->engines = upstream_create_engines(upstream);
+	link->sock = SUPERVISOR_FD;
+	link->listener = LISTENER_FD;
+	link->filter = filter;
+	link->reconfigured = limit_connections;
+	link->engines = supervisor_link_create_engines(link);
 	code = netlist_create(&config->headers_keep_from, &filter->keep_from,
 	    err);
 	if (code == ERROR_NONE)
@@ -205,15 +206,15 @@ start_parts(struct filter *filter, struct upstream *upstream, struct error *err)
 	if (code == ERROR_NONE)
 		code = create_pool(filter, err);
 	if (code == ERROR_NONE)
-		code = upstream_prepare(upstream, err);
+		code = supervisor_link_await(link, err);
 	if (code == ERROR_NONE)
-		code = scanner_create(config, upstream->engines,
-		    &filter->scanner, err);
+		code = scanner_create(config, link->engines, &filter->scanner,
+		    err);
 	/* Also where nothing is held by now: there may be mail from before. */
 	if (code == ERROR_NONE)
 		code = hold_create(config, filter->scanner, &filter->hold, err);
 	if (code == ERROR_NONE)
-		code = upstream_start(upstream, err);
+		code = supervisor_link_start(link, err);
 	return code;
 }
 
@@ -222,24 +223,24 @@ start_parts(struct filter *filter, struct upstream *upstream, struct error *err)
 static enum error_code
 run(struct config *config, struct error *err)
 {
-	static struct filter filter;
-	static struct upstream upstream;
+	static struct filter_state filter;
+	static struct supervisor_link link;
 	enum error_code code;
 
-	filter_init(&filter, config);
+	filter_state_init(&filter, config);
 	set_signals();
 	smfi_settimeout(MTA_TIMEOUT);
 	code = open_as_root(&filter, err);
 	if (code == ERROR_NONE)
-		confine_filter(&filter);
+		filter_confine(&filter);
 	if (code == ERROR_NONE)
-		code = start_parts(&filter, &upstream, err);
+		code = start_parts(&filter, &link, err);
 	if (code == ERROR_NONE && smfi_main() != MI_SUCCESS)
 		code = error_set(err, ERROR_SYSTEM, "libmilter gave up");
 	/* A signal meant for the supervisor came here, too, and libmilter has
 	 * stopped listening: what is under way still gets its reply. */
 	if (code == ERROR_NONE)
-		upstream_drain(&upstream, false);
+		supervisor_link_drain(&link, false);
 	return code;
 }
 

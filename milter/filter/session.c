@@ -13,19 +13,19 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "filter/connection.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 
 /* What the C library and the list of recipients take for each of them. */
 #define RECIPIENT_OVERHEAD (4 * sizeof(void *))
 
 struct session *
-session_create(struct filter *filter, struct connection *connection,
+session_create(struct filter_state *filter, struct connection *connection,
     unsigned long steps)
 {
-	enum filter_room room = filter_session_begin(filter);
+	enum filter_state_room room = filter_state_session_begin(filter);
 	struct session *session;
 
-	if (room == FILTER_FULL)
+	if (room == FILTER_STATE_FULL)
 		return NULL;
 	session = calloc(1, sizeof *session);
 	if (session == NULL)
@@ -33,7 +33,7 @@ session_create(struct filter *filter, struct connection *connection,
 	session->filter = filter;
 	session->connection = connection;
 	session->steps = steps;
-	session->over_limit = room == FILTER_OVER;
+	session->over_limit = room == FILTER_STATE_OVER;
 	snprintf(session->client, sizeof session->client, "unknown");
 	return session;
 }
@@ -134,7 +134,8 @@ session_connected(struct session *session, const char *name,
 	session->no_connection = address != NULL && is_loopback(address) &&
 	    port_of(address) == 0;
 	session->network = network_of(address);
-	session->keep_own = filter_keeps_headers_of(session->filter, address);
+	session->keep_own = filter_state_keeps_headers_of(session->filter,
+	    address);
 	snprintf(session->client, sizeof session->client, "%s[%s]",
 	    text_field(safe, sizeof safe, named ? name : "unknown"),
 	    address_text(address, text, sizeof text));
@@ -145,8 +146,8 @@ session_begin_message(struct session *session, const char *sender,
     const char *queue_id)
 {
 	session_end_message(session);
-	filter_message_begin(session->filter);
-	session->config = filter_config(session->filter);
+	filter_state_message_begin(session->filter);
+	session->config = filter_state_config(session->filter);
 	session->local = session->from_command ||
 	    (session->no_connection && queue_id != NULL);
 	session->message = message_create(session->filter->pool, sender,
@@ -177,7 +178,7 @@ session_end_message(struct session *session)
 	connection_drop(session->connection, session->recipients);
 	session->recipients = 0;
 	session->connection->overfull = false;
-	filter_message_end(session->filter);
+	filter_state_message_end(session->filter);
 }
 
 void
@@ -186,7 +187,7 @@ session_destroy(struct session **session)
 	if (*session == NULL)
 		return;
 	session_end_message(*session);
-	filter_session_end((*session)->filter);
+	filter_state_session_end((*session)->filter);
 	free(*session);
 	*session = NULL;
 }

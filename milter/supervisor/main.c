@@ -17,11 +17,11 @@
 #include "base/log_writer.h"
 #include "config/config.h"
 #include "supervisor/child.h"
-#include "supervisor/confine.h"
 #include "supervisor/instance.h"
 #include "supervisor/listener.h"
 #include "supervisor/order.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/supervisor_confine.h"
 #include "supervisor/survey.h"
 #include "supervisor/takeover.h"
 
@@ -293,7 +293,7 @@ supervise(struct service *service, const struct supervisor_plan *plan,
 
 	say_start(service, plan->config, plan->config_path);
 	survey_log(&service->survey);
-	confine_supervisor(plan->config);
+	supervisor_confine(plan->config);
 	if (service->in_background)
 		code = instance_write_pid(&service->instance, err);
 	if (code == ERROR_NONE)

@@ -14,7 +14,7 @@
 
 #include "config/config.h"
 #include "filter/connection.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 #include "filter/msgpool.h"
 #include "filter/netlist.h"
 #include "filter/record.h"
@@ -77,7 +77,7 @@ struct expected {
 
 static struct config *config;
 static struct connection connection;
-static struct filter filter;
+static struct filter_state filter;
 
 void
 fuzz_begin(void)
@@ -95,7 +95,7 @@ fuzz_begin(void)
 	    "ignore = {\"X-Fuzz\"} }\n",
 	    fuzz_directory());
 	config = fuzz_config(text);
-	filter_init(&filter, config);
+	filter_state_init(&filter, config);
 	code = msgpool_create(config, &filter.pool, &err);
 	if (code == ERROR_NONE)
 		code = netlist_create(&config->headers_keep_from,

@@ -30,7 +30,7 @@
 #include "config/config.h"
 #include "filter/callbacks.h"
 #include "filter/connection.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 #include "filter/msgbuf.h"
 #include "filter/msgpool.h"
 #include "filter/netlist.h"
@@ -86,7 +86,7 @@ struct peer {
 	bool full, ended;
 };
 
-static struct filter filter;
+static struct filter_state filter;
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 static void
@@ -182,7 +182,7 @@ fuzz_begin(void)
 	if (sodium_init() < 0 || setrlimit(RLIMIT_NOFILE, &descriptors) < 0)
 		abort();
 	config = make_config();
-	filter_init(&filter, config);
+	filter_state_init(&filter, config);
 	limits.memory = config->buffer_envelope;
 	must(netlist_create(&config->access, &limits.access, &err), &err);
 	connections_limit(&limits);

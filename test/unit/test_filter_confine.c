@@ -21,8 +21,8 @@
 #include "base/landlock.h"
 #include "base/monotime.h"
 #include "config/config.h"
-#include "filter/confine.h"
-#include "filter/filter.h"
+#include "filter/filter_confine.h"
+#include "filter/filter_state.h"
 #include "filter/hangup.h"
 #include "scan/engines.h"
 #include "scan/scanner.h"
@@ -32,7 +32,7 @@ struct place {
 	char state[32];
 	char buffers[32];
 	struct config *config;
-	struct filter filter;
+	struct filter_state filter;
 	int listener;
 };
 
@@ -52,7 +52,7 @@ open_place(struct place *place, const char *sandbox)
 	    "engine { workers = 1 background = 1 sandbox = '%s' }",
 	    place->state, place->buffers, sandbox);
 	place->config = support_config(text);
-	filter_init(&place->filter, place->config);
+	filter_state_init(&place->filter, place->config);
 	place->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	address = (struct sockaddr_in *)&place->filter.wakeup.address;
 	address->sin_family = AF_INET;
@@ -78,7 +78,7 @@ close_place(struct place *place)
 	unlink(path);
 	support_remove_directory(place->state);
 	support_remove_directory(place->buffers);
-	filter_fini(&place->filter);
+	filter_state_fini(&place->filter);
 	config_destroy(&place->config);
 }
 
@@ -160,7 +160,7 @@ works_confined(void *context)
 	struct place *place = context;
 
 	place->filter.descriptors = hangup_open();
-	confine_filter(&place->filter);
+	filter_confine(&place->filter);
 	return spills(place) && scans(place) && wakes_up(place) &&
 	    hangs_up(place) &&
 	    support_check(!can_open("/etc/passwd"), "/etc is closed") &&
@@ -183,7 +183,7 @@ works_open(void *context)
 {
 	struct place *place = context;
 
-	confine_filter(&place->filter);
+	filter_confine(&place->filter);
 	return spills(place) && scans(place) && wakes_up(place) &&
 	    support_check(can_open("/etc/passwd"), "/etc is open");
 }

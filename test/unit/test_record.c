@@ -20,7 +20,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "filter/connection.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 #include "filter/msgpool.h"
 #include "filter/netlist.h"
 #include "filter/record.h"
@@ -29,7 +29,7 @@
 
 static struct config *config;
 static struct connection connection;
-static struct filter filter;
+static struct filter_state filter;
 
 /* What a record line is to have, in this order. */
 static const char *const fields[] = {
@@ -57,7 +57,7 @@ open_filter(void **state)
 	/* Without a disk the pool's thread opens nothing while descriptors are
 	 * moved about here. */
 	config = support_config("buffer { disk = 0 message_max = 8M }");
-	filter_init(&filter, config);
+	filter_state_init(&filter, config);
 	log_open("unit", LOG_LEVEL_INFO);
 	if (netlist_create(&config->headers_keep_from, &filter.keep_from,
 		NULL) != ERROR_NONE)
@@ -72,7 +72,7 @@ close_filter(void **state)
 	(void)state;
 	msgpool_destroy(&filter.pool);
 	netlist_destroy(&filter.keep_from);
-	filter_fini(&filter);
+	filter_state_fini(&filter);
 	config_destroy(&config);
 	return 0;
 }

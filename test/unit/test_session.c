@@ -16,7 +16,7 @@
 
 #include "config/config.h"
 #include "filter/connection.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 #include "filter/msgpool.h"
 #include "filter/netlist.h"
 #include "filter/session.h"
@@ -24,7 +24,7 @@
 
 static struct config *config;
 static struct connection connection;
-static struct filter filter;
+static struct filter_state filter;
 
 static int
 open_filter(void **state)
@@ -32,7 +32,7 @@ open_filter(void **state)
 	(void)state;
 	config = support_config("limits { sessions = 1 } "
 				"headers { keep_from = { 10.0.0.0/8 } }");
-	filter_init(&filter, config);
+	filter_state_init(&filter, config);
 	if (netlist_create(&config->headers_keep_from, &filter.keep_from,
 		NULL) != ERROR_NONE)
 		return -1;
@@ -48,7 +48,7 @@ close_filter(void **state)
 	assert_int_equal(filter.messages, 0);
 	msgpool_destroy(&filter.pool);
 	netlist_destroy(&filter.keep_from);
-	filter_fini(&filter);
+	filter_state_fini(&filter);
 	config_destroy(&config);
 	return 0;
 }

@@ -1,8 +1,8 @@
-/* upstream - the filter's end of its talk with the supervisor
+/* supervisor_link - the filter's end of its talk with the supervisor
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#include "filter/upstream.h"
+#include "filter/supervisor_link.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "base/monotime.h"
 #include "base/title.h"
 #include "config/config.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 #include "filter/hangup.h"
 #include "hold/hold.h"
 #include "filter/netlist.h"
@@ -41,29 +41,30 @@
 #define HOLD_TIME (4 * MONOTIME_S)
 
 static void
-take_engine(struct upstream *upstream, const struct wire_message *message,
-    int link)
+take_engine(struct supervisor_link *link, const struct wire_message *message,
+    int engine)
 {
-	engines_publish(upstream->engines, link, message->text, message->id);
-	scanner_engine_changed(upstream->filter->scanner);
+	engines_publish(link->engines, engine, message->text, message->id);
+	scanner_engine_changed(link->filter->scanner);
 	log_msg(LOG_LEVEL_NOTICE, "engine %s in service", message->text);
 }
 
 /* Its successor has no room beside it.  Mail waits until that is there. */
 static void
-withdraw_engine(struct upstream *upstream, const struct wire_message *message)
+withdraw_engine(struct supervisor_link *link,
+    const struct wire_message *message)
 {
 	log_msg(LOG_LEVEL_NOTICE,
 	    "engine %s takes no new mail, which waits for its successor",
 	    message->text);
-	engines_withdraw(upstream->engines, message->id);
-	scanner_engine_changed(upstream->filter->scanner);
+	engines_withdraw(link->engines, message->id);
+	scanner_engine_changed(link->filter->scanner);
 }
 
 /* The supervisor has checked it; what can't be read now isn't its text, but
  * memory that is short.  The old snapshot then stays. */
 static void
-take_config(struct upstream *upstream, int fd)
+take_config(struct supervisor_link *link, int fd)
 {
 	struct netlist *keep_from = NULL;
 	struct config *config;
@@ -76,7 +77,7 @@ take_config(struct upstream *upstream, int fd)
 		code = netlist_create(&config->headers_keep_from, &keep_from,
 		    &err);
 	if (code == ERROR_NONE)
-		code = upstream->reconfigured(config, &err);
+		code = link->reconfigured(config, &err);
 	if (code != ERROR_NONE) {
 		log_error(LOG_LEVEL_ERROR,
 		    "the filter keeps the old configuration", &err);
@@ -85,13 +86,13 @@ take_config(struct upstream *upstream, int fd)
 		return;
 	}
 	log_set_level((enum log_level)config->log_level);
-	filter_configure(upstream->filter, config, keep_from);
+	filter_state_configure(link->filter, config, keep_from);
 	config_destroy(&config);
 }
 
 /* Nobody can send a command any more without its being refused. */
 static void
-end_sessions(const struct filter *filter, bool last)
+end_sessions(const struct filter_state *filter, bool last)
 {
 	unsigned left = hangup_all(filter->descriptors, &filter->wakeup, !last,
 	    monotime_after(HANGUP_TIME));
@@ -103,13 +104,13 @@ end_sessions(const struct filter *filter, bool last)
 /* smfi_stop() would take up to 5 s, in which nobody serves the socket, and
  * would not wait for its threads either. */
 void
-upstream_drain(struct upstream *upstream, bool last)
+supervisor_link_drain(struct supervisor_link *link, bool last)
 {
-	struct filter *filter = upstream->filter;
+	struct filter_state *filter = link->filter;
 	int64_t until = monotime_after(filter->config->drain_timeout);
 
 	log_msg(LOG_LEVEL_NOTICE, "draining");
-	filter_drain(filter, until);
+	filter_state_drain(filter, until);
 	/* Their verdicts are for the retries, of what was deferred now.  In
 	 * the meantime who comes is told to come later. */
 	scanner_drain(filter->scanner, until);
@@ -121,9 +122,9 @@ upstream_drain(struct upstream *upstream, bool last)
 /* libmilter goes on with the new socket under the old one's number.  MTAs reach
  * it at the same address. */
 static void
-take_socket(const struct upstream *upstream, int sock)
+take_socket(const struct supervisor_link *link, int sock)
 {
-	if (dup3(sock, upstream->listener, O_CLOEXEC) < 0)
+	if (dup3(sock, link->listener, O_CLOEXEC) < 0)
 		log_msg(LOG_LEVEL_ERROR,
 		    "the filter can't take the new milter socket over: %s",
 		    strerror(errno));
@@ -131,7 +132,7 @@ take_socket(const struct upstream *upstream, int sock)
 }
 
 static void
-tell(struct upstream *upstream, enum wire_type type, const char *name,
+tell(struct supervisor_link *link, enum wire_type type, const char *name,
     uint64_t serial)
 {
 	struct wire_message message = wire_make(type);
@@ -139,7 +140,7 @@ tell(struct upstream *upstream, enum wire_type type, const char *name,
 
 	message.id = serial;
 	wire_set_text(&message, name);
-	if (wire_send(upstream->sock, &message, -1, &err) != ERROR_NONE)
+	if (wire_send(link->sock, &message, -1, &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
 }
 
@@ -158,12 +159,12 @@ engine_released(void *context, const char *name, uint64_t serial)
 }
 
 struct engines *
-upstream_create_engines(struct upstream *upstream)
+supervisor_link_create_engines(struct supervisor_link *link)
 {
 	struct engines_reports reports = {
 		.lost = engine_lost,
 		.released = engine_released,
-		.context = upstream,
+		.context = link,
 	};
 
 	return engines_create(&reports);
@@ -171,11 +172,11 @@ upstream_create_engines(struct upstream *upstream)
 
 /* The next filter has been waiting for LET_GO. */
 static void
-hand_over(struct upstream *upstream, int sock)
+hand_over(struct supervisor_link *link, int sock)
 {
-	struct filter *filter = upstream->filter;
+	struct filter_state *filter = link->filter;
 
-	if (upstream->over_by != 0) {
+	if (link->over_by != 0) {
 		fd_close(&sock);
 		return;
 	}
@@ -185,21 +186,20 @@ hand_over(struct upstream *upstream, int sock)
 	    "another filter takes over; this one serves the %u sessions that "
 	    "it has to their end",
 	    hangup_count(filter->descriptors, &filter->wakeup));
-	upstream->handover.sock = sock;
+	link->handover.sock = sock;
 	hold_let_go(filter->hold, monotime_after(HOLD_TIME));
-	scanner_hand_over(filter->scanner, handover_send, &upstream->handover,
+	scanner_hand_over(filter->scanner, handover_send, &link->handover,
 	    monotime_after(SAVE_TIME));
-	upstream->over_by = monotime_after(OVER_MAX);
-	tell(upstream, WIRE_LET_GO, "", 0);
+	link->over_by = monotime_after(OVER_MAX);
+	tell(link, WIRE_LET_GO, "", 0);
 }
 
 static void
-hear_former(const struct upstream *upstream, int sock)
+hear_former(const struct supervisor_link *link, int sock)
 {
 	struct error err;
 
-	if (handover_receive(sock, upstream->filter->scanner, &err) !=
-	    ERROR_NONE)
+	if (handover_receive(sock, link->filter->scanner, &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_WARNING, "the filter", &err);
 }
 
@@ -207,20 +207,20 @@ hear_former(const struct upstream *upstream, int sock)
  * may have accepted a connection in the very moment in which it was to stop,
  * so there must have been none for a while. */
 static bool
-is_done(struct upstream *upstream)
+is_done(struct supervisor_link *link)
 {
-	struct filter *filter = upstream->filter;
+	struct filter_state *filter = link->filter;
 	int64_t now = monotime_now();
 
-	if (now >= upstream->over_by)
+	if (now >= link->over_by)
 		return true;
 	if (hangup_count(filter->descriptors, &filter->wakeup) > 0) {
-		upstream->quiet_since = 0;
+		link->quiet_since = 0;
 		return false;
 	}
-	if (upstream->quiet_since == 0)
-		upstream->quiet_since = now;
-	return now - upstream->quiet_since > OVER_LOOK &&
+	if (link->quiet_since == 0)
+		link->quiet_since = now;
+	return now - link->quiet_since > OVER_LOOK &&
 	    scanner_is_idle(filter->scanner);
 }
 
@@ -232,26 +232,26 @@ is_done(struct upstream *upstream)
 
 /* Any message but DRAIN, with its descriptor. */
 static void
-obey(struct upstream *upstream, const struct wire_message *message, int fd)
+obey(struct supervisor_link *link, const struct wire_message *message, int fd)
 {
 	switch (message->type) {
 	case WIRE_ENGINE:
-		take_engine(upstream, message, fd);
+		take_engine(link, message, fd);
 		break;
 	case WIRE_WITHDRAW:
-		withdraw_engine(upstream, message);
+		withdraw_engine(link, message);
 		break;
 	case WIRE_CONFIG:
-		take_config(upstream, fd);
+		take_config(link, fd);
 		break;
 	case WIRE_SOCKET:
-		take_socket(upstream, fd);
+		take_socket(link, fd);
 		break;
 	case WIRE_FORMER:
-		hear_former(upstream, fd);
+		hear_former(link, fd);
 		break;
 	case WIRE_HANDOVER:
-		hand_over(upstream, fd);
+		hand_over(link, fd);
 		break;
 	default:
 		break;
@@ -261,25 +261,25 @@ obey(struct upstream *upstream, const struct wire_message *message, int fd)
 /* The next message that there is; ERROR_TIMEOUT once a filter that has handed
  * over is done. */
 static enum error_code
-next_message(struct upstream *upstream, struct wire_message *message, int *fd_r,
-    struct error *err)
+next_message(struct supervisor_link *link, struct wire_message *message,
+    int *fd_r, struct error *err)
 {
 	enum error_code code;
 	int64_t until;
 
 	do {
-		until = upstream->over_by == 0 ? MONOTIME_NEVER
-					       : monotime_after(OVER_LOOK);
-		code = wire_recv(upstream->sock, ACCEPTED, message, fd_r, until,
+		until = link->over_by == 0 ? MONOTIME_NEVER
+					   : monotime_after(OVER_LOOK);
+		code = wire_recv(link->sock, ACCEPTED, message, fd_r, until,
 		    err);
-	} while (code == ERROR_TIMEOUT && !is_done(upstream));
+	} while (code == ERROR_TIMEOUT && !is_done(link));
 	return code;
 }
 
 static void *
-upstream_thread(void *context)
+supervisor_link_thread(void *context)
 {
-	struct upstream *upstream = context;
+	struct supervisor_link *link = context;
 	struct wire_message message;
 	enum error_code code;
 	bool last = false;
@@ -287,9 +287,9 @@ upstream_thread(void *context)
 	int fd;
 
 	for (;;) {
-		code = next_message(upstream, &message, &fd, &err);
+		code = next_message(link, &message, &fd, &err);
 		if (code == ERROR_NONE && message.type != WIRE_DRAIN) {
-			obey(upstream, &message, fd);
+			obey(link, &message, fd);
 			continue;
 		}
 		if (code == ERROR_NONE)
@@ -298,18 +298,18 @@ upstream_thread(void *context)
 			log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
 		break;
 	}
-	upstream_drain(upstream, last);
+	supervisor_link_drain(link, last);
 }
 
 enum error_code
-upstream_prepare(struct upstream *upstream, struct error *err)
+supervisor_link_await(struct supervisor_link *link, struct error *err)
 {
 	struct wire_message message = wire_make(WIRE_PREPARED);
 	enum error_code code;
 
-	code = wire_send(upstream->sock, &message, -1, err);
+	code = wire_send(link->sock, &message, -1, err);
 	if (code == ERROR_NONE)
-		code = wire_recv(upstream->sock,
+		code = wire_recv(link->sock,
 		    WIRE_ACCEPT(WIRE_GO) | WIRE_ACCEPT(WIRE_DRAIN), &message,
 		    NULL, MONOTIME_NEVER, err);
 	if (code == ERROR_NONE && message.type == WIRE_DRAIN)
@@ -318,19 +318,20 @@ upstream_prepare(struct upstream *upstream, struct error *err)
 }
 
 enum error_code
-upstream_start(struct upstream *upstream, struct error *err)
+supervisor_link_start(struct supervisor_link *link, struct error *err)
 {
 	struct wire_message message = wire_make(WIRE_LISTENING);
 	enum error_code code;
 	pthread_t thread;
 	int failed;
 
-	code = wire_send(upstream->sock, &message, -1, err);
+	code = wire_send(link->sock, &message, -1, err);
 	if (code != ERROR_NONE)
 		return code;
-	failed = pthread_create(&thread, NULL, upstream_thread, upstream);
+	failed = pthread_create(&thread, NULL, supervisor_link_thread, link);
 	if (failed)
-		return error_sys(err, failed, "starting the upstream thread");
+		return error_sys(err, failed,
+		    "starting the thread that listens to the supervisor");
 	pthread_detach(thread);
 	return ERROR_NONE;
 }

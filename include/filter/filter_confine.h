@@ -1,7 +1,7 @@
-/* confine - the filter keeps what it needs, and gives up the rest
+/* filter_confine - the filter keeps what it needs, and gives up the rest
  *
  * The filter parses what strangers send, though with no code of libclamav.
- * After confine_filter() it can open files only in the directories that it
+ * After filter_confine() it can open files only in the directories that it
  * writes to, and it has no system call that starts a process or looks into one
  * (base/confine.h).  Landlock knows a directory by its inode: one that is
  * mounted or made anew later, in the same place, is closed to the filter until
@@ -15,12 +15,12 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#ifndef FILTER_CONFINE_H
-#define FILTER_CONFINE_H
+#ifndef FILTER_FILTER_CONFINE_H
+#define FILTER_FILTER_CONFINE_H
 
-struct filter;
+struct filter_state;
 
 /* What the kernel refuses is logged. */
-void confine_filter(const struct filter *filter);
+void filter_confine(const struct filter_state *filter);
 
 #endif

@@ -1,8 +1,8 @@
-/* filter - what all sessions of the filter process share
+/* filter_state - what all sessions of the filter process share
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +26,7 @@
 #define SPARE 16
 
 void
-filter_init(struct filter *filter, const struct config *config)
+filter_state_init(struct filter_state *filter, const struct config *config)
 {
 	memset(filter, 0, sizeof *filter);
 	filter->config = config_ref(config);
@@ -37,7 +37,7 @@ filter_init(struct filter *filter, const struct config *config)
 }
 
 void
-filter_fini(struct filter *filter)
+filter_state_fini(struct filter_state *filter)
 {
 	pthread_cond_destroy(&filter->quiet);
 	pthread_mutex_destroy(&filter->lock);
@@ -46,7 +46,7 @@ filter_fini(struct filter *filter)
 
 /* The parts first: what a message has of the new snapshot, its parts have. */
 void
-filter_configure(struct filter *filter, const struct config *config,
+filter_state_configure(struct filter_state *filter, const struct config *config,
     struct netlist *keep_from)
 {
 	struct netlist *before;
@@ -63,7 +63,7 @@ filter_configure(struct filter *filter, const struct config *config,
 }
 
 const struct config *
-filter_config(struct filter *filter)
+filter_state_config(struct filter_state *filter)
 {
 	const struct config *config;
 
@@ -74,7 +74,8 @@ filter_config(struct filter *filter)
 }
 
 bool
-filter_keeps_headers_of(struct filter *filter, const struct sockaddr *address)
+filter_state_keeps_headers_of(struct filter_state *filter,
+    const struct sockaddr *address)
 {
 	bool keeps;
 
@@ -85,31 +86,31 @@ filter_keeps_headers_of(struct filter *filter, const struct sockaddr *address)
 }
 
 unsigned
-filter_capacity(const struct config *config)
+filter_state_capacity(const struct config *config)
 {
 	unsigned limit = config->limits_sessions;
 
 	return limit + limit / SPARE_SHARE + SPARE;
 }
 
-enum filter_room
-filter_session_begin(struct filter *filter)
+enum filter_state_room
+filter_state_session_begin(struct filter_state *filter)
 {
-	enum filter_room room = FILTER_ROOM;
+	enum filter_state_room room = FILTER_STATE_ROOM;
 	unsigned limit;
 
 	pthread_mutex_lock(&filter->lock);
 	limit = filter->config->limits_sessions;
-	if (filter->sessions >= filter_capacity(filter->config))
-		room = FILTER_FULL;
+	if (filter->sessions >= filter_state_capacity(filter->config))
+		room = FILTER_STATE_FULL;
 	else if (filter->sessions++ >= limit)
-		room = FILTER_OVER;
+		room = FILTER_STATE_OVER;
 	pthread_mutex_unlock(&filter->lock);
 	return room;
 }
 
 void
-filter_session_end(struct filter *filter)
+filter_state_session_end(struct filter_state *filter)
 {
 	pthread_mutex_lock(&filter->lock);
 	filter->sessions--;
@@ -117,7 +118,7 @@ filter_session_end(struct filter *filter)
 }
 
 void
-filter_message_begin(struct filter *filter)
+filter_state_message_begin(struct filter_state *filter)
 {
 	pthread_mutex_lock(&filter->lock);
 	filter->messages++;
@@ -125,7 +126,7 @@ filter_message_begin(struct filter *filter)
 }
 
 void
-filter_message_end(struct filter *filter)
+filter_state_message_end(struct filter_state *filter)
 {
 	pthread_mutex_lock(&filter->lock);
 	if (--filter->messages == 0)
@@ -134,7 +135,7 @@ filter_message_end(struct filter *filter)
 }
 
 bool
-filter_wait_begin(struct filter *filter)
+filter_state_wait_begin(struct filter_state *filter)
 {
 	bool within;
 
@@ -149,7 +150,7 @@ filter_wait_begin(struct filter *filter)
 }
 
 void
-filter_wait_end(struct filter *filter)
+filter_state_wait_end(struct filter_state *filter)
 {
 	pthread_mutex_lock(&filter->lock);
 	filter->waiting--;
@@ -158,7 +159,7 @@ filter_wait_end(struct filter *filter)
 
 /* How often a deadline is halved for what waits.  Lock held. */
 static unsigned
-halvings(struct filter *filter)
+halvings(struct filter_state *filter)
 {
 	unsigned limit = filter->config->limits_waiting;
 	unsigned count = 0;
@@ -175,7 +176,7 @@ halvings(struct filter *filter)
 }
 
 int64_t
-filter_shorten(struct filter *filter, int64_t full, bool local)
+filter_state_shorten(struct filter_state *filter, int64_t full, bool local)
 {
 	int64_t floor = full < DEADLINE_FLOOR ? full : DEADLINE_FLOOR;
 	unsigned count;
@@ -192,7 +193,7 @@ filter_shorten(struct filter *filter, int64_t full, bool local)
 }
 
 void
-filter_local_reply(struct filter *filter, bool late)
+filter_state_local_reply(struct filter_state *filter, bool late)
 {
 	int64_t now = monotime_now();
 
@@ -207,7 +208,7 @@ filter_local_reply(struct filter *filter, bool late)
 }
 
 bool
-filter_is_draining(struct filter *filter)
+filter_state_is_draining(struct filter_state *filter)
 {
 	bool draining;
 
@@ -218,7 +219,7 @@ filter_is_draining(struct filter *filter)
 }
 
 void
-filter_drain(struct filter *filter, int64_t until)
+filter_state_drain(struct filter_state *filter, int64_t until)
 {
 	pthread_mutex_lock(&filter->lock);
 	filter->draining = true;

@@ -1,8 +1,8 @@
-/* confine - the supervisor keeps the privileges that starting others takes
+/* supervisor_confine - the supervisor keeps what starting others takes
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#include "supervisor/confine.h"
+#include "supervisor/supervisor_confine.h"
 
 #include <linux/capability.h>
 #include <unistd.h>
@@ -35,7 +35,7 @@ static const unsigned needed[] = {
 };
 
 void
-confine_supervisor(const struct config *config)
+supervisor_confine(const struct config *config)
 {
 	struct error err;
 

@@ -1,4 +1,4 @@
-/* confine - the supervisor gives up the privileges that it doesn't need
+/* supervisor_confine - the supervisor gives up what it doesn't need
  *
  * The supervisor sees no mail, but it is root.  It keeps the capabilities that
  * it needs to open the milter socket, to start children as another account and
@@ -11,13 +11,13 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#ifndef SUPERVISOR_CONFINE_H
-#define SUPERVISOR_CONFINE_H
+#ifndef SUPERVISOR_SUPERVISOR_CONFINE_H
+#define SUPERVISOR_SUPERVISOR_CONFINE_H
 
 struct config;
 
 /* Where the kernel refuses a part of this, the log has a warning, and the
  * supervisor goes on without it. */
-void confine_supervisor(const struct config *config);
+void supervisor_confine(const struct config *config);
 
 #endif

@@ -1,8 +1,8 @@
-/* confine - the filter keeps what it needs, and gives up the rest
+/* filter_confine - the filter keeps what it needs, and gives up the rest
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#include "filter/confine.h"
+#include "filter/filter_confine.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,13 +11,13 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "config/config.h"
-#include "filter/filter.h"
+#include "filter/filter_state.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The port of our own socket, for wakeup_connect(); 0 if it has none. */
 static uint16_t
-own_port(const struct filter *filter)
+own_port(const struct filter_state *filter)
 {
 	const struct sockaddr_storage *address = &filter->wakeup.address;
 
@@ -29,7 +29,7 @@ own_port(const struct filter *filter)
 }
 
 static enum error_code
-stay_inside(const struct filter *filter, struct error *err)
+stay_inside(const struct filter_state *filter, struct error *err)
 {
 	const struct landlock_place places[] = {
 		{ filter->config->state_directory, true },
@@ -48,7 +48,7 @@ stay_inside(const struct filter *filter, struct error *err)
 }
 
 void
-confine_filter(const struct filter *filter)
+filter_confine(const struct filter_state *filter)
 {
 	struct error err;
 
