@@ -4,8 +4,8 @@
  * for a syslog daemon that hangs, a pipe that nobody reads, or a full or dead
  * disk.  A process of its own writes it (log_writer.h).  The others send it
  * their lines over a socket, and never wait for that either: a line for which
- * there is no room is dropped, and the next line that finds room is preceded by
- * one that says how many were lost.
+ * there is no room is dropped, and counted in the next one that finds room; the
+ * log says there how many were lost.
  *
  *   log_open    at the start of a process: who it is
  *   log_join    as soon as it has its end of a socket to the writer

@@ -30,7 +30,7 @@ static struct {
 	int sock;
 } log_state = { "vscan-milter", LOG_LEVEL_INFO, WAY_STDERR, -1 };
 
-static atomic_size_t dropped; /* since a line was sent */
+static atomic_uint dropped; /* lines, since one was sent */
 
 void
 log_open(const char *ident, enum log_level level)
@@ -94,29 +94,13 @@ send_line(const struct log_line *line)
 		   MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-static bool __attribute__((format(printf, 2, 3)))
-send_text(enum log_level level, const char *fmt, ...)
-{
-	struct log_line line;
-	va_list ap;
-
-	va_start(ap, fmt);
-	compose(&line, level, fmt, ap);
-	va_end(ap);
-	return send_line(&line);
-}
-
-/* What was dropped is told first, so that it stands where it is missing. */
+/* The count goes with the line, so that it is lost no sooner than that. */
 static void
-hand_to_writer(const struct log_line *line)
+hand_to_writer(struct log_line *line)
 {
-	size_t lost = atomic_exchange(&dropped, 0);
-
-	if (lost > 0 &&
-	    !send_text(LOG_LEVEL_WARNING, "%zu log lines were dropped", lost))
-		atomic_fetch_add(&dropped, lost + 1);
-	else if (!send_line(line))
-		atomic_fetch_add(&dropped, 1);
+	line->lost = (uint32_t)atomic_exchange(&dropped, 0);
+	if (!send_line(line))
+		atomic_fetch_add(&dropped, line->lost + 1);
 }
 
 /* One write, so that lines of several processes don't mix. */

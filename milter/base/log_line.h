@@ -21,6 +21,7 @@
 struct log_line {
 	int64_t wall;   /* monotime_wall() when it was said */
 	uint32_t level; /* enum log_level, or LOG_LINE_CONNECT */
+	uint32_t lost;  /* so many could not be sent before it */
 	char ident[LOG_LINE_IDENT_SIZE];
 	char text[LOG_LINE_TEXT_SIZE];
 };

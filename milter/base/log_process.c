@@ -120,6 +120,7 @@ take_line(size_t source, const struct log_line *line, pid_t pid)
 	struct source *from = &process.sources[source];
 
 	pthread_mutex_lock(&process.lock);
+	from->dropped += line->lost;
 	if (from->dropped > 0 && enqueue_dropped(source, line, pid))
 		from->dropped = 0;
 	if (from->dropped > 0 || !enqueue(source, line, pid))

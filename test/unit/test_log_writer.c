@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -116,7 +117,36 @@ test_lines_have_the_pid_of_who_says_them(void **state)
 	stop(&bench);
 }
 
+/* More than the writer keeps and a pipe takes. */
 #define LINES 6000
+
+/* Waits until the writer has taken in all that was sent on sock. */
+static void
+wait_taken_in(int sock)
+{
+	int64_t until = monotime_after(PATIENCE_MS * MONOTIME_MS);
+	int waiting;
+
+	for (;;) {
+		assert_int_equal(ioctl(sock, TIOCOUTQ, &waiting), 0);
+		if (waiting == 0)
+			return;
+		assert_true(monotime_now() < until);
+		poll(NULL, 0, 5);
+	}
+}
+
+/* A writer that was left behind ends by itself. */
+static void
+wait_ended(pid_t pid)
+{
+	int64_t until = monotime_after(PATIENCE_MS * MONOTIME_MS);
+
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		assert_true(monotime_now() < until);
+		poll(NULL, 0, 5);
+	}
+}
 
 /* Says one more line now and then, for those that were lost are counted in the
  * line after them; true once all lines have been read or counted. */
@@ -148,10 +178,53 @@ test_a_pipe_that_nobody_reads_keeps_nobody_waiting(void **state)
 	start(&bench, LOG_TARGET_STDERR);
 	while (said < LINES)
 		log_msg(LOG_LEVEL_INFO, "line %d of a log that hangs", said++);
+	wait_taken_in(bench.writer.own);
 	while (!read_or_say(&bench, &said, &found, &lost))
 		continue;
 	assert_true(lost > 0);
 	assert_true(found > 0);
+	stop(&bench);
+}
+
+/* As many lines as the writer and the pipe take, and more; none is lost on its
+ * way to the writer. */
+static int
+fill_writer(struct bench *bench)
+{
+	int said = 0;
+
+	while (said < LINES) {
+		for (int i = 0; i < 100; i++)
+			log_msg(LOG_LEVEL_INFO, "line %d of many", said++);
+		wait_taken_in(bench->writer.own);
+	}
+	return said;
+}
+
+/* The writer has no room for the line that says how many were lost before
+ * it. */
+static void
+test_lines_that_were_lost_on_both_sides_are_counted(void **state)
+{
+	int64_t until = monotime_after(PATIENCE_MS * MONOTIME_MS);
+	struct bench bench = { .path = "" };
+	int found = 0, lost = 0, least = 0, said;
+
+	(void)state;
+	start(&bench, LOG_TARGET_STDERR);
+	said = fill_writer(&bench);
+	assert_int_equal(setsockopt(bench.writer.own, SOL_SOCKET, SO_SNDBUF,
+			     &least, sizeof least),
+	    0);
+	kill(bench.writer.pid, SIGSTOP);
+	for (int i = 0; i < 100; i++)
+		log_msg(LOG_LEVEL_INFO, "line %d of a burst", said++);
+	kill(bench.writer.pid, SIGCONT);
+	wait_taken_in(bench.writer.own);
+	log_msg(LOG_LEVEL_INFO, "line %d", said++);
+	while (!read_or_say(&bench, &said, &found, &lost))
+		assert_true(monotime_now() < until);
+	assert_true(lost > 100);
 	stop(&bench);
 }
 
@@ -188,7 +261,7 @@ test_stopping_does_not_wait_for_a_stuck_log(void **state)
 	for (int i = 0; i < LINES; i++)
 		log_msg(LOG_LEVEL_INFO, "line %d of a log that hangs", i);
 	log_writer_stop(&bench.writer); /* or the test never ends */
-	assert_int_equal(kill(writer, 0), -1);
+	wait_ended(writer);
 	fclose(bench.out);
 }
 
@@ -418,6 +491,8 @@ main(void)
 		cmocka_unit_test(test_lines_have_the_pid_of_who_says_them),
 		cmocka_unit_test(
 		    test_a_pipe_that_nobody_reads_keeps_nobody_waiting),
+		cmocka_unit_test(
+		    test_lines_that_were_lost_on_both_sides_are_counted),
 		cmocka_unit_test(
 		    test_the_writer_lives_until_its_last_process_has_ended),
 		cmocka_unit_test(test_stopping_does_not_wait_for_a_stuck_log),
