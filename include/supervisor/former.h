@@ -8,8 +8,14 @@
  *
  *   ACCEPTING -> HANDING_OVER -> LEAVING -> gone
  *
- * All may be of an earlier build than the supervisor: it says HANDOVER, DRAIN
- * and RETIRE to them, and hears LET_GO, nothing else (wire.h).
+ * Where memory doesn't hold the former engine and the next one, the former one
+ * ends before the next is loaded, and mail waits.
+ *
+ * If the next engine can't be loaded, the former filter and engines go on, and
+ * another restart hands them on as they are.
+ *
+ * All may be of an earlier build than the supervisor: it says HANDOVER, SOCKET,
+ * DRAIN, WITHDRAW and RETIRE to them, and hears LET_GO, nothing else (wire.h).
  *
  * The supervisor's only; single-threaded.
  *
@@ -22,7 +28,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/error.h"
 #include "supervisor/generations.h"
 
 enum former_state {
@@ -35,6 +40,8 @@ enum former_state {
 struct former_engine {
 	pid_t pid; /* 0: gone */
 	int sock;
+	uint64_t serial; /* as its filter knows it, as the name */
+	char name[GENERATION_NAME_SIZE];
 };
 
 struct former {
@@ -44,7 +51,9 @@ struct former {
 	int log;  /* to the process that writes their log, which ends when this
 		   * is closed; or -1 */
 	struct former_engine engines[GENERATIONS_MAX];
-	int64_t end_by; /* then what is left is killed (monotime.h) */
+	int64_t end_by;         /* then what is left is killed (monotime.h), */
+	bool makes_room;        /* former_make_room() was called */
+	int64_t engines_end_by; /* and then what is left of the engines */
 };
 
 /* Nobody was there. */
@@ -69,9 +78,17 @@ void former_kill(struct former *former);
 /* Kills what is overdue; returns when to call again. */
 int64_t former_run(struct former *former);
 
+/* Has the engines end, since another one has no room beside them.  The filter
+ * has mail wait; what the engines scan has 10 s.  Harmless when called
+ * again. */
+void former_make_room(struct former *former);
+
 /* True if the filter accepts mail, and can have it scanned: a restart may take
  * its time. */
 bool former_serves(const struct former *former);
+
+/* True while one of the engines is there. */
+bool former_has_engines(const struct former *former);
 
 /* True while one of them is there. */
 bool former_any(const struct former *former);

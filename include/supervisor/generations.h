@@ -19,11 +19,13 @@
  *     A failure is an engine that dies before it is told to retire.  Failures
  *     are forgotten only when an engine that became ready after the last of
  *     them has served for some minutes.
- *   - If memory can't hold it beside those that live (headroom.h, and
+ *   - If memory can't hold it beside those that live (loadroom.h, and
  *     engine.reload), they are ended first: the filter gives their scans no
- *     successors, the engines have RETIRE_GRACE to end, and mail waits.  Needed
- *     is what the last engine needed at most while it loaded, and more if the
- *     files have grown.  Where nothing lives there is no choice.
+ *     successors, the engines have RETIRE_GRACE to end, and mail waits.  Where
+ *     nothing lives there is no choice.
+ *
+ * Engines of before a restart (former.h) are none of these; but while they live
+ * they take memory, and mail is scanned by them.
  *
  * The supervisor's only; single-threaded; nothing here blocks for longer
  * than a stat(2) of the signature files.
@@ -39,6 +41,7 @@
 #include <sys/types.h>
 
 #include "base/outage.h"
+#include "supervisor/loadroom.h"
 
 struct child_kit;
 struct config;
@@ -84,10 +87,10 @@ struct generations {
 	int64_t failed_at; /* the last of them, */
 	bool bad_set;      /* which said that the files are no good */
 
-	uint64_t peak;       /* bytes that the last load took, 0: unknown, */
-	uint64_t peak_files; /* of files of so many bytes */
-	uint64_t kills;      /* headroom_kills() at the last start */
-	bool overcommitted;  /* two didn't fit, whatever was measured */
+	struct loadroom room;
+	bool former;       /* engines of before a restart live */
+	bool needs_room;   /* and have to end before another is loaded */
+	char failure[256]; /* why the last one failed, or "": it got ready */
 
 	uint64_t tried;   /* the sigset of the last start */
 	uint64_t seen;    /* the last reading, not yet settled */
@@ -137,6 +140,16 @@ void generations_handle(struct generations *generations,
  * when something will be due next (monotime.h).  To be called again then, and
  * after each of the other functions. */
 int64_t generations_run(struct generations *generations);
+
+/* Engines of before a restart live, or live no more. */
+void generations_set_former(struct generations *generations, bool lives);
+
+/* True if these have to end before another engine can be loaded. */
+bool generations_need_room(const struct generations *generations);
+
+/* Why the last engine that failed could not be loaded, or has died; NULL if
+ * none has, or another one has become ready since. */
+const char *generations_failure(const struct generations *generations);
 
 /* The filter can't use the engine of this serial number: it is killed, and
  * another is started if it was in service. */

@@ -20,9 +20,9 @@ struct config;
  * changed. */
 int order_reload(const struct config *config);
 
-/* Has the programs started again, and waits until the new filter serves mail,
- * however long the signatures take to load.  EX_SOFTWARE: the instance has
- * refused, and goes on as it was. */
+/* Has the programs started again, and waits until the new filter and engine
+ * serve mail, for RESTART_MAX (restart.h) in each program at most.
+ * EX_SOFTWARE: the instance has refused, and goes on as it was. */
 int order_restart(const struct config *config);
 
 /* Has it end, and waits until it has. */

@@ -7,7 +7,11 @@
  *
  *   NONE -> WANTED -> CHECKING -> READY, then the program is replaced
  *                              -> NONE, refused
- *   in the new program:  ENTERED -> NONE, once its filter listens
+ *   in the new program:  ENTERED -> NONE, once its filter and its engine
+ *                                   serve, or the engine can't be loaded
+ *
+ * Neither half takes longer than RESTART_MAX; what takes longer is given up, or
+ * at least who waits for it is told.
  *
  * The supervisor's only; single-threaded.
  *
@@ -17,7 +21,14 @@
 #define SUPERVISOR_RESTART_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+#include "base/monotime.h"
+
+/* Longer than an engine may take to load, and than a filter of before the last
+ * restart may go on for the sessions that it has. */
+#define RESTART_MAX (20 * 60 * MONOTIME_S)
 
 enum restart_state {
 	RESTART_NONE,
@@ -41,6 +52,7 @@ struct restart {
 	pid_t checker;   /* 0: none */
 	int complaints;  /* what the checker says, or -1 */
 	bool is_waiting; /* as the log was told */
+	int64_t end_by;  /* then it is given up (monotime.h) */
 };
 
 /* count: of the program before; entered: that one was replaced by this. */
@@ -51,8 +63,9 @@ void restart_init(struct restart *restart,
 /* Somebody wants a restart. */
 void restart_want(struct restart *restart);
 
-/* Begins with a restart that is wanted.  possible: the filter listens, and
- * nothing is left of the last restart. */
+/* Begins with a restart that is wanted, and gives up one that takes too long.
+ * possible: the filter listens, and nothing is left of the last restart.  To be
+ * called every few seconds. */
 void restart_run(struct restart *restart, bool possible);
 
 /* True if pid was the checker. */

@@ -16,9 +16,11 @@
 #include "supervisor/former.h"
 #include "supervisor/instance.h"
 #include "supervisor/listener.h"
+#include "supervisor/loadroom.h"
 
 struct takeover {
 	struct former former;
+	struct loadroom room;
 	int lock;
 	unsigned restarts; /* so far, and refused ones */
 	bool in_background;

@@ -17,7 +17,7 @@
  * is being held and for the store, each within seconds. */
 #define LET_GO_TIME (10 * MONOTIME_S)
 
-/* For engines to end once their filter has gone. */
+/* For engines to end once their filter has gone, or when they have to. */
 #define ENGINES_TIME (10 * MONOTIME_S)
 
 void
@@ -25,7 +25,7 @@ former_init(struct former *former)
 {
 	memset(former, 0, sizeof *former);
 	former->sock = former->log = -1;
-	former->end_by = MONOTIME_NEVER;
+	former->end_by = former->engines_end_by = MONOTIME_NEVER;
 	for (int i = 0; i < GENERATIONS_MAX; i++)
 		former->engines[i].sock = -1;
 }
@@ -62,6 +62,35 @@ former_hand_over(struct former *former, int rows)
 		kill(former->filter, SIGKILL);
 	}
 	fd_close(&rows);
+	retire_engines(former);
+}
+
+/* The filter gives the scans of this engine no successors. */
+static void
+withdraw(const struct former *former, const struct former_engine *engine)
+{
+	struct wire_message message = wire_make(WIRE_WITHDRAW);
+	struct error err;
+
+	message.id = engine->serial;
+	wire_set_text(&message, engine->name);
+	if (wire_send(former->sock, &message, -1, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_WARNING,
+		    "telling the filter of before the restart that its engine "
+		    "ends",
+		    &err);
+}
+
+void
+former_make_room(struct former *former)
+{
+	if (former->makes_room)
+		return;
+	former->makes_room = true;
+	former->engines_end_by = monotime_after(ENGINES_TIME);
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		if (former->engines[i].pid > 0 && former->sock >= 0)
+			withdraw(former, &former->engines[i]);
 	retire_engines(former);
 }
 
@@ -149,13 +178,9 @@ former_drain(struct former *former, uint32_t flags)
 		kill(former->filter, SIGKILL);
 }
 
-void
-former_kill(struct former *former)
+static void
+kill_engines(struct former *former)
 {
-	former->end_by = MONOTIME_NEVER;
-	fd_close(&former->sock);
-	if (former->filter > 0)
-		kill(former->filter, SIGKILL);
 	for (int i = 0; i < GENERATIONS_MAX; i++) {
 		fd_close(&former->engines[i].sock);
 		if (former->engines[i].pid > 0)
@@ -163,21 +188,47 @@ former_kill(struct former *former)
 	}
 }
 
+void
+former_kill(struct former *former)
+{
+	former->end_by = MONOTIME_NEVER;
+	fd_close(&former->sock);
+	if (former->filter > 0)
+		kill(former->filter, SIGKILL);
+	kill_engines(former);
+}
+
+/* For the log. */
+static void
+say_overdue(void)
+{
+	log_msg(LOG_LEVEL_WARNING,
+	    "what was there before the restart did not end in time, and is "
+	    "killed");
+}
+
 int64_t
 former_run(struct former *former)
 {
-	if (monotime_now() < former->end_by)
-		return former->end_by;
-	if (former_any(former))
-		log_msg(LOG_LEVEL_WARNING,
-		    "what was there before the restart did not end in time, "
-		    "and is killed");
-	former_kill(former);
-	return MONOTIME_NEVER;
+	int64_t now = monotime_now();
+
+	if (now >= former->end_by) {
+		if (former_any(former))
+			say_overdue();
+		former_kill(former);
+	}
+	if (now >= former->engines_end_by) {
+		if (former_has_engines(former))
+			say_overdue();
+		former->engines_end_by = MONOTIME_NEVER;
+		kill_engines(former);
+	}
+	return former->end_by < former->engines_end_by ? former->end_by
+						       : former->engines_end_by;
 }
 
-static bool
-has_engine(const struct former *former)
+bool
+former_has_engines(const struct former *former)
 {
 	bool any = false;
 
@@ -189,11 +240,12 @@ has_engine(const struct former *former)
 bool
 former_serves(const struct former *former)
 {
-	return former->state == FORMER_ACCEPTING && has_engine(former);
+	return former->state == FORMER_ACCEPTING && !former->makes_room &&
+	    former_has_engines(former);
 }
 
 bool
 former_any(const struct former *former)
 {
-	return former->filter > 0 || has_engine(former);
+	return former->filter > 0 || former_has_engines(former);
 }

@@ -20,7 +20,6 @@
 #include "engine/sigset.h"
 #include "wire/wire.h"
 #include "supervisor/child.h"
-#include "supervisor/headroom.h"
 
 /* Files that change are left to settle for this long. */
 #define SETTLE_TIME MONOTIME_S
@@ -37,11 +36,6 @@
 #define LOAD_MAX (900 * MONOTIME_S)
 
 #define MIB (UINT64_C(1) << 20)
-/* What a byte of a signature file takes at most; the official ones are
- * compressed. */
-#define MEMORY_PER_BYTE 10
-/* Beside a load, mail goes on to take memory. */
-#define RESERVE (64 * MIB)
 
 void
 generations_init(struct generations *generations, const struct config *config,
@@ -116,12 +110,19 @@ count_failure(struct generations *generations, bool bad_set)
 	generations->bad_set = bad_set;
 }
 
+/* True if mail is scanned, be it by an engine of before a restart. */
+static bool
+has_service(struct generations *generations)
+{
+	return find_state(generations, GENERATION_SERVING) != NULL ||
+	    (generations->former && !generations->needs_room);
+}
+
 /* The first failure costs no pause: a crash is made good at once. */
 static int64_t
 start_at(struct generations *generations)
 {
-	bool serving = find_state(generations, GENERATION_SERVING) != NULL;
-	int64_t max = serving ? PAUSE_MAX_SERVING : PAUSE_MAX;
+	int64_t max = has_service(generations) ? PAUSE_MAX_SERVING : PAUSE_MAX;
 	int64_t pause = PAUSE_FIRST;
 
 	if (generations->failures < 2 || generations->at_once)
@@ -148,11 +149,13 @@ start(struct generations *generations, struct generation *generation,
 
 	generations->asked = generations->at_once = false;
 	generations->tried = generations->seen = sigset->fingerprint;
-	generations->kills = headroom_kills("");
+	loadroom_begin(&generations->room);
 	code = child_start_engine(generations->kit, &generation->pid,
 	    &generation->sock, &err);
 	if (code != ERROR_NONE) {
 		log_error(LOG_LEVEL_ERROR, "an engine can't be started", &err);
+		snprintf(generations->failure, sizeof generations->failure,
+		    "%.*s", (int)sizeof generations->failure - 1, err.text);
 		count_failure(generations, false);
 		generations->asked = true;
 		return;
@@ -295,10 +298,9 @@ became_ready(struct generations *generations, struct generation *generation,
 	generation->sigset = message->id;
 	generation->ready_at = monotime_now();
 	generation->end_by = MONOTIME_NEVER;
-	generations->peak = message->status > 0
-	    ? (uint64_t)message->status * MIB
-	    : 0;
-	generations->peak_files = generation->bytes;
+	loadroom_loaded(&generations->room,
+	    message->status > 0 ? (uint64_t)message->status * MIB : 0,
+	    generation->bytes);
 	log_msg(LOG_LEVEL_NOTICE,
 	    "engine %s is ready: %llu signatures, loaded in %.1f s, %d MB of "
 	    "memory",
@@ -306,6 +308,7 @@ became_ready(struct generations *generations, struct generation *generation,
 	    (double)(monotime_now() - generation->started_at) / MONOTIME_S,
 	    (int)message->status);
 	log_outage_end(generations);
+	generations->failure[0] = '\0';
 	config_replace(&generation->config, generations->config);
 	/* The old one stays until the filter has let go of it. */
 	if (old != NULL)
@@ -323,11 +326,14 @@ refused(struct generations *generations, struct generation *generation,
 
 	generations->refused = true;
 	generation->said_why = true;
-	if (serving != NULL)
+	memcpy(generations->failure, message->text,
+	    sizeof generations->failure);
+	if (has_service(generations))
 		log_msg(LOG_LEVEL_ERROR,
 		    "the new signature set is not used: %s; engine %s stays in "
 		    "service",
-		    message->text, serving->name);
+		    message->text,
+		    serving != NULL ? serving->name : "of before the restart");
 	else if (outage_goes_on(&generations->outage, message->text))
 		log_msg(LOG_LEVEL_ERROR,
 		    "no engine in service, mail is deferred: %s",
@@ -483,46 +489,6 @@ end_hung(struct generation *generation)
 	kill(generation->pid, SIGKILL);
 }
 
-/* What another engine would need, for files of so many bytes. */
-static uint64_t
-bytes_needed(const struct generations *generations, uint64_t files)
-{
-	uint64_t need = generations->peak + RESERVE;
-
-	if (files > generations->peak_files)
-		need += (files - generations->peak_files) * MEMORY_PER_BYTE;
-	return need + need / 10;
-}
-
-/* Whether memory holds one more beside those that live; if not, why_r says why,
- * for the log. */
-static bool
-fits_beside(const struct generations *generations, const struct sigset *sigset,
-    char *why_r, size_t size)
-{
-	enum engine_reload reload = (enum engine_reload)
-					generations->config->engine_reload;
-	uint64_t need = bytes_needed(generations, sigset->bytes);
-	uint64_t room = headroom_bytes("");
-
-	if (reload == ENGINE_RELOAD_BESIDE)
-		return true;
-	if (reload == ENGINE_RELOAD_INSTEAD)
-		snprintf(why_r, size, "engine.reload is \"instead\"");
-	else if (generations->overcommitted)
-		snprintf(why_r, size,
-		    "the kernel has killed one of two engines for lack of "
-		    "memory");
-	else if (room < need)
-		snprintf(why_r, size,
-		    "it needs %llu MB of memory, and %llu MB can be had",
-		    (unsigned long long)(need / MIB),
-		    (unsigned long long)(room / MIB));
-	else
-		return true;
-	return false;
-}
-
 /* Ends those that live, so that the next can be loaded. */
 static void
 make_room(struct generations *generations, const char *why)
@@ -531,6 +497,12 @@ make_room(struct generations *generations, const char *why)
 	    GENERATION_SERVING);
 	struct generation *retiring;
 
+	if (generations->former && !generations->needs_room)
+		log_msg(LOG_LEVEL_NOTICE,
+		    "the engine of before the restart ends before its "
+		    "successor is loaded, and mail waits: %s",
+		    why);
+	generations->needs_room = generations->former;
 	if (serving != NULL) {
 		log_msg(LOG_LEVEL_NOTICE,
 		    "engine %s ends before its successor is loaded, and mail "
@@ -564,8 +536,11 @@ try_start(struct generations *generations)
 	if (sigset_read(&generations->config->engine_database, &sigset, &err) !=
 	    ERROR_NONE)
 		sigset.files = 0;
-	if (generations_any(generations) && sigset.files > 0 &&
-	    !fits_beside(generations, &sigset, why, sizeof why))
+	if ((generations_any(generations) || generations->former) &&
+	    sigset.files > 0 &&
+	    !loadroom_fits(&generations->room,
+		(enum engine_reload)generations->config->engine_reload,
+		sigset.bytes, why, sizeof why))
 		make_room(generations, why);
 	else
 		start(generations, place, &sigset);
@@ -612,6 +587,25 @@ generations_run(struct generations *generations)
 	offer(generations);
 	try_start(generations);
 	return next_due(generations);
+}
+
+void
+generations_set_former(struct generations *generations, bool lives)
+{
+	generations->former = lives;
+	generations->needs_room &= lives;
+}
+
+bool
+generations_need_room(const struct generations *generations)
+{
+	return generations->needs_room;
+}
+
+const char *
+generations_failure(const struct generations *generations)
+{
+	return generations->failure[0] != '\0' ? generations->failure : NULL;
 }
 
 void
@@ -711,20 +705,13 @@ says_bad_set(int status)
 		WEXITSTATUS(status) == EX_NOINPUT);
 }
 
-/* Two that the kernel has found to be too much are not tried again. */
-static void
-learn_from_kill(struct generations *generations, int status)
+/* Whether it was killed, and not alone. */
+static bool
+was_killed_beside(struct generations *generations, int status)
 {
-	if (generations->overcommitted || !WIFSIGNALED(status) ||
-	    WTERMSIG(status) != SIGKILL ||
-	    find_state(generations, GENERATION_NONE) != NULL ||
-	    headroom_kills("") == generations->kills)
-		return;
-	log_msg(LOG_LEVEL_WARNING,
-	    "the kernel has killed an engine for lack of memory while another "
-	    "one was there: unless engine.reload is \"beside\", an engine ends "
-	    "from now on before its successor is loaded");
-	generations->overcommitted = true;
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+	    (find_state(generations, GENERATION_NONE) == NULL ||
+		generations->former);
 }
 
 /* It died before it was told to.  What it was to load is asked for again,
@@ -736,7 +723,11 @@ failed(struct generations *generations, const struct generation *generation,
 	bool bad_set = generation->state == GENERATION_LOADING &&
 	    says_bad_set(status);
 
-	learn_from_kill(generations, status);
+	if (was_killed_beside(generations, status))
+		loadroom_killed(&generations->room);
+	if (!generation->said_why)
+		process_end_text(status, generations->failure,
+		    sizeof generations->failure);
 	count_failure(generations, bad_set);
 	if (generation->state == GENERATION_LOADING && !bad_set)
 		generations->asked = true;

@@ -17,11 +17,17 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/monotime.h"
 #include "config/config.h"
 #include "supervisor/lockfile.h"
+#include "supervisor/restart.h"
 
 /* Milliseconds between two looks at the lock file. */
 #define LOOK 100
+
+/* The instance says by itself what came of a restart; one that doesn't, hangs.
+ * It may take the time of both halves (restart.h). */
+#define RESTART_PATIENCE (2 * RESTART_MAX + 60 * MONOTIME_S)
 
 /* An instance that runs. */
 struct running {
@@ -138,9 +144,10 @@ order_stop(const struct config *config)
 static int
 await_restart(const struct running *running, unsigned before)
 {
+	int64_t until = monotime_after(RESTART_PATIENCE);
 	struct lockfile_news news;
 
-	for (;;) {
+	while (monotime_now() < until) {
 		if (has_ended(running, LOOK))
 			return complain("the instance has ended; the log says "
 					"why",
@@ -153,6 +160,8 @@ await_restart(const struct running *running, unsigned before)
 		printf("process %ld has restarted\n", (long)running->pid);
 		return EX_OK;
 	}
+	return complain("the instance doesn't say whether it has restarted",
+	    EX_SOFTWARE);
 }
 
 int

@@ -33,6 +33,7 @@ restart_init(struct restart *restart, const struct restart_program *program,
 		.lock = lock,
 		.count = count,
 		.complaints = -1,
+		.end_by = monotime_after(RESTART_MAX),
 	};
 }
 
@@ -59,6 +60,7 @@ restart_want(struct restart *restart)
 		return;
 	restart->state = RESTART_WANTED;
 	restart->is_waiting = false;
+	restart->end_by = monotime_after(RESTART_MAX);
 }
 
 /* In the child: never returns. */
@@ -108,9 +110,26 @@ start_checker(struct restart *restart)
 	restart_end(restart, strerror(errno));
 }
 
+/* A checker that hangs is killed, which ends the restart (restart_reaped()). */
+static void
+give_up(struct restart *restart)
+{
+	if (restart->state == RESTART_CHECKING)
+		kill(restart->checker, SIGKILL);
+	else if (restart->state == RESTART_WANTED)
+		restart_end(restart,
+		    "the last restart, or the start, has not ended yet");
+	else if (restart->state == RESTART_ENTERED)
+		restart_end(restart,
+		    "the new filter and engine don't serve yet; the log may "
+		    "say why");
+}
+
 void
 restart_run(struct restart *restart, bool possible)
 {
+	if (monotime_now() >= restart->end_by)
+		give_up(restart);
 	if (restart->state != RESTART_WANTED)
 		return;
 	if (possible) {

@@ -109,7 +109,26 @@ look_at_filter(struct supervisor *sup)
 	if (!sup->was_ready)
 		sup->plan->ready(sup->plan->context);
 	sup->was_ready = true;
-	if (sup->restart.state == RESTART_ENTERED)
+}
+
+/* In the new program.  If its engine can't be loaded the restart has failed,
+ * but what was there before goes on to serve until one can. */
+static void
+look_whether_restarted(struct supervisor *sup)
+{
+	const char *failure = generations_failure(&sup->generations);
+	bool listens = sup->filter.was_listening;
+	char why[300];
+
+	if (sup->restart.state != RESTART_ENTERED)
+		return;
+	snprintf(why, sizeof why, "%s: %s",
+	    listens ? "mail waits, since the new engine can't be loaded"
+		    : "the new engine can't be loaded, and the old one serves",
+	    failure != NULL ? failure : "");
+	if (failure != NULL)
+		restart_end(&sup->restart, why);
+	else if (listens && generations_serving(&sup->generations) != NULL)
 		restart_end(&sup->restart, NULL);
 }
 
@@ -242,7 +261,41 @@ leave_engines(const struct generations *generations, struct former *former)
 			continue;
 		former->engines[i].pid = place->pid;
 		former->engines[i].sock = place->sock;
+		former->engines[i].serial = place->serial;
+		memcpy(former->engines[i].name, place->name,
+		    sizeof former->engines[i].name);
 	}
+}
+
+/* No filter of this program has taken over from the one before. */
+static bool
+nothing_is_new(const struct supervisor *sup)
+{
+	return sup->filter.pid == 0 && sup->former.state == FORMER_ACCEPTING;
+}
+
+static void
+kill_engines(const struct generations *generations)
+{
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		if (generations->place[i].state != GENERATION_NONE)
+			kill(generations->place[i].pid, SIGKILL);
+}
+
+/* What the next program finds. */
+static void
+leave_former(struct supervisor *sup, struct former *former)
+{
+	former_init(former);
+	if (nothing_is_new(sup)) {
+		kill_engines(&sup->generations);
+		*former = sup->former;
+		return;
+	}
+	former->log = sup->kit->log->own;
+	former->filter = sup->filter.pid;
+	former->sock = sup->filter.sock;
+	leave_engines(&sup->generations, former);
 }
 
 /* Replaces the program, and returns only where that fails. */
@@ -253,15 +306,12 @@ replace_program(struct supervisor *sup)
 		.lock = sup->plan->lock,
 		.restarts = sup->restart.count,
 		.in_background = sup->kit->in_background,
+		.room = sup->generations.room,
 		.listener = *sup->kit->listener,
 	};
 	struct error err;
 
-	former_init(&takeover.former);
-	takeover.former.log = sup->kit->log->own;
-	takeover.former.filter = sup->filter.pid;
-	takeover.former.sock = sup->filter.sock;
-	leave_engines(&sup->generations, &takeover.former);
+	leave_former(sup, &takeover.former);
 	snprintf(takeover.socket, sizeof takeover.socket, "%s",
 	    sup->reload.config->socket);
 	takeover_run(&takeover, sup->plan->program.path,
@@ -273,8 +323,9 @@ static void
 look_at_restart(struct supervisor *sup)
 {
 	restart_run(&sup->restart,
-	    sup->filter.stage == FILTER_LISTENING && sup->filter.sock >= 0 &&
-		!former_any(&sup->former));
+	    nothing_is_new(sup) ||
+		(sup->filter.stage == FILTER_LISTENING &&
+		    sup->filter.sock >= 0 && !former_any(&sup->former)));
 	if (sup->restart.state == RESTART_READY)
 		replace_program(sup);
 }
@@ -309,10 +360,16 @@ run_due(struct supervisor *sup)
 
 	if (sup->phase != PHASE_SERVE)
 		return run_end(sup);
+	look_whether_restarted(sup);
 	look_at_restart(sup);
 	look_at_socket(sup);
-	until = earlier(sup->socket_check_at, former_run(&sup->former));
-	until = earlier(until, generations_run(&sup->generations));
+	generations_set_former(&sup->generations,
+	    former_has_engines(&sup->former));
+	until = earlier(sup->socket_check_at,
+	    generations_run(&sup->generations));
+	if (generations_need_room(&sup->generations))
+		former_make_room(&sup->former);
+	until = earlier(until, former_run(&sup->former));
 	return earlier(until, filter_process_run(&sup->filter));
 }
 
@@ -370,6 +427,8 @@ init(struct supervisor *sup, const struct supervisor_plan *plan)
 	if (takeover != NULL)
 		sup->former = takeover->former;
 	generations_init(&sup->generations, plan->config, plan->kit);
+	if (takeover != NULL)
+		sup->generations.room = takeover->room;
 	reload_init(&sup->reload, plan->config_path, plan->config, plan->kit,
 	    &sup->generations);
 	filter_process_init(&sup->filter, plan->kit, &sup->generations,

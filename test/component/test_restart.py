@@ -241,6 +241,58 @@ class QueueCase(unittest.TestCase):
                 "verdict=clean", since).source, "store")
 
 
+class NoEngineCase(unittest.TestCase):
+    """A restart whose engine can't be loaded, or has no room."""
+
+    def deliver(self, daemon):
+        """One mail in a session of its own; it is accepted."""
+        self.assertEqual(milterclient.deliver(
+            daemon.socket, mails.plain()).action, "accept")
+
+    def test_restart_is_refused_and_what_was_there_goes_on(self):
+        with fresh_daemon(expected_log=[
+                "no restart: ", *logcheck.BAD_SIGNATURES]) as daemon:
+            first, engine = daemon.filter(), daemon.engine()
+            broken = daemon.database / "broken.ndb"
+            broken.write_text("this is no signature\n")
+            for _ in range(2):
+                done = order(daemon, "--restart")
+                self.assertEqual(done.returncode, SOFTWARE)
+                self.assertIn("the new engine can't be loaded", done.stderr)
+                self.assertEqual(daemon.filters(), [first])
+                self.assertIn(engine, daemon.engines())
+                self.deliver(daemon)
+            broken.unlink()
+            self.assertEqual(order(daemon, "--restart").returncode, 0)
+            self.assertNotEqual(daemon.filter(), first)
+            self.deliver(daemon)
+
+    def test_engine_that_can_be_loaded_later_ends_the_restart(self):
+        with fresh_daemon(expected_log=[
+                "no restart: ", *logcheck.BAD_SIGNATURES]) as daemon:
+            first = daemon.filter()
+            broken = daemon.database / "broken.ndb"
+            broken.write_text("this is no signature\n")
+            self.assertEqual(order(daemon, "--restart").returncode, SOFTWARE)
+            broken.unlink()
+            since = daemon.mark()
+            daemon.reload()
+            daemon.wait_in_service(since)
+            procs.wait_gone([first])
+            self.deliver(daemon)
+
+    def test_former_engine_ends_first_where_both_have_no_room(self):
+        with fresh_daemon(engine={"reload": "instead"}) as daemon:
+            first, since = daemon.engine(), daemon.mark()
+            self.assertEqual(order(daemon, "--restart").returncode, 0)
+            self.assertEqual(len(daemon.engines()), 1)
+            self.assertNotEqual(daemon.engine(), first)
+            log = daemon.log(since)
+            self.assertLess(log.index("the engine of before the restart ends"),
+                            log.index("an engine loads"))
+            self.deliver(daemon)
+
+
 class OrderCase(unittest.TestCase):
     """What the command tells an instance, and what it says itself."""
 
