@@ -125,6 +125,36 @@ struct check_mta_milter {
 /* Takes the first milter off *list.  False at its end. */
 bool check_mta_next_milter(char **list, struct check_mta_milter *milter_r);
 
+/* --- lines of main.cf and master.cf ---
+ *
+ * Each file is the whole text of one, NUL-terminated, which stays as it is. */
+
+/* A setting with the lines that continue it. */
+struct check_mta_line {
+	unsigned number;         /* of the line, from 1 */
+	char name[128];          /* the parameter's */
+	const char *value, *end; /* in the file, with comments and line ends */
+};
+
+/* Finds the line that counts: the last one.  False if no line sets name;
+ * *line_r may then have anything in it, as for the two below. */
+bool check_mta_find_setting(const char *main_cf, const char *name,
+    struct check_mta_line *line_r);
+
+/* The same for -o NAME of a service ("smtp/inet") in master.cf. */
+bool check_mta_find_option(const char *master_cf, const char *service,
+    const char *name, struct check_mta_line *line_r);
+
+/* Finds the line in which entry, a part of the value of from, is written: one
+ * of from's, or of a $variable in main.cf. */
+bool check_mta_find_entry(const char *main_cf,
+    const struct check_mta_line *from, const char *entry,
+    struct check_mta_line *line_r);
+
+/* Copies the value on one line, without comments.  Returns out. */
+const char *check_mta_line_value(const struct check_mta_line *line, char *out,
+    size_t size);
+
 /* --- sendmail.cf --- */
 
 /* An X line; what isn't set is NULL. */
@@ -160,5 +190,19 @@ enum check_mta_match check_mta_match_postfix(const char *ours,
 
 /* The same for S= of an X line. */
 bool check_mta_match_sendmail(const char *ours, const char *theirs);
+
+/* True if the MTA takes name for a socket at all. */
+bool check_mta_is_socket(enum check_mta_kind kind, const char *name);
+
+/* True if theirs, which isn't our socket, looks as if it had been meant for
+ * it: it has our name in it, or hardly differs.  If nobody listens there
+ * either, it was. */
+bool check_mta_is_like(const char *ours, const char *theirs);
+
+/* How a service of the MTA has to name our socket.  False if it can't reach
+ * it, since it runs in a chroot that our socket lies outside of.  Sendmail
+ * needs no queue_directory and no chroot. */
+bool check_mta_spell(enum check_mta_kind kind, const char *ours,
+    const char *queue_directory, char chroot, char *out, size_t size);
 
 #endif

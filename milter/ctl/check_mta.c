@@ -61,11 +61,10 @@ check_places(struct check_mta_report *report, char *const *where, size_t count)
 		if (place_status != EX_OK)
 			status = place_status;
 	}
-	if (status == EX_OK && report->asking == 0)
+	if (status == EX_OK && report->asking + report->mistyped == 0)
 		check_mta_problem(report,
-		    "no MTA asks us: none of the "
-		    "milters above has our socket, %s; the README says which "
-		    "lines it takes",
+		    "no MTA asks vscan-milter: its socket, %s, is in no list "
+		    "of milters; the README says which lines it takes",
 		    report->socket);
 	if (status == EX_OK && report->problems != 0)
 		status = 1;
@@ -82,8 +81,8 @@ check_mta_run(const struct config *config, char *const *where, size_t count)
 
 	if (strncmp(config->socket, "fd:", 3) == 0) {
 		fprintf(stderr,
-		    "vscanctl: socket = \"%s\": can't tell "
-		    "by it which milter of the MTA is ours\n",
+		    "vscanctl: socket = \"%s\": can't tell by it which milter "
+		    "of the MTA is ours\n",
 		    config->socket);
 		return EX_UNAVAILABLE;
 	}
@@ -93,8 +92,8 @@ check_mta_run(const struct config *config, char *const *where, size_t count)
 	}
 	if (count == 0) {
 		fprintf(stderr,
-		    "vscanctl: neither %s/main.cf nor %s is "
-		    "there; say where your MTA's settings are\n",
+		    "vscanctl: neither %s/main.cf nor %s is there; say where "
+		    "your MTA's settings are\n",
 		    POSTFIX, SENDMAIL);
 		return EX_UNAVAILABLE;
 	}

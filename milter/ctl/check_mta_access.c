@@ -78,55 +78,123 @@ expect_socket(const struct config *config, struct stat *file_r)
 		file_r->st_gid = group;
 }
 
-static void
-judge_socket(struct check_mta_report *report, const struct visitor *visitor)
+static const char *
+name_of_group(const struct visitor *visitor)
+{
+	const struct group *group = getgrgid(visitor->groups[0]);
+
+	return group != NULL ? group->gr_name : "postfix";
+}
+
+static bool
+may_write(const struct visitor *visitor, const struct stat *file)
+{
+	return (permissions(visitor, file) & 2) != 0;
+}
+
+static bool
+is_owner_or_member(const struct visitor *visitor, const struct stat *file)
+{
+	return visitor->uid == file->st_uid || is_member(visitor, file->st_gid);
+}
+
+/* True if the settings let the visitor in. */
+static bool
+judge_settings(struct check_mta_report *report, const struct visitor *visitor)
 {
 	const struct config *config = report->config;
-	const struct group *group;
 	char better[128] = "socket_mode = \"0660\"";
 	struct stat file;
 
 	expect_socket(config, &file);
-	if ((permissions(visitor, &file) & 2) != 0)
-		return;
-	if (visitor->uid != file.st_uid && !is_member(visitor, file.st_gid)) {
-		group = getgrgid(visitor->groups[0]);
+	if (may_write(visitor, &file))
+		return true;
+	if (!is_owner_or_member(visitor, &file))
 		snprintf(better, sizeof better, "socket_group = \"%s\"%s",
-		    group != NULL ? group->gr_name : "postfix",
+		    name_of_group(visitor),
 		    (file.st_mode & 020) != 0 ? ""
 					      : ", socket_mode = \"0660\"");
-	}
 	check_mta_problem(report,
-	    "Postfix's account, %s, may not connect to our socket, %s, by "
-	    "socket_group = \"%s\" and socket_mode = \"%04o\"; change our own "
-	    "configuration to: %s",
+	    "Postfix's account, %s, may not connect to vscan-milter's socket, "
+	    "%s, by socket_group = \"%s\" and socket_mode = \"%04o\"; change "
+	    "vscan-milter's configuration to: %s",
 	    visitor->name, report->socket, config->socket_group,
 	    (unsigned)file.st_mode, better);
+	return false;
+}
+
+/* "nobody", or the number of an account without a name. */
+static const char *
+account_name(uid_t uid, char *out, size_t size)
+{
+	const struct passwd *account = getpwuid(uid);
+
+	if (account != NULL)
+		snprintf(out, size, "%s", account->pw_name);
+	else
+		snprintf(out, size, "%u", (unsigned)uid);
+	return out;
+}
+
+static const char *
+group_name(gid_t gid, char *out, size_t size)
+{
+	const struct group *group = getgrgid(gid);
+
+	if (group != NULL)
+		snprintf(out, size, "%s", group->gr_name);
+	else
+		snprintf(out, size, "%u", (unsigned)gid);
+	return out;
+}
+
+/* The socket that is there: by other settings, or changed by hand. */
+static void
+judge_file(struct check_mta_report *report, const struct visitor *visitor,
+    const char *path)
+{
+	char owner[64], group[64], change[PATH_MAX + 128] = "";
+	struct stat file;
+
+	if (stat(path, &file) < 0 || !S_ISSOCK(file.st_mode) ||
+	    may_write(visitor, &file))
+		return;
+	if (!is_owner_or_member(visitor, &file))
+		snprintf(change, sizeof change, "chgrp %s %s && ",
+		    name_of_group(visitor), path);
+	check_mta_problem(report,
+	    "Postfix's account, %s, may not connect to vscan-milter's socket, "
+	    "%s, which is there with mode %04o, owner %s and group %s, though "
+	    "vscan-milter's configuration would let it; stop and start "
+	    "vscan-milter, which makes the socket anew, or change it by: "
+	    "%schmod 0660 %s",
+	    visitor->name, report->socket, (unsigned)file.st_mode & 07777,
+	    account_name(file.st_uid, owner, sizeof owner),
+	    group_name(file.st_gid, group, sizeof group), change, path);
 }
 
 /* The directories from queue_directory on, where Postfix stands, or from the
- * root directory on.  One that is missing is made by the service. */
+ * root directory on.  The service makes one that is missing. */
 static void
 judge_way(struct check_mta_report *report, const struct visitor *visitor,
-    const char *path, const char *queue)
+    const char *path, const char *queue, bool from_root)
 {
 	size_t len = strlen(queue);
 	char way[PATH_MAX];
 	struct stat file;
-	char *slash;
+	char *slash = way;
 
 	snprintf(way, sizeof way, "%s", path);
-	slash = strncmp(path, queue, len) == 0 && path[len] == '/' ? way + len
-								   : way + 1;
-	for (slash = strchr(slash, '/'); slash != NULL;
-	     slash = strchr(slash + 1, '/')) {
+	if (!from_root && strncmp(path, queue, len) == 0 && path[len] == '/')
+		slash += len - 1;
+	while ((slash = strchr(slash + 1, '/')) != NULL) {
 		*slash = '\0';
 		if (stat(way, &file) == 0 &&
 		    (permissions(visitor, &file) & 1) == 0)
 			check_mta_problem(report,
 			    "Postfix's account, %s, may not search %s, which "
-			    "is on the way to our socket; change it by: chmod "
-			    "a+x %s",
+			    "is on the way to vscan-milter's socket; change it "
+			    "by: chmod a+x %s",
 			    visitor->name, way, way);
 		*slash = '/';
 	}
@@ -134,20 +202,21 @@ judge_way(struct check_mta_report *report, const struct visitor *visitor,
 
 void
 check_mta_access(struct check_mta_report *report, const char *mail_owner,
-    const char *queue_directory)
+    const char *queue_directory, bool from_root)
 {
-	const char *path = strchr(report->socket, '/');
+	const char *path = check_mta_unix_path(report->socket);
 	struct visitor visitor;
 
-	if (path == NULL || strncmp(report->socket, "inet", 4) == 0)
+	if (path == NULL)
 		return;
 	if (!find_visitor(mail_owner, &visitor)) {
 		check_mta_note(report,
 		    "this machine has no account %s (mail_owner): whether "
-		    "Postfix may connect to our socket is not known",
+		    "Postfix may connect to vscan-milter's socket is not known",
 		    mail_owner);
 		return;
 	}
-	judge_socket(report, &visitor);
-	judge_way(report, &visitor, path, queue_directory);
+	if (judge_settings(report, &visitor))
+		judge_file(report, &visitor, path);
+	judge_way(report, &visitor, path, queue_directory, from_root);
 }

@@ -5,6 +5,7 @@
 #ifndef CHECK_MTA_INTERNAL_H
 #define CHECK_MTA_INTERNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -16,7 +17,8 @@ struct check_mta_report {
 	const char *socket; /* ours */
 	struct check_mta_deadlines deadlines;
 	unsigned problems;
-	unsigned asking; /* services or filters that ask us */
+	unsigned asking;   /* services or filters that ask us */
+	unsigned mistyped; /* those that were to ask us */
 	size_t count;
 	char **lines;
 };
@@ -38,9 +40,47 @@ CHECK_RESULT enum error_code check_mta_sendmail(struct check_mta_report *report,
     const char *path, struct error *err);
 
 /* Reports a problem where Postfix's account, mail_owner, could not connect to
- * our unix: socket as our configuration makes it, or could not search a
- * directory on the way. */
+ * our unix: socket as our configuration makes it or as it is now, or could not
+ * search a directory on the way.  The way begins at the root directory if
+ * from_root, else at queue_directory where the socket is below that. */
 void check_mta_access(struct check_mta_report *report, const char *mail_owner,
-    const char *queue_directory);
+    const char *queue_directory, bool from_root);
+
+/* --- the names of sockets --- */
+
+struct check_mta_internet {
+	char host[256];
+	char port[32];
+};
+
+/* The path of a UNIX socket as libmilter and Sendmail take it; NULL if spec is
+ * another kind of socket. */
+const char *check_mta_unix_path(const char *spec);
+
+/* PORT@HOST of libmilter and Sendmail; false if spec is another kind. */
+bool check_mta_split_port_at_host(const char *spec,
+    struct check_mta_internet *internet);
+
+/* True if what ours listens on is reached at theirs. */
+bool check_mta_same_internet(const struct check_mta_internet *ours,
+    const struct check_mta_internet *theirs);
+
+/* True if path, from directory on, is the file ours. */
+bool check_mta_same_path(const char *ours, const char *directory,
+    const char *path);
+
+/* True if name is a TCP port of this machine, as the MTA writes it.  port_r
+ * has then that port. */
+bool check_mta_is_here(enum check_mta_kind kind, const char *name, char *port_r,
+    size_t size);
+
+/* --- who listens: a connection is opened, and closed at once --- */
+
+/* False if there is no socket at path, or one that nobody listens on.  True
+ * where that can't be told. */
+bool check_mta_path_listens(const char *path);
+
+/* False if nobody listens on that TCP port of the loopback addresses. */
+bool check_mta_port_listens(const char *port);
 
 #endif

@@ -126,13 +126,11 @@ compare(const struct check_mta_deadlines *deadlines, enum rule rule,
 						   : deadlines->silence);
 	if (better[0] == '\0')
 		find_that(finding, better,
-		    "at least %s, since we may take "
-		    "%s",
-		    least, ours);
+		    "at least %s, since vscan-milter may take %s", least, ours);
 	else
 		find_that(finding, better,
-		    "too short, at least %s is needed, "
-		    "since we may take %s (%s)",
+		    "too short, at least %s is needed, since vscan-milter may "
+		    "take %s (%s)",
 		    least, ours, why_short(rule));
 }
 
@@ -166,19 +164,18 @@ judge_action(const char *value, struct check_mta_finding *finding)
 	static const char better[] = "tempfail";
 
 	if (strcmp(value, "tempfail") == 0 || strcmp(value, "shutdown") == 0)
-		find_that(finding, "", "mail waits when we are not there");
+		find_that(finding, "",
+		    "mail waits while vscan-milter is not there");
 	else if (strcmp(value, "accept") == 0)
 		find_that(finding, better,
-		    "mail passes unscanned whenever we "
-		    "are not there");
+		    "mail passes unscanned whenever vscan-milter is not there");
 	else if (strcmp(value, "reject") == 0)
 		find_that(finding, better,
-		    "good mail is refused whenever we "
-		    "are not there");
+		    "good mail is refused whenever vscan-milter is not there");
 	else if (strcmp(value, "quarantine") == 0)
 		find_that(finding, better,
-		    "mail is held unscanned whenever "
-		    "we are not there, and nothing releases it");
+		    "mail is held unscanned whenever vscan-milter is not "
+		    "there, and nothing releases it");
 	else
 		find_that(finding, better, "not an action that is known here");
 }
@@ -187,19 +184,18 @@ static void
 judge_flags(const char *value, struct check_mta_finding *finding)
 {
 	if (strchr(value, 'T') != NULL)
-		find_that(finding, "", "mail waits when we are not there");
+		find_that(finding, "",
+		    "mail waits while vscan-milter is not there");
 	else if (strchr(value, '4') != NULL)
 		find_that(finding, "",
-		    "mail waits when we are not there, "
-		    "and the connection is closed");
+		    "mail waits while vscan-milter is not there, and the "
+		    "connection is closed");
 	else if (strchr(value, 'R') != NULL)
 		find_that(finding, "T",
-		    "good mail is refused whenever we are "
-		    "not there");
+		    "good mail is refused whenever vscan-milter is not there");
 	else
 		find_that(finding, "T",
-		    "mail passes unscanned whenever we "
-		    "are not there");
+		    "mail passes unscanned whenever vscan-milter is not there");
 }
 
 bool

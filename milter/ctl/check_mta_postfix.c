@@ -6,222 +6,65 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdint.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/fd.h"
 #include "check_mta_internal.h"
-
-#define NOT_STARTED 127
+#include "postfix_settings.h"
 
 struct postfix {
 	struct check_mta_report *report;
-	const char *directory;
-	char *main_text, *override_text, *service_text;
-	struct check_mta_parameter *parameters; /* overrides first */
-	size_t parameter_count;
-	struct check_mta_service *services;
-	size_t service_count;
+	struct postfix_settings settings;
 	unsigned smtp, local; /* services of each kind that ask us */
+	unsigned mistyped;    /* entries that were to ask us */
+	bool from_root;       /* a service reaches us by an absolute path */
+	/* A cleanup that doesn't ask us, and was not to. */
+	const struct check_mta_service *without;
 };
 
-static void __attribute__((noreturn))
-become_postconf(char *const *argv, int out)
-{
-	struct error err;
+typedef void visit_function(struct postfix *postfix,
+    const struct check_mta_service *service,
+    const struct check_mta_parameter *list,
+    const struct check_mta_milter *milter);
 
-	if (fd_move_to(out, STDOUT_FILENO, &err) == ERROR_NONE) {
-		execvp("postconf", argv);
-		execv("/usr/sbin/postconf", argv);
-		execv("/usr/local/sbin/postconf", argv);
-		fprintf(stderr, "postconf: %s\n", strerror(errno));
-	}
-	_exit(NOT_STARTED);
-}
-
-/* Its complaints go to standard error as they are. */
-static enum error_code
-run_postconf(char *const *argv, char **text_r, struct error *err)
-{
-	enum error_code code;
-	int pipe_fds[2], status = 0;
-	pid_t child;
-
-	*text_r = NULL;
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return error_sys(err, errno, "pipe");
-	child = fork();
-	if (child == 0)
-		become_postconf(argv, pipe_fds[1]);
-	fd_close(&pipe_fds[1]);
-	code = child < 0 ? error_sys(err, errno, "fork")
-			 : fd_read_text(pipe_fds[0], "postconf", text_r, err);
-	fd_close(&pipe_fds[0]);
-	while (child > 0 && waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return error_sys(err, errno, "waiting for postconf");
-	if (code == ERROR_NONE && status != 0)
-		code = error_set(err,
-		    WIFEXITED(status) && WEXITSTATUS(status) == NOT_STARTED
-			? ERROR_UNSUPPORTED
-			: ERROR_SYSTEM,
-		    "postconf -c %s failed", argv[2]);
-	return code;
-}
-
-static enum error_code
-read_settings(struct postfix *postfix, struct error *err)
-{
-	char name[] = "postconf", c[] = "-c", x[] = "-x", P[] = "-P";
-	char M[] = "-M", connect[] = "milter_connect_timeout";
-	char command[] = "milter_command_timeout";
-	char content[] = "milter_content_timeout";
-	char action[] = "milter_default_action", ipc[] = "ipc_timeout";
-	char smtpd[] = "smtpd_milters", other[] = "non_smtpd_milters";
-	char owner[] = "mail_owner", maps[] = "smtpd_milter_maps",
-	     queue[] = "queue_directory";
-	char *directory = (char *)(uintptr_t)postfix->directory;
-	char *const main_argv[] = { name, c, directory, x, connect, command,
-		content, action, ipc, smtpd, other, maps, queue, owner, NULL };
-	char *const override_argv[] = { name, c, directory, x, P, NULL };
-	char *const service_argv[] = { name, c, directory, M, NULL };
-	enum error_code code;
-
-	code = run_postconf(main_argv, &postfix->main_text, err);
-	if (code == ERROR_NONE)
-		code = run_postconf(override_argv, &postfix->override_text,
-		    err);
-	if (code == ERROR_NONE)
-		code = run_postconf(service_argv, &postfix->service_text, err);
-	return code;
-}
-
-static size_t
-count_lines(const char *text)
-{
-	size_t count = 1;
-
-	for (; *text != '\0'; text++)
-		count += *text == '\n';
-	return count;
-}
-
-static void
-take_parameters(struct postfix *postfix, char *text, bool of_service)
-{
-	char *line;
-
-	while ((line = strsep(&text, "\n")) != NULL)
-		if (check_mta_parse_parameter(line, of_service,
-			&postfix->parameters[postfix->parameter_count]))
-			postfix->parameter_count++;
-}
-
-static void
-take_services(struct postfix *postfix, char *text)
-{
-	char *line;
-
-	while ((line = strsep(&text, "\n")) != NULL)
-		if (check_mta_parse_service(line,
-			&postfix->services[postfix->service_count]))
-			postfix->service_count++;
-}
-
-static void
-parse_settings(struct postfix *postfix)
-{
-	postfix->parameters = calloc(count_lines(postfix->main_text) +
-		count_lines(postfix->override_text),
-	    sizeof *postfix->parameters);
-	postfix->services = calloc(count_lines(postfix->service_text),
-	    sizeof *postfix->services);
-	if (postfix->parameters == NULL || postfix->services == NULL)
-		abort();
-	take_parameters(postfix, postfix->override_text, true);
-	take_parameters(postfix, postfix->main_text, false);
-	take_services(postfix, postfix->service_text);
-}
-
-/* "smtp/inet" */
-static bool
-is_name_of(const struct check_mta_service *service, const char *name)
-{
-	size_t len = strlen(service->name);
-
-	return strncmp(name, service->name, len) == 0 && name[len] == '/' &&
-	    strcmp(name + len + 1, service->type) == 0;
-}
-
-/* What is in force for a service: its own, or main.cf's, or the default.  An
- * empty one if this Postfix doesn't know the name. */
-static struct check_mta_parameter
-look_up(const struct postfix *postfix, const struct check_mta_service *service,
+static const char *
+value_of(const struct postfix *postfix, const struct check_mta_service *service,
     const char *name)
 {
-	const struct check_mta_parameter none = { NULL, name, "" };
-
-	for (size_t i = 0; i < postfix->parameter_count; i++) {
-		const struct check_mta_parameter *found =
-		    &postfix->parameters[i];
-
-		if (strcmp(found->name, name) == 0 &&
-		    (found->service == NULL ||
-			is_name_of(service, found->service)))
-			return *found;
-	}
-	return none;
+	return postfix_settings_look_up(&postfix->settings, service, name)
+	    .value;
 }
 
-/* Where a parameter is set, and how it is written there. */
-static void
-describe_place(const struct postfix *postfix,
-    const struct check_mta_parameter *parameter, char *place, size_t place_size,
-    char *name, size_t name_size)
+static const char *
+queue_of(const struct postfix *postfix, const struct check_mta_service *service)
 {
-	bool own = parameter->service != NULL;
-
-	if (own)
-		snprintf(place, place_size, "%s/master.cf: %s",
-		    postfix->directory, parameter->service);
-	else
-		snprintf(place, place_size, "%s/main.cf", postfix->directory);
-	snprintf(name, name_size, own ? "-o %s=" : "%s = ", parameter->name);
-}
-
-static void
-report_finding(struct check_mta_report *report, const char *place,
-    const char *name, const char *value,
-    const struct check_mta_finding *finding)
-{
-	if (finding->good)
-		check_mta_ok(report, "%s: %s%s: %s", place, name, value,
-		    finding->why);
-	else
-		check_mta_problem(report, "%s: %s%s: %s; change it to: %s%s",
-		    place, name, value, finding->why, name, finding->better);
+	return value_of(postfix, service, "queue_directory");
 }
 
 static void
 judge_parameter(const struct postfix *postfix,
     const struct check_mta_service *service, const char *name)
 {
-	struct check_mta_parameter parameter = look_up(postfix, service, name);
+	struct check_mta_parameter parameter =
+	    postfix_settings_look_up(&postfix->settings, service, name);
 	struct check_mta_finding finding;
-	char place[512], setting[128];
+	struct postfix_place place;
 
-	describe_place(postfix, &parameter, place, sizeof place, setting,
-	    sizeof setting);
-	if (check_mta_judge(&postfix->report->deadlines, CHECK_MTA_POSTFIX,
+	if (!check_mta_judge(&postfix->report->deadlines, CHECK_MTA_POSTFIX,
 		name, parameter.value, &finding))
-		report_finding(postfix->report, place, setting, parameter.value,
-		    &finding);
+		return;
+	postfix_settings_place(&postfix->settings, &parameter, NULL, &place);
+	if (finding.good)
+		check_mta_ok(postfix->report, "%s: %s%s%s: %s", place.file,
+		    place.begin, parameter.value, place.end, finding.why);
+	else
+		check_mta_problem(postfix->report,
+		    "%s: %s%s%s: %s; change it to: %s%s%s", place.file,
+		    place.begin, parameter.value, place.end, finding.why,
+		    place.begin, finding.better, place.end);
+	free(place.value);
 }
 
 /* own is what the list sets for this milter alone, or NULL. */
@@ -231,52 +74,95 @@ judge_of_milter(const struct postfix *postfix,
     const struct check_mta_parameter *list, const char *endpoint,
     const char *name, const char *own)
 {
+	/* The list has the names without "milter_". */
+	const char *attribute = strchr(name, '_') + 1;
 	struct check_mta_finding finding;
-	char place[512], list_name[128], whole[1024], setting[128];
+	struct postfix_place place;
+	char whole[1024];
 
 	if (own == NULL) {
 		judge_parameter(postfix, service, name);
 		return;
 	}
-	describe_place(postfix, list, place, sizeof place, list_name,
-	    sizeof list_name);
-	snprintf(whole, sizeof whole, "%s: %s{ %s ... }", place, list_name,
-	    endpoint);
-	/* The list has the names without "milter_". */
-	snprintf(setting, sizeof setting, "%s=", strchr(name, '_') + 1);
-	if (check_mta_judge(&postfix->report->deadlines, CHECK_MTA_POSTFIX,
+	if (!check_mta_judge(&postfix->report->deadlines, CHECK_MTA_POSTFIX,
 		name, own, &finding))
-		report_finding(postfix->report, whole, setting, own, &finding);
+		return;
+	postfix_settings_place(&postfix->settings, list, endpoint, &place);
+	snprintf(whole, sizeof whole, "%s: %s{ %s ... }%s: %s=%.64s",
+	    place.file, place.begin, endpoint, place.end, attribute, own);
+	free(place.value);
+	if (finding.good)
+		check_mta_ok(postfix->report, "%s: %s", whole, finding.why);
+	else
+		check_mta_problem(postfix->report,
+		    "%s: %s; change it to: %s=%s", whole, finding.why,
+		    attribute, finding.better);
+}
+
+/* The value of a list with this entry as it should be.  "unix:" alone, before
+ * the entry, is a slip with it. */
+static void
+mend(const char *value, const char *entry, const char *better, char *out,
+    size_t size)
+{
+	const char *at = strstr(value, entry);
+	size_t len;
+
+	if (at == NULL) {
+		snprintf(out, size, "%s", better);
+		return;
+	}
+	len = (size_t)(at - value);
+	while (len > 0 && strchr(" \t", value[len - 1]) != NULL)
+		len--;
+	if (len >= 5 && strncmp(value + len - 5, "unix:", 5) == 0)
+		len -= 5;
+	else
+		len = (size_t)(at - value);
+	snprintf(out, size, "%.*s%s%s", (int)len, value, better,
+	    at + strlen(entry));
+}
+
+/* Reports an entry that doesn't lead to us, and how it would.  why ends before
+ * "change it to". */
+static void
+report_entry(const struct postfix *postfix,
+    const struct check_mta_service *service,
+    const struct check_mta_parameter *list, const char *entry, const char *why)
+{
+	const char *queue = queue_of(postfix, service);
+	char better[512], mended[2048], ours[PATH_MAX + 64] = "";
+	struct postfix_place place;
+
+	if (!check_mta_spell(CHECK_MTA_POSTFIX, postfix->report->socket, queue,
+		service->chroot, better, sizeof better)) {
+		snprintf(better, sizeof better,
+		    "unix:vscan-milter/milter.sock");
+		snprintf(ours, sizeof ours,
+		    ", and in vscan-milter's configuration: socket = "
+		    "\"unix:%s/vscan-milter/milter.sock\"",
+		    queue);
+	}
+	postfix_settings_place(&postfix->settings, list, entry, &place);
+	mend(place.value, entry, better, mended, sizeof mended);
+	check_mta_problem(postfix->report,
+	    "%s: %s%s%s: %s change it to: %s%s%s%s", place.file, place.begin,
+	    place.value, place.end, why, place.begin, mended, place.end, ours);
+	free(place.value);
 }
 
 /* The socket is where it would be with the other root directory. */
 static void
 report_astray(const struct postfix *postfix,
     const struct check_mta_service *service,
-    const struct check_mta_parameter *list, const char *endpoint)
+    const struct check_mta_parameter *list, const char *entry)
 {
-	const char *queue = look_up(postfix, service, "queue_directory").value;
-	const char *path = strchr(postfix->report->socket, '/');
-	size_t len = strlen(queue);
-	char place[512], name[128];
+	char why[1024];
 
-	describe_place(postfix, list, place, sizeof place, name, sizeof name);
-	if (path == NULL)
-		path = "";
-	if (strncmp(path, queue, len) == 0 && path[len] == '/')
-		check_mta_problem(postfix->report,
-		    "%s: %s%s: %s/%s, %s its "
-		    "chroot, finds no socket there; change it to: unix:%s",
-		    place, name, endpoint, service->name, service->type,
-		    service->chroot == 'y' ? "in" : "without", path + len + 1);
-	else
-		check_mta_problem(postfix->report,
-		    "%s: %s%s: %s/%s runs in "
-		    "its chroot, %s, and finds no socket there; change it "
-		    "to: unix:vscan-milter/milter.sock, and our own to: "
-		    "socket = \"unix:%s/vscan-milter/milter.sock\"",
-		    place, name, endpoint, service->name, service->type, queue,
-		    queue);
+	snprintf(why, sizeof why,
+	    "%s/%s, %s its chroot, finds no socket at %.500s;", service->name,
+	    service->type, service->chroot == 'y' ? "in" : "without", entry);
+	report_entry(postfix, service, list, entry, why);
 }
 
 static void
@@ -297,50 +183,149 @@ judge_milter(const struct postfix *postfix,
 	    "milter_default_action", milter->default_action);
 }
 
-/* How many milters of this list are ours. */
-static unsigned
-judge_list(const struct postfix *postfix,
-    const struct check_mta_service *service, const char *name)
+/* The list of milters that a service goes by; NULL for one that has none. */
+static const char *
+list_of(const struct check_mta_service *service)
 {
-	struct check_mta_parameter list = look_up(postfix, service, name);
-	const char *queue = look_up(postfix, service, "queue_directory").value;
-	char *copy = strdup(list.value), *rest = copy;
-	struct check_mta_milter milter;
-	unsigned ours = 0;
+	if (strcmp(service->command, "smtpd") == 0)
+		return "smtpd_milters";
+	return strcmp(service->command, "cleanup") == 0 ? "non_smtpd_milters"
+							: NULL;
+}
 
+/* Calls visit for each milter that the service may ask. */
+static void
+for_each_milter(struct postfix *postfix,
+    const struct check_mta_service *service, visit_function *visit)
+{
+	struct check_mta_parameter list;
+	struct check_mta_milter milter;
+	char *copy, *rest;
+
+	if (list_of(service) == NULL)
+		return;
+	list = postfix_settings_look_up(&postfix->settings, service,
+	    list_of(service));
+	rest = copy = strdup(list.value);
 	if (copy == NULL)
 		abort();
-	while (check_mta_next_milter(&rest, &milter)) {
-		enum check_mta_match match =
-		    check_mta_match_postfix(postfix->report->socket,
-			milter.endpoint, queue, service->chroot);
-
-		if (match == CHECK_MTA_OTHER)
-			continue;
-		ours++;
-		if (match == CHECK_MTA_ASTRAY)
-			report_astray(postfix, service, &list, milter.endpoint);
-		judge_milter(postfix, service, &list, &milter);
-	}
+	while (check_mta_next_milter(&rest, &milter))
+		visit(postfix, service, &list, &milter);
 	free(copy);
-	return ours;
+}
+
+static void
+visit_ours(struct postfix *postfix, const struct check_mta_service *service,
+    const struct check_mta_parameter *list,
+    const struct check_mta_milter *milter)
+{
+	enum check_mta_match match =
+	    check_mta_match_postfix(postfix->report->socket, milter->endpoint,
+		queue_of(postfix, service), service->chroot);
+	const char *path = strchr(milter->endpoint, ':');
+
+	if (match == CHECK_MTA_OTHER)
+		return;
+	if (strcmp(list_of(service), "smtpd_milters") == 0)
+		postfix->smtp++;
+	else
+		postfix->local++;
+	if (match == CHECK_MTA_ASTRAY)
+		report_astray(postfix, service, list, milter->endpoint);
+	else if (service->chroot != 'y' && path != NULL && path[1] == '/')
+		postfix->from_root = true;
+	judge_milter(postfix, service, list, milter);
+}
+
+static bool
+path_listens(const struct postfix *postfix,
+    const struct check_mta_service *service, const char *path)
+{
+	char inside[PATH_MAX];
+
+	snprintf(inside, sizeof inside, "%s/%s", queue_of(postfix, service),
+	    path);
+	if (path[0] != '/' || service->chroot == 'y')
+		return check_mta_path_listens(inside);
+	return check_mta_path_listens(path) ||
+	    (service->chroot == '-' && check_mta_path_listens(inside));
+}
+
+/* Why this milter can't be asked; false if it can, or that can't be told. */
+static bool
+find_fault(const struct postfix *postfix,
+    const struct check_mta_service *service, const char *entry, char *why,
+    size_t size)
+{
+	const char *path = check_mta_unix_path(entry);
+	char port[32];
+
+	if (!check_mta_is_socket(CHECK_MTA_POSTFIX, entry)) {
+		snprintf(why, size,
+		    "Postfix can't read \"%.500s\" as the name of a socket",
+		    entry);
+		return true;
+	}
+	if (path != NULL ? path_listens(postfix, service, path)
+			 : !check_mta_is_here(CHECK_MTA_POSTFIX, entry, port,
+			       sizeof port) ||
+		    check_mta_port_listens(port))
+		return false;
+	snprintf(why, size, "nobody listens at %.500s", entry);
+	return true;
+}
+
+/* Among milters of which none is ours: one that was to be. */
+static void
+visit_mistyped(struct postfix *postfix, const struct check_mta_service *service,
+    const struct check_mta_parameter *list,
+    const struct check_mta_milter *milter)
+{
+	char fault[600], why[1024];
+
+	if (!check_mta_is_like(postfix->report->socket, milter->endpoint) ||
+	    !find_fault(postfix, service, milter->endpoint, fault,
+		sizeof fault))
+		return;
+	postfix->mistyped++;
+	snprintf(why, sizeof why, "%s, and vscan-milter's socket is %.300s;",
+	    fault, postfix->report->socket);
+	report_entry(postfix, service, list, milter->endpoint, why);
+}
+
+/* Where nobody asks us: one that can't be asked may be meant for us. */
+static void
+visit_dead(struct postfix *postfix, const struct check_mta_service *service,
+    const struct check_mta_parameter *list,
+    const struct check_mta_milter *milter)
+{
+	char fault[600], why[1024];
+
+	if (!find_fault(postfix, service, milter->endpoint, fault,
+		sizeof fault))
+		return;
+	snprintf(why, sizeof why,
+	    "%s; if this milter is meant to be vscan-milter,", fault);
+	report_entry(postfix, service, list, milter->endpoint, why);
 }
 
 static void
 note_maps(const struct postfix *postfix,
     const struct check_mta_service *service)
 {
-	struct check_mta_parameter maps = look_up(postfix, service,
-	    "smtpd_milter_maps");
-	char place[512], name[128];
+	struct check_mta_parameter maps =
+	    postfix_settings_look_up(&postfix->settings, service,
+		"smtpd_milter_maps");
+	struct postfix_place place;
 
 	if (maps.value[0] == '\0')
 		return;
-	describe_place(postfix, &maps, place, sizeof place, name, sizeof name);
+	postfix_settings_place(&postfix->settings, &maps, NULL, &place);
 	check_mta_note(postfix->report,
-	    "%s: %s%s: not looked into; clients "
-	    "that it lists may be asked about elsewhere or not at all",
-	    place, name, maps.value);
+	    "%s: %s%s%s: vscanctl doesn't look into these tables; for clients "
+	    "that they list, Postfix may ask other milters, or none",
+	    place.file, place.begin, maps.value, place.end);
+	free(place.value);
 }
 
 static bool
@@ -349,69 +334,110 @@ runs(const struct check_mta_service *service, const char *command)
 	return strcmp(service->command, command) == 0;
 }
 
+/* What is missing where the lists of a service don't have us. */
+static void
+note_missing(const struct postfix *postfix,
+    const struct check_mta_service *service)
+{
+	const char *list = list_of(service);
+	char spelt[512];
+
+	if (!check_mta_spell(CHECK_MTA_POSTFIX, postfix->report->socket,
+		queue_of(postfix, service), service->chroot, spelt,
+		sizeof spelt))
+		snprintf(spelt, sizeof spelt, "%.500s",
+		    postfix->report->socket);
+	if (strcmp(list, "smtpd_milters") == 0)
+		check_mta_note(postfix->report,
+		    "%s/master.cf: %s/%s: its smtpd_milters doesn't name "
+		    "vscan-milter's socket, %s: mail that comes in there is "
+		    "not scanned",
+		    postfix->settings.directory, service->name, service->type,
+		    spelt);
+	else
+		check_mta_note(postfix->report,
+		    "%s/main.cf: non_smtpd_milters doesn't name vscan-milter's "
+		    "socket, %s: mail from the sendmail command is not scanned",
+		    postfix->settings.directory, spelt);
+}
+
 static void
 judge_service(struct postfix *postfix, const struct check_mta_service *service)
 {
-	unsigned ours;
+	unsigned asking = postfix->smtp + postfix->local;
+	unsigned mistyped = postfix->mistyped;
 
-	if (runs(service, "smtpd")) {
-		ours = judge_list(postfix, service, "smtpd_milters");
-		postfix->smtp += ours;
+	if (list_of(service) == NULL)
+		return;
+	for_each_milter(postfix, service, visit_ours);
+	if (runs(service, "smtpd"))
 		note_maps(postfix, service);
-		if (ours != 0)
-			judge_parameter(postfix, service, "ipc_timeout");
-		else
-			check_mta_note(postfix->report,
-			    "%s/master.cf: %s/%s: "
-			    "our socket, %s, is not in its smtpd_milters",
-			    postfix->directory, service->name, service->type,
-			    postfix->report->socket);
-	} else if (runs(service, "cleanup"))
-		postfix->local += judge_list(postfix, service,
-		    "non_smtpd_milters");
+	if (postfix->smtp + postfix->local == asking)
+		for_each_milter(postfix, service, visit_mistyped);
+	else if (runs(service, "smtpd"))
+		judge_parameter(postfix, service, "ipc_timeout");
+	if (postfix->smtp + postfix->local != asking ||
+	    postfix->mistyped != mistyped)
+		return;
+	if (runs(service, "smtpd"))
+		note_missing(postfix, service);
+	else
+		postfix->without = service;
+}
+
+static void
+for_each_service(struct postfix *postfix,
+    void (*judge)(struct postfix *, const struct check_mta_service *))
+{
+	for (size_t i = 0; i < postfix->settings.service_count; i++)
+		judge(postfix, &postfix->settings.services[i]);
+}
+
+/* Who waits for cleanup, while that asks us. */
+static void
+judge_waiting(struct postfix *postfix, const struct check_mta_service *service)
+{
+	if (runs(service, "pickup") || runs(service, "qmqpd"))
+		judge_parameter(postfix, service, "ipc_timeout");
+}
+
+static void
+judge_dead(struct postfix *postfix, const struct check_mta_service *service)
+{
+	for_each_milter(postfix, service, visit_dead);
 }
 
 static void
 judge_services(struct postfix *postfix)
 {
-	for (size_t i = 0; i < postfix->service_count; i++)
-		judge_service(postfix, &postfix->services[i]);
-	for (size_t i = 0; i < postfix->service_count && postfix->local != 0;
-	     i++)
-		if (runs(&postfix->services[i], "pickup") ||
-		    runs(&postfix->services[i], "qmqpd"))
-			judge_parameter(postfix, &postfix->services[i],
-			    "ipc_timeout");
-	if (postfix->local == 0)
-		check_mta_note(postfix->report,
-		    "%s/main.cf: our socket, %s, "
-		    "is not in non_smtpd_milters: mail from the sendmail "
-		    "command is not scanned",
-		    postfix->directory, postfix->report->socket);
+	const struct check_mta_service *any = postfix->settings.services;
+
+	for_each_service(postfix, judge_service);
+	if (postfix->local != 0)
+		for_each_service(postfix, judge_waiting);
+	else if (postfix->without != NULL)
+		note_missing(postfix, postfix->without);
 	if (postfix->smtp + postfix->local != 0)
 		check_mta_access(postfix->report,
-		    look_up(postfix, postfix->services, "mail_owner").value,
-		    look_up(postfix, postfix->services, "queue_directory")
-			.value);
+		    value_of(postfix, any, "mail_owner"),
+		    queue_of(postfix, any), postfix->from_root);
+	else if (postfix->mistyped == 0)
+		for_each_service(postfix, judge_dead);
 	postfix->report->asking += postfix->smtp + postfix->local;
+	postfix->report->mistyped += postfix->mistyped;
 }
 
 enum error_code
 check_mta_postfix(struct check_mta_report *report, const char *directory,
     struct error *err)
 {
-	struct postfix postfix = { .report = report, .directory = directory };
+	struct postfix postfix = { .report = report };
 	enum error_code code;
 
-	code = read_settings(&postfix, err);
-	if (code == ERROR_NONE) {
-		parse_settings(&postfix);
-		judge_services(&postfix);
-	}
-	free(postfix.services);
-	free(postfix.parameters);
-	free(postfix.service_text);
-	free(postfix.override_text);
-	free(postfix.main_text);
-	return code;
+	code = postfix_settings_read(&postfix.settings, directory, err);
+	if (code != ERROR_NONE)
+		return code;
+	judge_services(&postfix);
+	postfix_settings_fini(&postfix.settings);
+	return ERROR_NONE;
 }

@@ -12,6 +12,26 @@
 #include "check_mta_internal.h"
 #include "config/cf.h"
 
+/* The filters that are asked: all lists of the file, one after another, in
+ * the order of the lines.  A daemon's own list counts as the general one. */
+struct lists {
+	char *global;
+	char *daemons[16];
+	size_t count;
+};
+
+struct sendmail {
+	struct check_mta_report *report;
+	const char *path;
+	const char *text; /* of the file */
+	struct lists lists;
+	unsigned asking, mistyped;
+};
+
+/* number is that of the line. */
+typedef void visit_function(struct sendmail *sendmail,
+    const struct check_mta_filter *filter, unsigned number);
+
 /* One thing that an X line sets. */
 struct part {
 	const char *name; /* as check_mta_judge() knows it */
@@ -47,8 +67,9 @@ compose(const struct check_mta_filter *filter, const struct part *parts,
 }
 
 static void
-report_part(struct check_mta_report *report, const char *path,
-    const char *filter, const struct part *part, const char *better)
+report_part(const struct sendmail *sendmail,
+    const struct check_mta_filter *filter, unsigned number,
+    const struct part *part, const char *better)
 {
 	bool flags = strcmp(part->name, "F") == 0;
 	char setting[128];
@@ -57,42 +78,46 @@ report_part(struct check_mta_report *report, const char *path,
 	    flags ? "" : "T=", part->name, flags ? "=" : ":", value_of(part),
 	    part->set == NULL ? " (default)" : "");
 	if (part->finding.good)
-		check_mta_ok(report, "%s: X%s: %s: %s", path, filter, setting,
+		check_mta_ok(sendmail->report, "%s:%u: X%s: %s: %s",
+		    sendmail->path, number, filter->name, setting,
 		    part->finding.why);
 	else
-		check_mta_problem(report, "%s: X%s: %s: %s; change it to: %s",
-		    path, filter, setting, part->finding.why, better);
+		check_mta_problem(sendmail->report,
+		    "%s:%u: X%s: %s: %s; change it to: %s", sendmail->path,
+		    number, filter->name, setting, part->finding.why, better);
+}
+
+static bool
+judge_parts(const struct check_mta_deadlines *deadlines,
+    const struct check_mta_filter *filter, struct part parts[PARTS])
+{
+	const char *const set[PARTS] = { filter->flags, filter->connect,
+		filter->send, filter->receive, filter->end };
+	static const char *const names[PARTS] = { "F", "C", "S", "R", "E" };
+
+	for (size_t i = 0; i < PARTS; i++) {
+		parts[i].name = names[i];
+		parts[i].set = set[i];
+		if (!check_mta_judge(deadlines, CHECK_MTA_SENDMAIL, names[i],
+			value_of(&parts[i]), &parts[i].finding))
+			return false;
+	}
+	return true;
 }
 
 static void
-judge_filter(struct check_mta_report *report, const char *path,
-    const struct check_mta_filter *filter)
+judge_filter(const struct sendmail *sendmail,
+    const struct check_mta_filter *filter, unsigned number)
 {
-	struct part parts[PARTS] = {
-		[PART_F] = { .name = "F", .set = filter->flags },
-		[PART_C] = { .name = "C", .set = filter->connect },
-		[PART_S] = { .name = "S", .set = filter->send },
-		[PART_R] = { .name = "R", .set = filter->receive },
-		[PART_E] = { .name = "E", .set = filter->end },
-	};
+	struct part parts[PARTS];
 	char better[1024];
 
-	for (size_t i = 0; i < PARTS; i++)
-		if (!check_mta_judge(&report->deadlines, CHECK_MTA_SENDMAIL,
-			parts[i].name, value_of(&parts[i]), &parts[i].finding))
-			return;
+	if (!judge_parts(&sendmail->report->deadlines, filter, parts))
+		return;
 	compose(filter, parts, better, sizeof better);
 	for (size_t i = 0; i < PARTS; i++)
-		report_part(report, path, filter->name, &parts[i], better);
+		report_part(sendmail, filter, number, &parts[i], better);
 }
-
-/* The filters that are asked: all lists of the file, one after another, in
- * the order of the lines.  A daemon's own list counts as the general one. */
-struct lists {
-	char *global;
-	char *daemons[16];
-	size_t count;
-};
 
 /* I=a;b in DaemonPortOptions. */
 static char *
@@ -134,62 +159,181 @@ is_asked(const struct lists *lists, const char *name)
 }
 
 static void
-take_filter(struct check_mta_report *report, const char *path, char *line,
-    const struct lists *lists)
+visit_ours(struct sendmail *sendmail, const struct check_mta_filter *filter,
+    unsigned number)
 {
-	struct check_mta_filter filter;
+	const struct lists *lists = &sendmail->lists;
 	const char *global = lists->global != NULL ? lists->global : "";
 
-	if (line[0] != 'X' || !check_mta_parse_filter(line + 1, &filter) ||
-	    filter.socket == NULL ||
-	    !check_mta_match_sendmail(report->socket, filter.socket))
+	if (!check_mta_match_sendmail(sendmail->report->socket, filter->socket))
 		return;
-	report->asking++;
-	if (!is_asked(lists, filter.name))
-		check_mta_problem(report,
-		    "%s: X%s: not in O "
-		    "InputMailFilters=%s, so it is not asked and all mail "
-		    "passes unscanned; change it to: O InputMailFilters=%s%s%s",
-		    path, filter.name, global, global,
-		    global[0] != '\0' ? ", " : "", filter.name);
-	judge_filter(report, path, &filter);
+	sendmail->asking++;
+	if (!is_asked(lists, filter->name))
+		check_mta_problem(sendmail->report,
+		    "%s:%u: X%s: not in O InputMailFilters=%s, so it is not "
+		    "asked and all mail passes unscanned; change it to: O "
+		    "InputMailFilters=%s%s%s",
+		    sendmail->path, number, filter->name, global, global,
+		    global[0] != '\0' ? ", " : "", filter->name);
+	judge_filter(sendmail, filter, number);
 }
 
-/* The lists may stand before and behind the filters that they name, and
- * parsing cuts: so there is a copy for each pass. */
-static enum error_code
-judge_text(struct check_mta_report *report, const char *path, char *text,
-    char *again, struct error *err)
+/* Why this filter can't be asked; false if it can, or that can't be told. */
+static bool
+find_fault(const char *socket, char *why, size_t size)
 {
-	struct lists lists = { .global = NULL };
-	unsigned asking = report->asking;
-	bool version = false;
-	char *line;
+	const char *path = check_mta_unix_path(socket);
+	char port[32];
 
-	while ((line = cf_next_line(&text)) != NULL) {
+	if (!check_mta_is_socket(CHECK_MTA_SENDMAIL, socket)) {
+		snprintf(why, size,
+		    "Sendmail can't read \"%.500s\" as the name of a socket",
+		    socket);
+		return true;
+	}
+	if (path != NULL ? check_mta_path_listens(path)
+			 : !check_mta_is_here(CHECK_MTA_SENDMAIL, socket, port,
+			       sizeof port) ||
+		    check_mta_port_listens(port))
+		return false;
+	snprintf(why, size, "nobody listens at %.500s", socket);
+	return true;
+}
+
+/* why ends before "change it to". */
+static void
+report_fault(struct sendmail *sendmail, const struct check_mta_filter *filter,
+    unsigned number, const char *why)
+{
+	struct check_mta_filter mended = *filter;
+	struct part parts[PARTS];
+	char socket[512], better[1024];
+
+	if (!check_mta_spell(CHECK_MTA_SENDMAIL, sendmail->report->socket, "",
+		'n', socket, sizeof socket) ||
+	    !judge_parts(&sendmail->report->deadlines, filter, parts))
+		return;
+	mended.socket = socket;
+	compose(&mended, parts, better, sizeof better);
+	check_mta_problem(sendmail->report,
+	    "%s:%u: X%s: S=%s: %s change it to: %s", sendmail->path, number,
+	    filter->name, filter->socket, why, better);
+}
+
+/* Among filters of which none is ours: one that was to be. */
+static void
+visit_mistyped(struct sendmail *sendmail, const struct check_mta_filter *filter,
+    unsigned number)
+{
+	char fault[600], why[1024];
+
+	if ((!check_mta_is_like(sendmail->report->socket, filter->socket) &&
+		!check_mta_is_like(sendmail->report->socket, filter->name)) ||
+	    !find_fault(filter->socket, fault, sizeof fault))
+		return;
+	sendmail->mistyped++;
+	snprintf(why, sizeof why, "%s, and vscan-milter's socket is %.300s;",
+	    fault, sendmail->report->socket);
+	report_fault(sendmail, filter, number, why);
+}
+
+/* Where nobody asks us: one that can't be asked may be meant for us. */
+static void
+visit_dead(struct sendmail *sendmail, const struct check_mta_filter *filter,
+    unsigned number)
+{
+	char fault[600], why[1024];
+
+	if (!find_fault(filter->socket, fault, sizeof fault))
+		return;
+	snprintf(why, sizeof why,
+	    "%s; if this filter is meant to be vscan-milter,", fault);
+	report_fault(sendmail, filter, number, why);
+}
+
+static char *
+copy_of(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		abort();
+	return copy;
+}
+
+static unsigned
+number_of(const char *text, size_t len)
+{
+	unsigned number = 1;
+
+	for (size_t i = 0; i < len; i++)
+		number += text[i] == '\n';
+	return number;
+}
+
+/* Parsing cuts: so each pass has its copy. */
+static void
+for_each_filter(struct sendmail *sendmail, visit_function *visit)
+{
+	char *copy = copy_of(sendmail->text), *rest = copy, *line;
+	struct check_mta_filter filter;
+
+	while ((line = cf_next_line(&rest)) != NULL) {
+		if (line[0] != 'X' ||
+		    !check_mta_parse_filter(line + 1, &filter))
+			continue;
+		if (filter.socket == NULL)
+			filter.socket = "";
+		visit(sendmail, &filter,
+		    number_of(sendmail->text, (size_t)(line - copy)));
+	}
+	free(copy);
+}
+
+static void
+judge_filters(struct sendmail *sendmail)
+{
+	for_each_filter(sendmail, visit_ours);
+	if (sendmail->asking == 0)
+		for_each_filter(sendmail, visit_mistyped);
+	if (sendmail->asking + sendmail->mistyped == 0)
+		for_each_filter(sendmail, visit_dead);
+	if (sendmail->asking + sendmail->mistyped == 0)
+		check_mta_note(sendmail->report,
+		    "%s: no X line has vscan-milter's socket, %s",
+		    sendmail->path, sendmail->report->socket);
+	sendmail->report->asking += sendmail->asking;
+	sendmail->report->mistyped += sendmail->mistyped;
+}
+
+/* The lists may stand before and behind the filters that they name. */
+static enum error_code
+judge_text(struct sendmail *sendmail, struct error *err)
+{
+	char *copy = copy_of(sendmail->text), *rest = copy, *line;
+	bool version = false;
+
+	while ((line = cf_next_line(&rest)) != NULL) {
 		if (line[0] == 'V' && line[1] >= '0' && line[1] <= '9')
 			version = true;
-		take_lists(line, &lists);
+		take_lists(line, &sendmail->lists);
 	}
-	if (!version)
-		return error_set(err, ERROR_INPUT,
-		    "%s: not a sendmail.cf "
-		    "(it has no V line)",
-		    path);
-	while ((line = cf_next_line(&again)) != NULL)
-		take_filter(report, path, line, &lists);
-	if (report->asking == asking)
-		check_mta_note(report, "%s: no X line has our socket, %s", path,
-		    report->socket);
-	return ERROR_NONE;
+	if (version)
+		judge_filters(sendmail);
+	free(copy);
+	return version
+	    ? ERROR_NONE
+	    : error_set(err, ERROR_INPUT,
+		  "%s: not a sendmail.cf (it has no V line)", sendmail->path);
 }
 
 enum error_code
 check_mta_sendmail(struct check_mta_report *report, const char *path,
     struct error *err)
 {
-	char *text = NULL, *again = NULL;
+	struct sendmail sendmail = { .report = report, .path = path };
 	enum error_code code;
+	char *text;
 	int fd;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -199,11 +343,8 @@ check_mta_sendmail(struct check_mta_report *report, const char *path,
 	fd_close(&fd);
 	if (code != ERROR_NONE)
 		return code;
-	again = strdup(text);
-	if (again == NULL)
-		abort();
-	code = judge_text(report, path, text, again, err);
-	free(again);
+	sendmail.text = text;
+	code = judge_text(&sendmail, err);
 	free(text);
 	return code;
 }

@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "ctl/check_mta.h"
+#include "check_mta_internal.h"
 
 /* What follows prefix in text; NULL if text begins otherwise. */
 static const char *
@@ -19,9 +19,8 @@ after(const char *text, const char *prefix)
 	return strncasecmp(text, prefix, len) == 0 ? text + len : NULL;
 }
 
-/* The path of a UNIX socket; NULL if spec is another kind. */
-static const char *
-unix_path(const char *spec)
+const char *
+check_mta_unix_path(const char *spec)
 {
 	const char *path = after(spec, "unix:");
 
@@ -67,23 +66,22 @@ same_place(char *a, char *b)
 	    stat_a.st_dev == stat_b.st_dev && stat_a.st_ino == stat_b.st_ino;
 }
 
-static bool
-same_path(const char *ours, const char *directory, const char *path)
+bool
+check_mta_same_path(const char *ours, const char *directory, const char *path)
 {
 	char a[PATH_MAX], b[PATH_MAX];
+	size_t len = strlen(path);
 
+	/* A socket is no directory. */
+	if (len != 0 && path[len - 1] == '/')
+		return false;
 	return tidy(a, "", ours) && tidy(b, directory, path) &&
 	    same_place(a, b);
 }
 
-struct internet {
-	char host[256];
-	char port[32];
-};
-
-/* PORT@HOST of libmilter and Sendmail; false if spec is another kind. */
-static bool
-split_port_at_host(const char *spec, struct internet *internet)
+bool
+check_mta_split_port_at_host(const char *spec,
+    struct check_mta_internet *internet)
 {
 	const char *rest = after(spec, "inet:");
 
@@ -95,16 +93,22 @@ split_port_at_host(const char *spec, struct internet *internet)
 	    1;
 }
 
-/* inet:HOST:PORT of Postfix. */
+/* inet:HOST:PORT of Postfix, which takes inet:PORT for a port of this host. */
 static bool
-split_host_port(const char *spec, struct internet *internet)
+split_host_port(const char *spec, struct check_mta_internet *internet)
 {
-	const char *rest = after(spec, "inet:"), *colon;
+	const char *rest, *colon;
 	size_t len;
 
-	colon = rest == NULL ? NULL : strrchr(rest, ':');
-	if (colon == NULL)
+	if (strncmp(spec, "inet:", 5) != 0)
 		return false;
+	rest = spec + 5;
+	colon = strrchr(rest, ':');
+	if (colon == NULL) {
+		internet->host[0] = '\0';
+		snprintf(internet->port, sizeof internet->port, "%.31s", rest);
+		return true;
+	}
 	len = (size_t)(colon - rest);
 	if (len >= 2 && rest[0] == '[' && colon[-1] == ']') {
 		rest++;
@@ -118,6 +122,8 @@ split_host_port(const char *spec, struct internet *internet)
 	return true;
 }
 
+static const char *const here[] = { "localhost", "127.0.0.1", "::1", "", NULL };
+
 static bool
 is_one_of(const char *host, const char *const *names)
 {
@@ -127,12 +133,11 @@ is_one_of(const char *host, const char *const *names)
 	return false;
 }
 
-static bool
-same_internet(const struct internet *ours, const struct internet *theirs)
+bool
+check_mta_same_internet(const struct check_mta_internet *ours,
+    const struct check_mta_internet *theirs)
 {
 	static const char *const any[] = { "0.0.0.0", "::", "", NULL };
-	static const char *const here[] = { "localhost", "127.0.0.1", "::1", "",
-		NULL };
 
 	if (strcmp(ours->port, theirs->port) != 0)
 		return false;
@@ -141,13 +146,38 @@ same_internet(const struct internet *ours, const struct internet *theirs)
 	    (is_one_of(ours->host, here) && is_one_of(theirs->host, here));
 }
 
+bool
+check_mta_is_here(enum check_mta_kind kind, const char *name, char *port_r,
+    size_t size)
+{
+	struct check_mta_internet internet;
+
+	if (!(kind == CHECK_MTA_POSTFIX
+		    ? split_host_port(name, &internet)
+		    : check_mta_split_port_at_host(name, &internet)) ||
+	    !is_one_of(internet.host, here))
+		return false;
+	snprintf(port_r, size, "%s", internet.port);
+	return true;
+}
+
+/* Postfix needs the prefix, in lower case. */
+static const char *
+postfix_path(const char *spec)
+{
+	if (strncmp(spec, "unix:", 5) == 0)
+		return spec + 5;
+	return strncmp(spec, "local:", 6) == 0 ? spec + 6 : NULL;
+}
+
 /* A relative path starts at the queue directory in the chroot and without. */
 static enum check_mta_match
 match_path(const char *ours, const char *theirs, const char *queue_directory,
     char chroot)
 {
-	bool inside = same_path(ours, queue_directory, theirs);
-	bool outside = theirs[0] == '/' && same_path(ours, "", theirs);
+	bool inside = check_mta_same_path(ours, queue_directory, theirs);
+	bool outside = theirs[0] == '/' &&
+	    check_mta_same_path(ours, "", theirs);
 
 	if (!inside && !outside)
 		return CHECK_MTA_OTHER;
@@ -161,13 +191,14 @@ enum check_mta_match
 check_mta_match_postfix(const char *ours, const char *theirs,
     const char *queue_directory, char chroot)
 {
-	struct internet a, b;
-	const char *path = unix_path(ours), *their_path = unix_path(theirs);
+	struct check_mta_internet a, b;
+	const char *path = check_mta_unix_path(ours);
+	const char *their_path = postfix_path(theirs);
 
 	if (path != NULL && their_path != NULL)
 		return match_path(path, their_path, queue_directory, chroot);
-	if (split_port_at_host(ours, &a) && split_host_port(theirs, &b) &&
-	    same_internet(&a, &b))
+	if (check_mta_split_port_at_host(ours, &a) &&
+	    split_host_port(theirs, &b) && check_mta_same_internet(&a, &b))
 		return CHECK_MTA_OURS;
 	return CHECK_MTA_OTHER;
 }
@@ -175,11 +206,14 @@ check_mta_match_postfix(const char *ours, const char *theirs,
 bool
 check_mta_match_sendmail(const char *ours, const char *theirs)
 {
-	struct internet a, b;
-	const char *path = unix_path(ours), *their_path = unix_path(theirs);
+	struct check_mta_internet a, b;
+	const char *path = check_mta_unix_path(ours);
+	const char *their_path = check_mta_unix_path(theirs);
 
 	if (path != NULL && their_path != NULL)
-		return same_path(path, "", their_path);
-	return split_port_at_host(ours, &a) && split_port_at_host(theirs, &b) &&
-	    same_internet(&a, &b);
+		return check_mta_same_path(path, "", their_path);
+	return strchr(theirs, '@') != NULL &&
+	    check_mta_split_port_at_host(ours, &a) &&
+	    check_mta_split_port_at_host(theirs, &b) &&
+	    check_mta_same_internet(&a, &b);
 }

@@ -98,6 +98,19 @@ try_service(char *line)
 	assert(service.name[0] != '\0' && service.command[0] != '\0');
 }
 
+/* In the place of ctl's own: no socket of this machine is asked. */
+bool
+check_mta_path_listens(const char *path)
+{
+	return path[0] == '/';
+}
+
+bool
+check_mta_port_listens(const char *port)
+{
+	return port[0] == '1';
+}
+
 /* Sockets by name: paths are looked up in the file system. */
 static void
 match(const char *endpoint)
@@ -112,7 +125,11 @@ match(const char *endpoint)
 		assert(check_mta_match_postfix(ours[i], endpoint, "/q", 'y') !=
 		    CHECK_MTA_ASTRAY);
 		check_mta_match_sendmail(ours[i], endpoint);
+		check_mta_is_like(ours[i], endpoint);
 	}
+	check_mta_is_like("unix:/q/vs/milter.sock", endpoint);
+	check_mta_is_socket(CHECK_MTA_POSTFIX, endpoint);
+	check_mta_is_socket(CHECK_MTA_SENDMAIL, endpoint);
 }
 
 static void
@@ -134,6 +151,28 @@ try_milters(char *list)
 			    milter.default_action);
 	}
 	check_piece(list, false);
+}
+
+/* Where main.cf and master.cf have a setting and its parts: s is both. */
+static void
+try_lines(const char *s)
+{
+	static const char *const names[] = { "a", "smtpd_milters", "" };
+	struct check_mta_line line, origin;
+	char value[64];
+
+	for (size_t i = 0; i < LENGTH(names); i++) {
+		if (check_mta_find_setting(s, names[i], &line)) {
+			assert(s <= line.value && line.value <= line.end);
+			check_mta_line_value(&line, value, sizeof value);
+			if (check_mta_find_entry(s, &line, value, &origin))
+				assert(origin.number >= 1 && s <= origin.value);
+		}
+		if (check_mta_find_option(s, "smtp/inet", names[i], &line)) {
+			assert(s <= line.value && line.value <= line.end);
+			check_mta_find_entry(s, &line, "unix:x", &origin);
+		}
+	}
 }
 
 /* --- sendmail.cf --- */
@@ -207,7 +246,7 @@ try_whole_cf(const char *cf)
 void
 fuzz_one(struct fuzz_input *in)
 {
-	unsigned what = fuzz_choice(in, 6);
+	unsigned what = fuzz_choice(in, 7);
 	char *s = fuzz_rest(in);
 
 	begin_text(s);
@@ -221,7 +260,9 @@ fuzz_one(struct fuzz_input *in)
 		try_milters(s);
 	else if (what == 4)
 		try_cf(s);
-	else
+	else if (what == 5)
 		try_whole_cf(s);
+	else
+		try_lines(s);
 	free(s);
 }
