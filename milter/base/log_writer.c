@@ -99,7 +99,9 @@ give_up(const struct log_writer *writer)
 	process_keep_timezone();
 	if (geteuid() == 0 && priv_drop_capabilities(&err) != ERROR_NONE)
 		log_error(LOG_LEVEL_WARNING,
-		    "the process that writes the log keeps capabilities", &err);
+		    "the process that writes the log has not given up all "
+		    "capabilities",
+		    &err);
 	if (writer->options.confined &&
 	    confine_calls(CONFINE_LOG, &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_WARNING,

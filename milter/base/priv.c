@@ -103,12 +103,21 @@ limit_capabilities(uint64_t kept, struct error *err)
 static enum error_code
 limit_bounding_set(uint64_t kept, struct error *err)
 {
-	for (unsigned i = 0; i < CAPABILITIES; i++)
-		if ((kept & (uint64_t)1 << i) == 0 &&
-		    prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 &&
-		    prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
+	for (unsigned i = 0; i < CAPABILITIES; i++) {
+		if ((kept & (uint64_t)1 << i) != 0 ||
+		    prctl(PR_CAPBSET_READ, i, 0, 0, 0) != 1 ||
+		    prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0)
+			continue;
+		if (errno != EPERM)
 			return error_sys(err, errno,
 			    "taking capability %u out of the bounding set", i);
+		return error_set(err, ERROR_SYSTEM,
+		    "without CAP_SETPCAP capability %u can't be taken out of "
+		    "the bounding set; no_new_privs alone keeps programs that "
+		    "are started from gaining it; grant CAP_SETPCAP to the "
+		    "service, or do not grant capability %u",
+		    i, i);
+	}
 	return ERROR_NONE;
 }
 

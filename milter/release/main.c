@@ -119,11 +119,13 @@ confine(const struct config *config)
 			return;
 	if (priv_keep_only(for_postfix,
 		sizeof for_postfix / sizeof *for_postfix, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_WARNING, "all capabilities are kept", &err);
+		log_error(LOG_LEVEL_WARNING,
+		    "vscan-release has not given up all that it does not need",
+		    &err);
 	if (config->engine_sandbox != SANDBOX_OFF &&
 	    confine_calls(CONFINE_RELEASE, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_WARNING, "not confined to its system calls",
-		    &err);
+		log_error(LOG_LEVEL_WARNING,
+		    "vscan-release is not confined to its system calls", &err);
 }
 
 /* With the process that writes the log, from here to its end. */

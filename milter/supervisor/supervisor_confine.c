@@ -46,8 +46,8 @@ supervisor_confine(const struct config *config)
 	if (geteuid() == 0 &&
 	    priv_keep_only(needed, LENGTH(needed), &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_WARNING,
-		    "the supervisor keeps more "
-		    "capabilities than it needs",
+		    "the supervisor has not given up all that it does not "
+		    "need",
 		    &err);
 	if (config->engine_sandbox != SANDBOX_OFF &&
 	    confine_calls(CONFINE_SUPERVISOR, &err) != ERROR_NONE)

@@ -235,7 +235,10 @@ keep_only_two(void *context)
 		    ERROR_NONE,
 		"what is gone can't be kept, and is no failure") &&
 	    support_check(priv_keep_only(kept, 1, &err) == ERROR_SYSTEM,
-		"without CAP_SETPCAP the bounds stay");
+		"without CAP_SETPCAP the bounds stay") &&
+	    status_has("CapEff:\t0000000000000001\n") &&
+	    support_check(strstr(err.text, "grant CAP_SETPCAP") != NULL,
+		err.text);
 }
 
 static void
