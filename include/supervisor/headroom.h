@@ -24,6 +24,9 @@
  * tests: a directory in which /proc and /sys are looked for. */
 uint64_t headroom_bytes(const char *root);
 
+/* What there would be if nothing were taken: bytes, as above. */
+uint64_t headroom_total(const char *root);
+
 /* How many processes the kernel has killed for want of memory since the
  * machine was started; 0 if it doesn't say. */
 uint64_t headroom_kills(const char *root);

@@ -177,19 +177,30 @@ find_place(const char *root, const struct version *version,
 	return found;
 }
 
-/* What is left below the limit of one group. */
+/* The limit of one group, or HEADROOM_UNKNOWN. */
 static uint64_t
-room_in_group(const char *root, const char *directory,
+limit_of_group(const char *root, const char *directory,
     const struct version *version)
 {
-	uint64_t limit = UINT64_MAX, used, cached = 0, number;
+	uint64_t limit = HEADROOM_UNKNOWN, number;
 
 	for (size_t i = 0; i < LENGTH(version->limits); i++)
 		if (version->limits[i] != NULL &&
 		    read_number(root, directory, version->limits[i], &number) &&
 		    number < limit)
 			limit = number;
-	if (limit == UINT64_MAX ||
+	return limit;
+}
+
+/* What is left below the limit of one group. */
+static uint64_t
+room_in_group(const char *root, const char *directory,
+    const struct version *version)
+{
+	uint64_t limit = limit_of_group(root, directory, version), used;
+	uint64_t cached = 0;
+
+	if (limit == HEADROOM_UNKNOWN ||
 	    !read_number(root, directory, version->used, &used))
 		return HEADROOM_UNKNOWN;
 	for (size_t i = 0; i < LENGTH(version->cached); i++)
@@ -199,11 +210,15 @@ room_in_group(const char *root, const char *directory,
 	return limit > used ? limit - used : 0;
 }
 
+typedef uint64_t measure_function(const char *root, const char *directory,
+    const struct version *version);
+
 /* Each group may have a limit, up to the top. */
 static uint64_t
-room_in_groups(const char *root, const struct version *version)
+least_in_groups(const char *root, const struct version *version,
+    measure_function *measure)
 {
-	uint64_t least = HEADROOM_UNKNOWN, room;
+	uint64_t least = HEADROOM_UNKNOWN, measured;
 	char directory[2 * PATH_MAX];
 	struct place place;
 
@@ -212,28 +227,42 @@ room_in_groups(const char *root, const struct version *version)
 	for (;;) {
 		snprintf(directory, sizeof directory, "%s%s", place.mount,
 		    place.path);
-		room = room_in_group(root, directory, version);
-		if (room < least)
-			least = room;
+		measured = measure(root, directory, version);
+		if (measured < least)
+			least = measured;
 		if (place.path[0] == '\0')
 			return least;
 		*strrchr(place.path, '/') = '\0';
 	}
 }
 
-uint64_t
-headroom_bytes(const char *root)
+/* What the machine has, by this line of meminfo, and each group leaves of
+ * it. */
+static uint64_t
+least_of_all(const char *root, const char *machine, measure_function *measure)
 {
-	uint64_t least = read_line(root, "/proc", "meminfo", "MemAvailable:");
-	uint64_t room;
+	uint64_t least = read_line(root, "/proc", "meminfo", machine);
+	uint64_t measured;
 
 	least = least == 0 ? HEADROOM_UNKNOWN : least * 1024;
 	for (size_t i = 0; i < LENGTH(versions); i++) {
-		room = room_in_groups(root, &versions[i]);
-		if (room < least)
-			least = room;
+		measured = least_in_groups(root, &versions[i], measure);
+		if (measured < least)
+			least = measured;
 	}
 	return least;
+}
+
+uint64_t
+headroom_bytes(const char *root)
+{
+	return least_of_all(root, "MemAvailable:", room_in_group);
+}
+
+uint64_t
+headroom_total(const char *root)
+{
+	return least_of_all(root, "MemTotal:", limit_of_group);
 }
 
 uint64_t

@@ -17,12 +17,14 @@
 #include "base/log_writer.h"
 #include "config/config.h"
 #include "supervisor/child.h"
+#include "supervisor/findings.h"
 #include "supervisor/instance.h"
 #include "supervisor/listener.h"
 #include "supervisor/order.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/supervisor_confine.h"
 #include "supervisor/survey.h"
+#include "supervisor/survey_engine.h"
 #include "supervisor/takeover.h"
 
 struct options {
@@ -165,41 +167,41 @@ block_signals(void)
 }
 
 static void
-print_findings(const struct survey *survey)
+print_findings(const struct findings *findings)
 {
-	for (size_t i = 0; i < survey->count; i++)
+	for (size_t i = 0; i < findings->count; i++)
 		fprintf(stderr, "vscan-milter: %s: %s\n",
-		    survey->items[i].level == LOG_LEVEL_ERROR ? "error"
-							      : "warning",
-		    survey->items[i].text);
+		    findings->items[i].level == LOG_LEVEL_ERROR ? "error"
+								: "warning",
+		    findings->items[i].text);
 }
 
 /* The file itself has no mistakes. */
 static int
 test(struct config *config, const char *path)
 {
-	struct survey survey;
+	struct findings findings;
 	int status;
 
-	survey_init(&survey);
-	survey_machine(&survey, config);
-	survey_services(&survey, config);
-	if (survey.errors == 0)
-		survey_engine(&survey, config);
-	print_findings(&survey);
-	if (survey.count == 0)
+	findings_init(&findings);
+	survey_machine(&findings, config);
+	survey_services(&findings, config);
+	if (findings.errors == 0)
+		survey_engine(&findings, config);
+	print_findings(&findings);
+	if (findings.count == 0)
 		printf("%s: no mistakes found\n", path);
 	else
-		printf("%s: %zu errors, %zu warnings\n", path, survey.errors,
-		    survey.count - survey.errors);
-	status = survey.errors == 0 ? EX_OK : EX_CONFIG;
-	survey_fini(&survey);
+		printf("%s: %zu errors, %zu warnings\n", path, findings.errors,
+		    findings.count - findings.errors);
+	status = findings.errors == 0 ? EX_OK : EX_CONFIG;
+	findings_fini(&findings);
 	return status;
 }
 
 /* All that lasts as long as the service. */
 struct service {
-	struct survey survey;
+	struct findings findings;
 	struct instance instance;
 	struct listener listener;
 	struct takeover takeover;
@@ -292,7 +294,7 @@ supervise(struct service *service, const struct supervisor_plan *plan,
 	enum error_code code = ERROR_NONE;
 
 	say_start(service, plan->config, plan->config_path);
-	survey_log(&service->survey);
+	findings_log(&service->findings);
 	supervisor_confine(plan->config);
 	if (service->in_background)
 		code = instance_write_pid(&service->instance, err);
@@ -410,12 +412,12 @@ run_service(struct config *config, const struct options *options)
 		    "-f: in the background nobody reads it\n");
 		return EX_CONFIG;
 	}
-	survey_init(&service.survey);
-	survey_machine(&service.survey, config);
+	findings_init(&service.findings);
+	survey_machine(&service.findings, config);
 	if (service.in_background && !service.took_over)
-		print_findings(&service.survey);
+		print_findings(&service.findings);
 	code = serve(&service, config, options, &err);
-	survey_fini(&service.survey);
+	findings_fini(&service.findings);
 	if (code == ERROR_NONE)
 		return EX_OK;
 	if (!service.has_said)

@@ -8,10 +8,8 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -20,58 +18,22 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/priv.h"
 #include "config/config.h"
 #include "config/socket_group.h"
-#include "survey_internal.h"
+#include "supervisor/findings.h"
+#include "survey_account.h"
+#include "survey_room.h"
 #include "wire/release.h"
 
-void
-survey_init(struct survey *survey)
-{
-	memset(survey, 0, sizeof *survey);
-}
-
-void
-survey_fini(struct survey *survey)
-{
-	free(survey->items);
-	survey_init(survey);
-}
-
-void
-survey_add(struct survey *survey, enum log_level level, const char *fmt, ...)
-{
-	struct survey_finding *finding;
-	va_list args;
-
-	survey->items = reallocarray(survey->items, survey->count + 1,
-	    sizeof *survey->items);
-	if (survey->items == NULL)
-		abort();
-	finding = &survey->items[survey->count++];
-	finding->level = level;
-	va_start(args, fmt);
-	vsnprintf(finding->text, sizeof finding->text, fmt, args);
-	va_end(args);
-	survey->errors += level == LOG_LEVEL_ERROR;
-}
-
-void
-survey_log(const struct survey *survey)
-{
-	for (size_t i = 0; i < survey->count; i++)
-		log_msg(survey->items[i].level, "%s", survey->items[i].text);
-}
-
 static void
-look_at_group(struct survey *survey, const struct config *config)
+look_at_group(struct findings *findings, const struct config *config)
 {
 	const char *group = config->socket_group;
-
 	gid_t gid;
 
 	if (!socket_group_find(group, &gid))
-		survey_add(survey, LOG_LEVEL_ERROR,
+		findings_add(findings, LOG_LEVEL_ERROR,
 		    "socket_group = \"%s\": there is no such group", group);
 }
 
@@ -106,7 +68,7 @@ has_socket_directory(const char *path)
 }
 
 static void
-look_at_state_directory(struct survey *survey, const struct config *config,
+look_at_state_directory(struct findings *findings, const struct config *config,
     const struct priv_account *account)
 {
 	const char *path = config->state_directory;
@@ -116,14 +78,14 @@ look_at_state_directory(struct survey *survey, const struct config *config,
 	if (stat(path, &st) < 0) {
 		if (errno != ENOENT || geteuid() != 0 ||
 		    !has_directory(path, copy, &directory))
-			survey_add(survey, LOG_LEVEL_ERROR,
+			findings_add(findings, LOG_LEVEL_ERROR,
 			    "state_directory = \"%s\": %s", path,
 			    strerror(errno));
 	} else if (!S_ISDIR(st.st_mode)) {
-		survey_add(survey, LOG_LEVEL_ERROR,
+		findings_add(findings, LOG_LEVEL_ERROR,
 		    "state_directory = \"%s\" is not a directory", path);
 	} else if (st.st_uid != account->uid || (st.st_mode & 022) != 0) {
-		survey_add(survey, LOG_LEVEL_ERROR,
+		findings_add(findings, LOG_LEVEL_ERROR,
 		    "state_directory = \"%s\": it must belong to %s, and "
 		    "nobody else may write to it",
 		    path, account->name);
@@ -165,34 +127,34 @@ is_answered(const char *path)
 }
 
 static void
-look_at_unix_socket(struct survey *survey, const struct config *config,
+look_at_unix_socket(struct findings *findings, const struct config *config,
     const char *path)
 {
 	struct stat st;
 
 	if (!has_socket_directory(path))
-		survey_add(survey, LOG_LEVEL_ERROR,
+		findings_add(findings, LOG_LEVEL_ERROR,
 		    "socket = \"%s\": its directory is not there",
 		    config->socket);
 	else if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
-		survey_add(survey, LOG_LEVEL_ERROR,
+		findings_add(findings, LOG_LEVEL_ERROR,
 		    "socket = \"%s\": something that is no socket has this "
 		    "name",
 		    config->socket);
 	else if (!is_running(config) && is_answered(path))
-		survey_add(survey, LOG_LEVEL_ERROR,
+		findings_add(findings, LOG_LEVEL_ERROR,
 		    "socket = \"%s\": another process listens there",
 		    config->socket);
 }
 
 static void
-look_at_internet_socket(struct survey *survey, const struct config *config)
+look_at_internet_socket(struct findings *findings, const struct config *config)
 {
 	const char *host = strchr(config->socket, '@');
 
 	if (host != NULL &&
 	    (strcmp(host, "@0.0.0.0") == 0 || strcmp(host, "@::") == 0))
-		survey_add(survey, LOG_LEVEL_WARNING,
+		findings_add(findings, LOG_LEVEL_WARNING,
 		    "socket = \"%s\": this listens on all interfaces of the "
 		    "machine; 127.0.0.1 or ::1 is enough for an MTA that runs "
 		    "on it",
@@ -200,34 +162,34 @@ look_at_internet_socket(struct survey *survey, const struct config *config)
 }
 
 static void
-look_at_socket(struct survey *survey, const struct config *config)
+look_at_socket(struct findings *findings, const struct config *config)
 {
 	if (strncmp(config->socket, "unix:", 5) == 0)
-		look_at_unix_socket(survey, config, config->socket + 5);
+		look_at_unix_socket(findings, config, config->socket + 5);
 	else
-		look_at_internet_socket(survey, config);
+		look_at_internet_socket(findings, config);
 }
 
 void
-survey_machine(struct survey *survey, const struct config *config)
+survey_machine(struct findings *findings, const struct config *config)
 {
 	struct priv_account account;
 	struct error err;
 
-	look_at_group(survey, config);
-	look_at_socket(survey, config);
-	survey_room(survey, config);
+	look_at_group(findings, config);
+	look_at_socket(findings, config);
+	survey_room(findings, config);
 	if (priv_find(config->user, &account, &err) != ERROR_NONE) {
-		survey_add(survey, LOG_LEVEL_ERROR, "user = \"%s\": %s",
+		findings_add(findings, LOG_LEVEL_ERROR, "user = \"%s\": %s",
 		    config->user, err.text);
 		return;
 	}
-	look_at_state_directory(survey, config, &account);
-	survey_account(survey, config, &account);
+	look_at_state_directory(findings, config, &account);
+	survey_account(findings, config, &account);
 }
 
 void
-survey_services(struct survey *survey, const struct config *config)
+survey_services(struct findings *findings, const struct config *config)
 {
 	struct error err;
 
@@ -236,7 +198,7 @@ survey_services(struct survey *survey, const struct config *config)
 	    config->action_error != ACTION_HOLD)
 		return;
 	if (release_probe(config->hold_release_socket, &err) != ERROR_NONE)
-		survey_add(survey, LOG_LEVEL_WARNING,
+		findings_add(findings, LOG_LEVEL_WARNING,
 		    "an action is \"hold\", but vscan-release does not answer "
 		    "(%s): held mail would stay in quarantine",
 		    err.text);

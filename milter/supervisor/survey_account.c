@@ -4,6 +4,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
+#include "survey_account.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,10 +20,11 @@
 
 #include "base/fd.h"
 #include "base/monotime.h"
+#include "base/priv.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "engine/sigset.h"
-#include "survey_internal.h"
+#include "supervisor/findings.h"
 
 /* For disks to answer. */
 #define TIME_MAX (10 * MONOTIME_S)
@@ -30,7 +33,7 @@
 static void
 say(int out, const char *setting, const char *value, const char *what)
 {
-	struct survey_finding finding = { .level = LOG_LEVEL_ERROR };
+	struct finding finding = { .level = LOG_LEVEL_ERROR };
 
 	snprintf(finding.text, sizeof finding.text, "%s = \"%s\": %s", setting,
 	    value, what);
@@ -118,22 +121,22 @@ static void __attribute__((noreturn)) try_all(const struct config *config,
 
 /* Takes findings until the child has ended; false if it hangs. */
 static bool
-hear(struct survey *survey, int in)
+hear(struct findings *findings, int in)
 {
 	int64_t until = monotime_after(TIME_MAX);
 	struct pollfd fds = { .fd = in, .events = POLLIN };
-	struct survey_finding finding;
+	struct finding finding;
 
 	while (poll(&fds, 1, monotime_poll_ms(until)) > 0) {
 		if (read(in, &finding, sizeof finding) != sizeof finding)
 			return true;
-		survey_add(survey, finding.level, "%s", finding.text);
+		findings_add(findings, finding.level, "%s", finding.text);
 	}
 	return false;
 }
 
 void
-survey_account(struct survey *survey, const struct config *config,
+survey_account(struct findings *findings, const struct config *config,
     const struct priv_account *account)
 {
 	int ends[2];
@@ -145,8 +148,8 @@ survey_account(struct survey *survey, const struct config *config,
 	if (pid == 0)
 		try_all(config, account, ends[1]);
 	close(ends[1]);
-	if (pid > 0 && !hear(survey, ends[0])) {
-		survey_add(survey, LOG_LEVEL_ERROR,
+	if (pid > 0 && !hear(findings, ends[0])) {
+		findings_add(findings, LOG_LEVEL_ERROR,
 		    "a disk does not answer: state_directory, "
 		    "buffer.directory and engine.database could not be looked "
 		    "at");

@@ -5,6 +5,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
+#include "supervisor/survey_engine.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,16 +17,17 @@
 
 #include "base/fd.h"
 #include "base/monotime.h"
+#include "base/priv.h"
 #include "config/config.h"
 #include "supervisor/child.h"
-#include "survey_internal.h"
+#include "supervisor/findings.h"
 #include "wire/wire.h"
 
 /* As supervisor/generations.c has it. */
 #define LOAD_MAX (900 * MONOTIME_S)
 
 static void
-hear(struct survey *survey, int sock)
+hear(struct findings *findings, int sock)
 {
 	struct wire_message message;
 	enum error_code code;
@@ -34,28 +37,28 @@ hear(struct survey *survey, int sock)
 	    WIRE_ACCEPT(WIRE_READY) | WIRE_ACCEPT(WIRE_FAILED), &message, NULL,
 	    monotime_after(LOAD_MAX), &err);
 	if (code != ERROR_NONE)
-		survey_add(survey, LOG_LEVEL_ERROR,
+		findings_add(findings, LOG_LEVEL_ERROR,
 		    "an engine was started, and ended before it had loaded "
 		    "the signatures: %s",
 		    err.text);
 	else if (message.type == WIRE_FAILED)
-		survey_add(survey, LOG_LEVEL_ERROR,
+		findings_add(findings, LOG_LEVEL_ERROR,
 		    "no engine can be started: %s", message.text);
 }
 
 static void
-try_engine(struct survey *survey, struct child_kit *kit)
+try_engine(struct findings *findings, struct child_kit *kit)
 {
 	struct error err;
 	pid_t pid;
 	int sock;
 
 	if (child_start_engine(kit, &pid, &sock, &err) != ERROR_NONE) {
-		survey_add(survey, LOG_LEVEL_ERROR,
+		findings_add(findings, LOG_LEVEL_ERROR,
 		    "no engine can be started: %s", err.text);
 		return;
 	}
-	hear(survey, sock);
+	hear(findings, sock);
 	fd_close(&sock);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -83,7 +86,7 @@ stand_in(struct config *config, const struct priv_account *account)
 }
 
 void
-survey_engine(struct survey *survey, struct config *config)
+survey_engine(struct findings *findings, struct config *config)
 {
 	bool missing = access(config->state_directory, F_OK) < 0;
 	struct priv_account account;
@@ -96,10 +99,10 @@ survey_engine(struct survey *survey, struct config *config)
 	if (child_kit_open(&kit, config, &err) == ERROR_NONE) {
 		/* It tells us; nobody needs to read it twice. */
 		kit.in_background = true;
-		try_engine(survey, &kit);
+		try_engine(findings, &kit);
 		child_kit_close(&kit);
 	} else {
-		survey_add(survey, LOG_LEVEL_ERROR, "%s", err.text);
+		findings_add(findings, LOG_LEVEL_ERROR, "%s", err.text);
 	}
 	if (missing)
 		rmdir(config->state_directory);

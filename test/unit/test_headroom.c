@@ -120,6 +120,23 @@ test_headroom_is_that_of_the_tightest_group_above(void **state)
 }
 
 static void
+test_headroom_total_is_the_tightest_limit(void **state)
+{
+	(void)state;
+	assert_true(headroom_total(root) == HEADROOM_UNKNOWN);
+	write_machine("0::/machine.slice/a/b\n", V2_MOUNT);
+	assert_true(headroom_total(root) == UINT64_C(4000000) * 1024);
+	write_file("/sys/fs/cgroup/machine.slice/a/b/memory.max", "max\n");
+	write_file("/sys/fs/cgroup/machine.slice/memory.max", "104857600\n");
+	write_file("/sys/fs/cgroup/machine.slice/memory.current", "1048576\n");
+	assert_true(headroom_total(root) == 100 * MIB);
+	write_machine("4:memory:/mail\n0::/\n", V1_MOUNT);
+	write_file("/sys/fs/cgroup/memory/mail/memory.limit_in_bytes",
+	    "209715200\n");
+	assert_true(headroom_total(root) == 200 * MIB);
+}
+
+static void
 test_headroom_in_a_group_of_version_1(void **state)
 {
 	(void)state;
@@ -186,6 +203,7 @@ main(void)
 		TEST(test_headroom_without_groups_is_what_is_available),
 		TEST(test_headroom_in_a_group_is_what_its_limit_leaves),
 		TEST(test_headroom_is_that_of_the_tightest_group_above),
+		TEST(test_headroom_total_is_the_tightest_limit),
 		TEST(test_headroom_in_a_group_of_version_1),
 		TEST(test_headroom_in_a_container),
 		TEST(test_headroom_counts_what_the_kernel_has_killed),
