@@ -15,23 +15,6 @@
 #include "config/config.h"
 #include "hold_internal.h"
 
-uint64_t
-held_room(const struct held *held)
-{
-	return held->mail.size + HOLD_OVERHEAD;
-}
-
-void
-held_free(struct held *held)
-{
-	struct hold *hold = held->hold;
-
-	pthread_mutex_lock(&hold->lock);
-	hold->disk -= held_room(held);
-	pthread_mutex_unlock(&hold->lock);
-	free(held);
-}
-
 static void
 enter(struct held *held, enum held_state state)
 {

@@ -75,6 +75,51 @@ def functions(path):
             name = None
 
 
+def code(path):
+    """A file without its comments and strings."""
+    text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
+    return re.sub(r'"(\\.|[^"\\])*"', '""', text)
+
+
+def call_graph():
+    """{file: {file that defines a function which the first one uses: name of
+    one}}, of functions that a header declares."""
+    names = {path: set(re.findall(r"\w+", code(path)))
+             for path in sources() if path.suffix == ".c"}
+    declared = set(re.findall(r"\b(\w+)\(", "\n".join(
+        code(path) for path in sources() if path.suffix == ".h")))
+    defined = re.compile(r"(?m)^(?!static|[#\s/}]).*\n(\w+)\(")
+    owner = {name: path for path in names
+             for name in defined.findall(path.read_text())
+             if name in declared}
+    return {path: {owner[name]: name for name in sorted(used & set(owner))
+                   if owner[name] != path}
+            for path, used in names.items()}
+
+
+def circle(graph):
+    """The files of a circle in a graph as above, or none."""
+    ended = set()
+
+    def visit(node, way):
+        if node in way:
+            return way[way.index(node):] + [node]
+        if node in ended:
+            return []
+        for other in graph[node]:
+            found = visit(other, way + [node])
+            if found:
+                return found
+        ended.add(node)
+        return []
+
+    for node in graph:
+        found = visit(node, [])
+        if found:
+            return found
+    return []
+
+
 def width(line):
     return len(line.expandtabs(8))
 
@@ -88,6 +133,15 @@ class Layout(unittest.TestCase):
                 other = name.split("/")[0]
                 if other in PARTS and other != part:
                     self.assertIn(other, PARTS[part], f"{path}: {name}")
+
+    def test_no_files_call_each_other(self):
+        """By whatever way round; what two of them share is a third."""
+        graph = call_graph()
+        self.assertGreater(sum(map(len, graph.values())), 300)
+        found = circle(graph)
+        self.assertEqual([], [
+            f"{one.relative_to(ROOT)} uses {graph[one][other]}()"
+            for one, other in zip(found, found[1:])])
 
     def test_only_the_owning_part_includes_its_library(self):
         for path in sources():
