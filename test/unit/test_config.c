@@ -406,8 +406,8 @@ test_config_print_comments_fit_78_columns(void **state)
 
 	(void)state;
 	assert_non_null(strstr(text,
-	    "\t# How often the MTA is told that its reply is still to come; "
-	    "Sendmail\n\t# gives up after 10 s without progress.\n"
+	    "\t# How often the MTA is told that its reply is still to come. "
+	    "Sendmail\n\t# gives up after 10 s of silence (R in T=).\n"
 	    "\t# Allowed: a duration from 100ms to 9s. Default: \"3s\"\n"
 	    "\t#progress = \"3s\"\n"));
 	while ((line = strsep(&next, "\n")) != NULL)
