@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "filter/debts.h"
 #include "filter/wakeup.h"
 
 struct config;
@@ -27,6 +28,7 @@ struct filter_state {
 	struct hold *hold;
 	struct msgpool *pool;
 	struct wakeup wakeup;
+	struct debts debts;
 	int descriptors; /* hangup_open()'s */
 	char host[256];  /* where the MTA names none */
 

@@ -47,6 +47,9 @@ struct filter_process {
 	unsigned heard;     /* messages, */
 	int64_t heard_from; /* since then */
 	int64_t started_at; /* monotime.h, as all of these */
+	bool reported;      /* the caller's to clear: it has answered REPORT, */
+	unsigned waiting;   /* that so many mails wait, */
+	unsigned overdue;   /* and so many replies are overdue */
 	int64_t start_at;   /* no other one is started before */
 	bool was_listening; /* one of them has listened at least once */
 };

@@ -15,7 +15,7 @@
  * another restart hands them on as they are.
  *
  * All may be of an earlier build than the supervisor: it says HANDOVER, SOCKET,
- * DRAIN, WITHDRAW and RETIRE to them, and hears LET_GO, nothing else (wire.h).
+ * DRAIN, WITHDRAW and RETIRE to them, and heeds LET_GO, nothing else (wire.h).
  *
  * The supervisor's only; single-threaded.
  *

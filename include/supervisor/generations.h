@@ -63,7 +63,8 @@ struct generation {
 	uint64_t serial; /* no other engine has it; names can be the same */
 	char name[GENERATION_NAME_SIZE]; /* from READY on */
 	uint64_t sigset;                 /* fingerprint, from READY on */
-	uint64_t bytes;                  /* of the files, at the start */
+	uint32_t built; /* the newest official file, s since 1970; or 0 */
+	uint64_t bytes; /* of the files, at the start */
 	int64_t started_at;
 	int64_t ready_at;
 	int64_t end_by;              /* then it is killed; MONOTIME_NEVER */

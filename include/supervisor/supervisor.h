@@ -21,6 +21,7 @@
 
 struct child_kit;
 struct config;
+struct service_manager;
 struct takeover;
 
 /* Called once, when the first filter listens. */
@@ -35,6 +36,7 @@ struct supervisor_plan {
 	const struct takeover *takeover; /* of the program before, or NULL */
 	supervisor_ready_function *ready;
 	void *context; /* ready's */
+	struct service_manager *manager;
 };
 
 /* Runs until a signal ends it (ERROR_NONE), or until the first filter turns out

@@ -11,7 +11,9 @@
  *   engine -> supervisor   READY (text: the set's name; value: its
  *                          signatures; id: the files' fingerprint;
  *                          status: memory that loading them has taken
- *                          at most, in MB), FAILED (text: why)
+ *                          at most, in MB; flags: when its newest
+ *                          official file was built, s since 1970, or 0),
+ *                          FAILED (text: why)
  *   filter -> engine, link SLOT (fd: slot socket)
  *   filter -> engine, slot SPAWN, KILL, NICE
  *   engine -> filter, slot SPAWNED (fd: worker socket), FAILED (text),
@@ -35,9 +37,11 @@
  *                          SOCKET (fd: the milter socket, opened anew),
  *                          GO, FORMER (fd: rows of the filter before),
  *                          HANDOVER (fd: for rows to the next filter),
- *                          DRAIN (flags: WIRE_LAST)
+ *                          DRAIN (flags: WIRE_LAST), REPORT
  *   filter -> supervisor   FAILED (text: why), PREPARED, LISTENING,
- *                          LOST, RELEASED (text, id: as ENGINE), LET_GO
+ *                          LOST, RELEASED (text, id: as ENGINE), LET_GO,
+ *                          REPORT (value: mails that wait; id: replies that
+ *                          are overdue)
  *
  * A link belongs to one filter process and one engine: when it closes, all
  * its slots are ended.  A slot is one worker at a time; when its socket
@@ -49,6 +53,8 @@
  * takes no new scans; the filter closes its link after the last one that runs.
  * Two engines can have the same name, if one was started after the other with
  * the same signatures; no two have the same serial number.
+ *
+ * A filter answers each REPORT with one.
  *
  * A filter says PREPARED when it could serve, and waits for GO with what no
  * two filters may have at once: the files in state_directory.  One that is to
@@ -97,6 +103,7 @@ enum wire_type {
 	WIRE_HANDOVER,
 	WIRE_LET_GO,
 	WIRE_WITHDRAW,
+	WIRE_REPORT,
 	WIRE_TYPES,
 };
 

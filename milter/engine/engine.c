@@ -143,6 +143,7 @@ announce(struct engine_process *engine, int supervisor, struct error *err)
 	ready.id = engine->library.sigset.fingerprint;
 	ready.value = engine->library.signatures;
 	ready.status = peak_memory();
+	ready.flags = (uint32_t)engine->library.contents.built;
 	wire_set_text(&ready, engine->library.name);
 	log_msg(LOG_LEVEL_INFO,
 	    "generation %s: %u signatures in %u files, "

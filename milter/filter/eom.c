@@ -51,6 +51,7 @@ begin(struct eom *eom, SMFICTX *ctx, struct session *session)
 	    filter_state_shorten(eom->filter,
 		deadline_of(eom->config, eom->kind),
 		eom->kind == SESSION_LOCAL);
+	debts_add(&eom->filter->debts, &eom->owed, eom->reply_at);
 	eom->until = eom->reply_at - eom_hold_time(eom);
 	eom->progress_at = eom->started + eom->config->deadline_progress;
 	eom->record.session = session;
@@ -308,5 +309,6 @@ eom_answer(SMFICTX *ctx, struct session *session)
 	ticket_close(&eom.ticket);
 	eom.record.total_time = monotime_now() - eom.started;
 	record_log(&eom.record);
+	debts_remove(&eom.filter->debts, &eom.owed);
 	return reply;
 }

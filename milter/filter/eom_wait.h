@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "filter/debts.h"
 #include "filter/record.h"
 #include "filter/session.h"
 #include "scan/scanner.h"
@@ -30,6 +31,7 @@ struct eom {
 	const struct config *config;
 	int64_t started;
 	int64_t reply_at;    /* the reply is due */
+	struct debt owed;    /* the reply */
 	int64_t until;       /* what is waited for now is given up */
 	int64_t progress_at; /* the next sign of life is due */
 	bool waiting;        /* counted in filter->waiting */

@@ -32,6 +32,7 @@ filter_state_init(struct filter_state *filter, const struct config *config)
 	filter->config = config_ref(config);
 	pthread_mutex_init(&filter->lock, NULL);
 	cond_init(&filter->quiet);
+	debts_init(&filter->debts);
 	if (gethostname(filter->host, sizeof filter->host - 1) < 0)
 		strcpy(filter->host, "localhost");
 }
@@ -39,6 +40,7 @@ filter_state_init(struct filter_state *filter, const struct config *config)
 void
 filter_state_fini(struct filter_state *filter)
 {
+	debts_fini(&filter->debts);
 	pthread_cond_destroy(&filter->quiet);
 	pthread_mutex_destroy(&filter->lock);
 	config_unref(&filter->config);

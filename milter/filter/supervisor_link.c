@@ -35,6 +35,9 @@
 /* A filter whose work another one has taken over goes on for so long, for
  * sessions that the MTA keeps open and scans that run. */
 #define OVER_MAX (600 * MONOTIME_S)
+/* A reply that is so late is overdue: a machine that is merely slow has not
+ * kept it. */
+#define OVERDUE (5 * MONOTIME_S)
 /* Between two looks whether it still has any. */
 #define OVER_LOOK (100 * MONOTIME_MS)
 /* For mail that is being held; see hold.commit. */
@@ -170,6 +173,21 @@ supervisor_link_create_engines(struct supervisor_link *link)
 	return engines_create(&reports);
 }
 
+/* The supervisor goes by it, and may tell that this filter no longer works. */
+static void
+report(struct supervisor_link *link)
+{
+	struct wire_message message = wire_make(WIRE_REPORT);
+	unsigned overdue;
+	struct error err;
+
+	message.value = debts_count(&link->filter->debts,
+	    monotime_now() - OVERDUE, &overdue);
+	message.id = overdue;
+	if (wire_send(link->sock, &message, -1, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
+}
+
 /* The next filter has been waiting for LET_GO. */
 static void
 hand_over(struct supervisor_link *link, int sock)
@@ -228,7 +246,7 @@ is_done(struct supervisor_link *link)
 	(WIRE_ACCEPT(WIRE_ENGINE) | WIRE_ACCEPT(WIRE_WITHDRAW) | \
 	    WIRE_ACCEPT(WIRE_CONFIG) | WIRE_ACCEPT(WIRE_SOCKET) | \
 	    WIRE_ACCEPT(WIRE_FORMER) | WIRE_ACCEPT(WIRE_HANDOVER) | \
-	    WIRE_ACCEPT(WIRE_DRAIN))
+	    WIRE_ACCEPT(WIRE_DRAIN) | WIRE_ACCEPT(WIRE_REPORT))
 
 /* Any message but DRAIN, with its descriptor. */
 static void
@@ -252,6 +270,9 @@ obey(struct supervisor_link *link, const struct wire_message *message, int fd)
 		break;
 	case WIRE_HANDOVER:
 		hand_over(link, fd);
+		break;
+	case WIRE_REPORT:
+		report(link);
 		break;
 	default:
 		break;

@@ -15,6 +15,7 @@
 #include "base/daemonize.h"
 #include "base/log.h"
 #include "base/log_writer.h"
+#include "base/notify.h"
 #include "base/priv.h"
 #include "config/config.h"
 #include "release/mtas.h"
@@ -141,7 +142,10 @@ serve_logged(const struct config *config, struct service *service, int *ready,
 	};
 	struct log_writer writer;
 	enum error_code code;
+	struct notify notify;
 
+	/* Before the first child, which is not to speak for this process. */
+	notify_open(&notify);
 	log_open("vscan-release", (enum log_level)config->log_level);
 	code = log_writer_start(&writer, &options, err);
 	if (code != ERROR_NONE)
@@ -150,7 +154,10 @@ serve_logged(const struct config *config, struct service *service, int *ready,
 	log_msg(LOG_LEVEL_NOTICE, "vscan-release %s listens on %s for %s",
 	    VSCAN_VERSION, config->hold_release_socket, service->account.name);
 	daemonize_ready(ready);
+	notify_send(&notify, "READY=1\nMAINPID=%ld", (long)getpid());
 	code = service_run(service, &writer, err);
+	notify_send(&notify, "STOPPING=1");
+	notify_close(&notify);
 	log_msg(LOG_LEVEL_NOTICE, "vscan-release has ended");
 	log_writer_stop(&writer);
 	return code;

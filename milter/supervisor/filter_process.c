@@ -185,6 +185,11 @@ obey(struct filter_process *process, const struct wire_message *message,
 		memcpy(process->failure, message->text,
 		    sizeof process->failure);
 		break;
+	case WIRE_REPORT:
+		process->reported = true;
+		process->waiting = (unsigned)message->value;
+		process->overdue = (unsigned)message->id;
+		break;
 	case WIRE_LOST:
 		generations_lost(process->generations, message->id);
 		break;
@@ -216,7 +221,7 @@ filter_process_hear(struct filter_process *process)
 	code = wire_recv(process->sock,
 	    WIRE_ACCEPT(WIRE_FAILED) | WIRE_ACCEPT(WIRE_PREPARED) |
 		WIRE_ACCEPT(WIRE_LISTENING) | WIRE_ACCEPT(WIRE_LOST) |
-		WIRE_ACCEPT(WIRE_RELEASED),
+		WIRE_ACCEPT(WIRE_RELEASED) | WIRE_ACCEPT(WIRE_REPORT),
 	    &message, NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return;

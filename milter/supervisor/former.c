@@ -103,7 +103,7 @@ former_hear(struct former *former)
 
 	code = wire_recv(former->sock,
 	    WIRE_ACCEPT(WIRE_LET_GO) | WIRE_ACCEPT(WIRE_LOST) |
-		WIRE_ACCEPT(WIRE_RELEASED),
+		WIRE_ACCEPT(WIRE_RELEASED) | WIRE_ACCEPT(WIRE_REPORT),
 	    &message, NULL, 0, &err);
 	if (code == ERROR_TIMEOUT)
 		return;

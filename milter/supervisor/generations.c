@@ -296,6 +296,7 @@ became_ready(struct generations *generations, struct generation *generation,
 
 	memcpy(generation->name, message->text, sizeof generation->name);
 	generation->sigset = message->id;
+	generation->built = message->flags;
 	generation->ready_at = monotime_now();
 	generation->end_by = MONOTIME_NEVER;
 	loadroom_loaded(&generations->room,

@@ -21,12 +21,10 @@
 #include "base/unixsock.h"
 #include "config/config.h"
 #include "config/socket_group.h"
+#include "supervisor/activation.h"
 
 /* Connections that may wait for the filter to accept them. */
 #define BACKLOG 1024
-
-/* The first descriptor that systemd hands over. */
-#define SYSTEMD_FIRST 3
 
 /* The path of a Unix socket, or NULL if it is another kind. */
 static const char *
@@ -41,53 +39,17 @@ unix_path(const struct config *config)
 	return unix_path_of(config->socket);
 }
 
-/* True if systemd means us.  Who goes into the background has forked since. */
-static bool
-is_meant(const char *pid)
-{
-	return pid != NULL &&
-	    (atol(pid) == (long)getpid() || atol(pid) == (long)getppid());
-}
-
-/* The descriptor that was handed over, or -1. */
-static int
-handed_over(const struct config *config)
-{
-	const char *count = getenv("LISTEN_FDS");
-	int fd;
-
-	if (sscanf(config->socket, "fd:%d", &fd) == 1)
-		return fd;
-	if (is_meant(getenv("LISTEN_PID")) && count != NULL && atoi(count) > 0)
-		return SYSTEMD_FIRST;
-	return -1;
-}
-
 /* Filters share the socket while one takes over from another, so accept(2)
  * must not wait for a connection that the other has taken. */
 static enum error_code
 adopt(struct listener *listener, int fd, struct error *err)
 {
-	socklen_t len = sizeof(int);
-	int on = 0;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0)
-		return error_sys(err, errno,
-		    "descriptor %d, which should be the milter socket", fd);
-	if (!on)
-		return error_set(err, ERROR_INPUT,
-		    "descriptor %d, which should be the milter socket, is a "
-		    "socket that doesn't listen",
-		    fd);
 	listener->handed_over = true;
-	listener->fd = fcntl(fd, F_DUPFD_CLOEXEC, SYSTEMD_FIRST);
+	listener->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (listener->fd < 0 ||
 	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return error_sys(err, errno, "taking the milter socket over");
 	close(fd);
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
 	return ERROR_NONE;
 }
 
@@ -209,13 +171,16 @@ listener_open(struct listener *listener, const struct config *config,
     const struct priv_account *account, struct error *err)
 {
 	const char *path = unix_path(config);
-	int fd = handed_over(config);
 	enum error_code code;
+	int fd;
 
 	memset(listener, 0, sizeof *listener);
 	listener->config = config;
 	listener->account = *account;
 	listener->fd = -1;
+	code = activation_take(config->socket, &fd, err);
+	if (code != ERROR_NONE)
+		return code;
 	if (fd >= 0)
 		code = adopt(listener, fd, err);
 	else if (path != NULL)

@@ -16,11 +16,13 @@
 #include "base/log.h"
 #include "base/log_writer.h"
 #include "config/config.h"
+#include "supervisor/activation.h"
 #include "supervisor/child.h"
 #include "supervisor/findings.h"
 #include "supervisor/instance.h"
 #include "supervisor/listener.h"
 #include "supervisor/order.h"
+#include "supervisor/service_manager.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/supervisor_confine.h"
 #include "supervisor/survey.h"
@@ -205,6 +207,7 @@ struct service {
 	struct instance instance;
 	struct listener listener;
 	struct takeover takeover;
+	struct service_manager manager;
 	bool took_over;
 	bool in_background;
 	bool has_said; /* on standard error, why it ends */
@@ -294,6 +297,9 @@ supervise(struct service *service, const struct supervisor_plan *plan,
 	enum error_code code = ERROR_NONE;
 
 	say_start(service, plan->config, plan->config_path);
+	if (service->listener.handed_over)
+		activation_log(service->listener.fd, plan->config->socket,
+		    &service->listener.account);
 	findings_log(&service->findings);
 	supervisor_confine(plan->config);
 	if (service->in_background)
@@ -346,6 +352,7 @@ serve_with(struct service *service, struct child_kit *kit,
 		.takeover = service->took_over ? &service->takeover : NULL,
 		.ready = on_ready,
 		.context = service,
+		.manager = &service->manager,
 	};
 	enum error_code code = ERROR_NONE;
 
@@ -403,6 +410,7 @@ run_service(struct config *config, const struct options *options)
 
 	service.ready = -1;
 	service.took_over = takeover_read(&service.takeover);
+	service_manager_open(&service.manager, service.took_over);
 	service.in_background = service.took_over
 	    ? service.takeover.in_background
 	    : !options->foreground;
@@ -417,6 +425,7 @@ run_service(struct config *config, const struct options *options)
 	if (service.in_background && !service.took_over)
 		print_findings(&service.findings);
 	code = serve(&service, config, options, &err);
+	service_manager_close(&service.manager);
 	findings_fini(&service.findings);
 	if (code == ERROR_NONE)
 		return EX_OK;

@@ -29,12 +29,15 @@
 #include "supervisor/listener.h"
 #include "supervisor/reload.h"
 #include "supervisor/restart.h"
+#include "supervisor/service_manager.h"
 #include "supervisor/takeover.h"
 
 /* Beyond drain_timeout: libmilter takes up to 5 s to end. */
 #define DRAIN_GRACE (6 * MONOTIME_S)
 /* For engines to end by themselves once their sockets are closed. */
 #define STOP_GRACE (2 * MONOTIME_S)
+/* For a filter to get ready, once it may be started. */
+#define FILTER_START_MAX (60 * MONOTIME_S)
 /* Between two looks whether the milter socket is still there. */
 #define SOCKET_INTERVAL (2 * MONOTIME_S)
 
@@ -90,6 +93,9 @@ enter(struct supervisor *sup, enum phase phase)
 	if (phase == PHASE_DRAIN) {
 		sup->phase_ends = monotime_after(
 		    sup->reload.config->drain_timeout + DRAIN_GRACE);
+		service_manager_stop(sup->plan->manager,
+		    sup->reload.config->drain_timeout + DRAIN_GRACE +
+			2 * STOP_GRACE);
 		filter_process_drain(&sup->filter, drain_flags(sup));
 		former_drain(&sup->former, drain_flags(sup));
 		if (!has_filters(sup))
@@ -186,6 +192,7 @@ handle_signal(struct supervisor *sup, int signo)
 	switch (signo) {
 	case SIGHUP:
 		log_msg(LOG_LEVEL_NOTICE, "SIGHUP: reload");
+		service_manager_reload(sup->plan->manager);
 		reload_read(&sup->reload, filter_process_hearing(&sup->filter));
 		generations_reload(&sup->generations, false);
 		break;
@@ -314,8 +321,10 @@ replace_program(struct supervisor *sup)
 	leave_former(sup, &takeover.former);
 	snprintf(takeover.socket, sizeof takeover.socket, "%s",
 	    sup->reload.config->socket);
+	service_manager_leave(sup->plan->manager);
 	takeover_run(&takeover, sup->plan->program.path,
 	    sup->plan->program.arguments, &err);
+	service_manager_stay(sup->plan->manager);
 	restart_end(&sup->restart, err.text);
 }
 
@@ -334,6 +343,42 @@ static int64_t
 earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* No configuration or signatures are on their way into force. */
+static bool
+is_settled(const struct supervisor *sup)
+{
+	bool loading = sup->generations.asked;
+
+	for (int i = 0; i < GENERATIONS_MAX; i++)
+		if (sup->generations.place[i].state == GENERATION_LOADING)
+			loading = true;
+	return !loading && sup->reload.next == NULL &&
+	    sup->restart.state == RESTART_NONE;
+}
+
+/* Tells the service manager what has changed; returns when to do so again. */
+static int64_t
+tell_manager(struct supervisor *sup)
+{
+	const struct filter_process *filter = &sup->filter;
+	bool listens = filter->pid > 0 && filter->stage == FILTER_LISTENING;
+	const struct service_facts facts = {
+		.generations = &sup->generations,
+		.filter = filter->pid,
+		.socket = listens ? filter->sock : -1,
+		.former = former_serves(&sup->former),
+		.settled = is_settled(sup),
+		.in_time = former_serves(&sup->former) ||
+		    monotime_now() - filter->started_at < FILTER_START_MAX,
+	};
+
+	if (filter->reported)
+		service_manager_heard(sup->plan->manager, filter->waiting,
+		    filter->overdue);
+	sup->filter.reported = false;
+	return service_manager_run(sup->plan->manager, &facts);
 }
 
 /* In PHASE_DRAIN and PHASE_STOP. */
@@ -380,6 +425,7 @@ one_round(struct supervisor *sup)
 	int64_t until = run_due(sup);
 	int count;
 
+	until = earlier(until, tell_manager(sup));
 	fds[POLL_SIGNALS] = (struct pollfd){ .fd = sup->signals,
 		.events = POLLIN };
 	fds[POLL_FILTER] = (struct pollfd){ .fd = sup->filter.sock,

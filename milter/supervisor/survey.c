@@ -21,6 +21,7 @@
 #include "base/priv.h"
 #include "config/config.h"
 #include "config/socket_group.h"
+#include "supervisor/activation.h"
 #include "supervisor/findings.h"
 #include "survey_account.h"
 #include "survey_room.h"
@@ -161,9 +162,12 @@ look_at_internet_socket(struct findings *findings, const struct config *config)
 		    config->socket);
 }
 
+/* One that was handed over takes the configured one's place. */
 static void
 look_at_socket(struct findings *findings, const struct config *config)
 {
+	if (activation_is_due())
+		return;
 	if (strncmp(config->socket, "unix:", 5) == 0)
 		look_at_unix_socket(findings, config, config->socket + 5);
 	else

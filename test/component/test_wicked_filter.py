@@ -2,50 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """What a filter that was taken over can do to the supervisor, which is root."""
 
-import contextlib
 import pathlib
-import shutil
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import needs
-import signatures
 import testmain
-from daemon import Daemon
-from scratchdir import scratch_dir
 from waiting import wait_until
+from wickedfilter import wicked
 
 # Lines for one filter that has gone wrong: its start, its end, an engine's.
 LINES = 40
-
-
-def make_program(directory):
-    """The product with a wicked filter; the supervisor looks for the others
-    where it lies itself."""
-    build = needs.build()
-    children = directory / "libexec" / "vscan-milter"
-    children.mkdir(parents=True)
-    (directory / "sbin").mkdir()
-    shutil.copy(build / "libexec/vscan-milter/vscan-engine", children)
-    shutil.copy(build / "component/wicked-filter", children / "vscan-filter")
-    return shutil.copy(build / "sbin/vscan-milter", directory / "sbin")
-
-
-@contextlib.contextmanager
-def wicked(deed):
-    """A daemon with such a filter."""
-    with scratch_dir() as path:
-        database = signatures.make_set(path / "signatures")
-        daemon = Daemon(path / "daemon", database, program=make_program(path),
-                        expected_log=["."],     # of all that it may do
-                        drain_timeout="60s")
-        daemon.environment["VSCAN_WICKED"] = deed
-        with contextlib.ExitStack() as stack:
-            stack.callback(daemon.stop)
-            daemon.launch()
-            yield daemon
 
 
 class WickedFilterCase(unittest.TestCase):

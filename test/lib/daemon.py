@@ -126,8 +126,9 @@ class Daemon(Running):
         self.config_file.write_text(config_text(self.settings))
         self.environment = {}   # beside the test's own
         self.stderr = None      # a file in the place of the log
-        self._argv = [*run_with, program or needs.daemon(),
-                      "-c", self.config_file, "-f"]
+        self.inherited = ()     # descriptors that it is given
+        self.run_with = run_with
+        self._argv = [program or needs.daemon(), "-c", self.config_file, "-f"]
         self._process = None
         self._expected = ExpectedLog(expected_log)
         self._log_begins = None
@@ -152,7 +153,9 @@ class Daemon(Running):
             if self._log_begins is None:
                 self._log_begins = since
             self._process = procs.start(
-                self._argv, env=os.environ | self.environment,
+                [*self.run_with, *self._argv],
+                env=os.environ | self.environment,
+                pass_fds=self.inherited,
                 stdout=log, stderr=self.stderr or log)
         return since
 

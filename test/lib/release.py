@@ -2,6 +2,7 @@
 """The release service under test, and its wire as a peer speaks it."""
 
 import dataclasses
+import os
 import pathlib
 import re
 import secrets
@@ -85,6 +86,7 @@ class Release(Running):
         self.config_file.write_text(config_text(merged(
             {"user": USER, "log": {"target": "stderr", "level": "debug"}},
             settings, self.settings)))
+        self.environment = {}   # beside the test's own
         self.stderr = None      # a file in the place of the log
         self._process = None
 
@@ -103,6 +105,7 @@ class Release(Running):
             self._process = procs.start(
                 [needs.file(needs.build() / "sbin/vscan-release"),
                  "-c", self.config_file, "-f"],
+                env=os.environ | self.environment,
                 stdout=log, stderr=self.stderr or log)
         return since
 
