@@ -146,7 +146,7 @@ announce(struct engine_process *engine, int supervisor, struct error *err)
 	ready.flags = (uint32_t)engine->library.contents.built;
 	wire_set_text(&ready, engine->library.name);
 	log_msg(LOG_LEVEL_INFO,
-	    "generation %s: %u signatures in %u files, "
+	    "engine %s has loaded %u signatures from %u files, with "
 	    "libclamav %s",
 	    engine->library.name, engine->library.signatures,
 	    engine->library.sigset.files, library_version());
@@ -212,7 +212,10 @@ engine_run(const struct config *config, enum scratch_kind kind, int supervisor)
 	if (code == ERROR_NONE) {
 		code = server_run(supervisor, &engine.plan, &engine.age, &err);
 		if (code != ERROR_NONE)
-			log_error(LOG_LEVEL_ERROR, "engine", &err);
+			log_error(LOG_LEVEL_ERROR,
+			    "the engine ends because of a fault, and "
+			    "the supervisor starts another one",
+			    &err);
 	} else {
 		report_failure(supervisor, &err);
 	}

@@ -87,7 +87,10 @@ serve(enum scratch_kind kind)
 	log_join(LOG);
 	if (config_load_fd(CONFIGURATION, "configuration", &config, &err) !=
 	    ERROR_NONE) {
-		log_error(LOG_LEVEL_ERROR, "engine", &err);
+		log_error(LOG_LEVEL_ERROR,
+		    "the engine can't read the configuration that the "
+		    "supervisor gave it, and ends",
+		    &err);
 		return EX_CONFIG;
 	}
 	log_set_level((enum log_level)config->log_level);

@@ -31,8 +31,8 @@ judge(const struct config *config, const char *namespaces, const char *why,
 		    namespaces, comma, why);
 	if (*why != '\0')
 		log_msg(LOG_LEVEL_WARNING,
-		    "the kernel refuses a part of the "
-		    "sandbox, and workers run without: %s",
+		    "the kernel refuses a part of the sandbox, and workers "
+		    "run without that part: %s",
 		    why);
 	return ERROR_NONE;
 }

@@ -149,7 +149,10 @@ receive_link(struct server *server)
 		return;
 	if (code != ERROR_NONE) {
 		if (code != ERROR_GONE)
-			log_error(LOG_LEVEL_WARNING, "link", &err);
+			log_error(LOG_LEVEL_WARNING,
+			    "the engine closes its connection to the "
+			    "filter, and ends all workers",
+			    &err);
 		close_link(server);
 		return;
 	}
@@ -157,7 +160,9 @@ receive_link(struct server *server)
 	if (slot != NULL) {
 		slot_open(slot, sock);
 	} else {
-		log_msg(LOG_LEVEL_WARNING, "no slot is free of %zu",
+		log_msg(LOG_LEVEL_WARNING,
+		    "the engine has no place for another worker: all %zu "
+		    "are taken, and the filter's request is refused",
 		    server->count);
 		fd_close(&sock);
 	}

@@ -88,7 +88,8 @@ spawn(struct slot *slot)
 		slot->pid = pid;
 		change(slot, STARTED);
 	} else {
-		log_error(LOG_LEVEL_ERROR, "no worker", &err);
+		log_error(LOG_LEVEL_ERROR, "the engine can't start a worker",
+		    &err);
 		reply = wire_make(WIRE_FAILED);
 		wire_set_text(&reply, err.text);
 	}
@@ -127,7 +128,10 @@ slot_receive(struct slot *slot)
 		return;
 	}
 	if (code != ERROR_GONE)
-		log_error(LOG_LEVEL_WARNING, "a slot is closed", &err);
+		log_error(LOG_LEVEL_WARNING,
+		    "the engine can't understand what the filter asks for a "
+		    "worker, and ends that worker",
+		    &err);
 	slot_close(slot);
 }
 
@@ -141,7 +145,10 @@ clean_up(const struct slot *slot)
 	if (slot->plan.scratch.kind != SCRATCH_DIRECTORY)
 		return;
 	if (scratch_clean(&slot->plan.scratch, &found, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_ERROR, "scratch", &err);
+		log_error(LOG_LEVEL_ERROR,
+		    "the engine can't empty the scratch directory of a worker "
+		    "that has ended",
+		    &err);
 }
 
 void

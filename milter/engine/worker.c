@@ -332,7 +332,8 @@ run(const struct worker_plan *plan, int sock)
 	title_set("vscan-worker", "worker %u of generation %s",
 	    plan->number + 1, plan->library->name);
 	if (keep_socket_only(sock, &err) != ERROR_NONE) {
-		log_error(LOG_LEVEL_ERROR, "worker", &err);
+		log_error(LOG_LEVEL_ERROR, "a worker can't be set up, and ends",
+		    &err);
 		_exit(WIRE_EXIT_SETUP);
 	}
 	log_leave();
