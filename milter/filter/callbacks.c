@@ -134,11 +134,13 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 		*actions_r |= SMFIF_SETSYMLIST;
 		if (!ask_for_macros(ctx))
 			log_msg(LOG_LEVEL_WARNING,
-			    "libmilter refused the list of macros");
+			    "libmilter refused the list of macros, so the MTA "
+			    "may not send all that the log should show");
 	}
 	if (*actions_r == 0)
 		log_msg(LOG_LEVEL_WARNING,
-		    "the MTA lets no milter change headers");
+		    "the MTA lets no milter change headers, so that "
+		    "X-Virus-Status can't be added");
 	connection->steps = *steps_r;
 	session_destroy(&session);
 	session = begin_session(ctx, connection);
@@ -171,7 +173,8 @@ put_off(SMFICTX *ctx, const char *reply, const char *why)
 	    "later",
 	    why);
 	if (smfi_setreply(ctx, code, status, text) != MI_SUCCESS)
-		log_msg(LOG_LEVEL_ERROR, "libmilter refused a reply text");
+		log_msg(LOG_LEVEL_ERROR,
+		    "libmilter refused the text of a 4.3.2 reply");
 	return SMFIS_TEMPFAIL;
 }
 

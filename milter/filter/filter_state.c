@@ -171,7 +171,8 @@ halvings(struct filter_state *filter)
 		count = 4 * filter->waiting > 3 * limit ? 2 : 1;
 	shortened = count > 0;
 	if (shortened != filter->shortened)
-		log_msg(LOG_LEVEL_WARNING, "%u messages wait: deadlines are %s",
+		log_msg(LOG_LEVEL_WARNING,
+		    "%u messages wait for their scans: reply deadlines are %s",
 		    filter->waiting, shortened ? "shortened" : "full again");
 	filter->shortened = shortened;
 	return count;

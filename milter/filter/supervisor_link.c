@@ -58,7 +58,8 @@ withdraw_engine(struct supervisor_link *link,
     const struct wire_message *message)
 {
 	log_msg(LOG_LEVEL_NOTICE,
-	    "engine %s takes no new mail, which waits for its successor",
+	    "engine %s takes no new mail; mail waits until the next engine "
+	    "has loaded its signatures",
 	    message->text);
 	engines_withdraw(link->engines, message->id);
 	scanner_engine_changed(link->filter->scanner);
@@ -101,7 +102,10 @@ end_sessions(const struct filter_state *filter, bool last)
 	    monotime_after(HANGUP_TIME));
 
 	if (left > 0)
-		log_msg(LOG_LEVEL_WARNING, "%u sessions are cut off", left);
+		log_msg(LOG_LEVEL_WARNING,
+		    "%u sessions with MTAs did not end in time, and are cut "
+		    "off",
+		    left);
 }
 
 /* smfi_stop() would take up to 5 s, in which nobody serves the socket, and
@@ -112,7 +116,9 @@ supervisor_link_drain(struct supervisor_link *link, bool last)
 	struct filter_state *filter = link->filter;
 	int64_t until = monotime_after(filter->config->drain_timeout);
 
-	log_msg(LOG_LEVEL_NOTICE, "draining");
+	log_msg(LOG_LEVEL_NOTICE,
+	    "the filter is draining: it answers the mail that it has, and "
+	    "ends");
 	filter_state_drain(filter, until);
 	/* Their verdicts are for the retries, of what was deferred now.  In
 	 * the meantime who comes is told to come later. */
@@ -129,7 +135,7 @@ take_socket(const struct supervisor_link *link, int sock)
 {
 	if (dup3(sock, link->listener, O_CLOEXEC) < 0)
 		log_msg(LOG_LEVEL_ERROR,
-		    "the filter can't take the new milter socket over: %s",
+		    "the filter can't take over the new milter socket: %s",
 		    strerror(errno));
 	fd_close(&sock);
 }
@@ -144,14 +150,18 @@ tell(struct supervisor_link *link, enum wire_type type, const char *name,
 	message.id = serial;
 	wire_set_text(&message, name);
 	if (wire_send(link->sock, &message, -1, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
+		log_error(LOG_LEVEL_ERROR,
+		    "the filter can't report to the supervisor", &err);
 }
 
 /* From any scan thread, as the next; see engines.h. */
 static void
 engine_lost(void *context, const char *name, uint64_t serial)
 {
-	log_msg(LOG_LEVEL_ERROR, "engine %s is lost", name);
+	log_msg(LOG_LEVEL_ERROR,
+	    "engine %s is lost: it no longer answers the filter as it should, "
+	    "and the supervisor starts another one",
+	    name);
 	tell(context, WIRE_LOST, name, serial);
 }
 
@@ -198,11 +208,12 @@ hand_over(struct supervisor_link *link, int sock)
 		fd_close(&sock);
 		return;
 	}
-	title_set("vscan-filter", "of before the restart, serves its sessions");
+	title_set("vscan-filter",
+	    "from before the restart, serves its sessions");
 	wakeup_go_private(&filter->wakeup);
 	log_msg(LOG_LEVEL_NOTICE,
-	    "another filter takes over; this one serves the %u sessions that "
-	    "it has to their end",
+	    "another filter takes over after a restart; this one serves its "
+	    "%u sessions until they end",
 	    hangup_count(filter->descriptors, &filter->wakeup));
 	link->handover.sock = sock;
 	hold_let_go(filter->hold, monotime_after(HOLD_TIME));
@@ -218,7 +229,10 @@ hear_former(const struct supervisor_link *link, int sock)
 	struct error err;
 
 	if (handover_receive(sock, link->filter->scanner, &err) != ERROR_NONE)
-		log_error(LOG_LEVEL_WARNING, "the filter", &err);
+		log_error(LOG_LEVEL_WARNING,
+		    "the filter won't learn what the filter from before the "
+		    "restart still learns about deferred mail",
+		    &err);
 }
 
 /* True once a filter that has handed over has nothing more to do.  libmilter
@@ -316,7 +330,9 @@ supervisor_link_thread(void *context)
 		if (code == ERROR_NONE)
 			last = (message.flags & WIRE_LAST) != 0;
 		else if (code != ERROR_TIMEOUT)
-			log_error(LOG_LEVEL_ERROR, "the supervisor", &err);
+			log_error(LOG_LEVEL_ERROR,
+			    "the filter has lost the supervisor, and ends",
+			    &err);
 		break;
 	}
 	supervisor_link_drain(link, last);

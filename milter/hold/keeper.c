@@ -511,7 +511,8 @@ open_spool(struct hold *hold)
 	pthread_mutex_lock(&hold->lock);
 	hold->spool = spool;
 	if (hold->mails > 0)
-		log_msg(LOG_LEVEL_NOTICE, "%zu held mails from before",
+		log_msg(LOG_LEVEL_NOTICE,
+		    "%zu mails were held before this start, and still are",
 		    hold->mails);
 	pthread_mutex_unlock(&hold->lock);
 	return true;

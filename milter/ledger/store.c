@@ -251,8 +251,8 @@ set_read(struct store *store)
 	pthread_cond_broadcast(&store->changed);
 	pthread_mutex_unlock(&store->lock);
 	if (late)
-		log_msg(LOG_LEVEL_NOTICE, "store %s: read at last",
-		    store->path);
+		log_msg(LOG_LEVEL_NOTICE,
+		    "store %s: the file has been read at last", store->path);
 }
 
 /* Opens the file; reads it if that has not been done. */
@@ -470,10 +470,11 @@ log_change(struct store *store, enum store_trouble before,
 	if (now == before)
 		return;
 	if (now == STORE_WELL)
-		log_msg(LOG_LEVEL_NOTICE, "store %s: written again",
+		log_msg(LOG_LEVEL_NOTICE, "store %s: it can be written again",
 		    store->path);
 	else if (now == STORE_BUSY)
-		log_msg(LOG_LEVEL_WARNING, "store %s: %s; rows wait",
+		log_msg(LOG_LEVEL_WARNING,
+		    "store %s: %s; what is to be written waits in memory",
 		    store->path, err->text);
 	else
 		log_msg(LOG_LEVEL_ERROR,
@@ -490,7 +491,7 @@ log_dropped(struct store *store, uint64_t dropped)
 		return;
 	log_msg(LOG_LEVEL_ERROR,
 	    "store %s: %" PRIu64 " rows were dropped, "
-	    "too many wait",
+	    "since too many wait to be written",
 	    store->path, dropped - store->dropped_logged);
 	store->dropped_logged = dropped;
 }

@@ -244,8 +244,8 @@ serve(struct service *service, struct service_peer *peer)
 	log_answer(&request, mta, &reply);
 	if (seqpacket_send(peer->sock, &reply, sizeof reply, -1, &err) !=
 	    ERROR_NONE)
-		log_error(LOG_LEVEL_NOTICE, "release: nobody hears the answer",
-		    &err);
+		log_error(LOG_LEVEL_NOTICE,
+		    "release: who asked has gone without the answer", &err);
 	fd_close(&peer->sock);
 }
 

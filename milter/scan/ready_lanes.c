@@ -98,7 +98,7 @@ ready_lanes_prepare(struct scanner *scanner, struct lane *lane)
 	/* An engine that is gone is told by others, or was told to go. */
 	if (code != ERROR_NONE)
 		log_error(code == ERROR_GONE ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-		    "making a worker ready", &err);
+		    "no worker can be made ready for the next scan", &err);
 	pthread_mutex_lock(&scanner->lock);
 	scanner->warming--;
 	if (code != ERROR_NONE)

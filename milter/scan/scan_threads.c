@@ -224,10 +224,13 @@ miss_worker(struct job *job, enum error_code code, const struct error *err,
 	if (code == ERROR_GONE)
 		log_msg(LOG_LEVEL_WARNING,
 		    "the scan with key=%s is given up: %u times its engine "
-		    "went before a worker was ready, the last time: %s",
+		    "ended before a worker was ready, the last time: %s",
 		    key_short(&job->key, key), job->engines_lost, err->text);
 	else
-		log_error(LOG_LEVEL_ERROR, "no worker for a scan", err);
+		log_error(LOG_LEVEL_ERROR,
+		    "no worker can be made ready for a scan, which ends with "
+		    "reason=no-worker",
+		    err);
 }
 
 /* Runs one job on lane, if there is one.  No lock held. */

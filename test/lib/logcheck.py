@@ -64,4 +64,6 @@ BAD_SIGNATURES = ("libclamav: .*database", "the new signature set is not used",
 ENGINE_KILLED = (r"engine \S+ died of signal 9", r"engine \S+ is lost",
                  "no engine in service$", "ended=engine-died")
 FILTER_KILLED = ("the filter ended .*: died of signal 9",)
-SUPERVISOR_KILLED = ("the supervisor: the other end is closed",)
+SUPERVISOR_KILLED = (
+    "the filter has lost the supervisor, and ends: the other end is closed",
+    "the filter can't report to the supervisor: the other end is closed")
