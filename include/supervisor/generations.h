@@ -24,8 +24,8 @@
  *     successors, the engines have RETIRE_GRACE to end, and mail waits.  Where
  *     nothing lives there is no choice.
  *
- * Engines of before a restart (former.h) are none of these; but while they live
- * they take memory, and mail is scanned by them.
+ * Engines from before a restart (former.h) are none of these; but while they
+ * live they take memory, and mail is scanned by them.
  *
  * The supervisor's only; single-threaded; nothing here blocks for longer
  * than a stat(2) of the signature files.
@@ -142,7 +142,7 @@ void generations_handle(struct generations *generations,
  * after each of the other functions. */
 int64_t generations_run(struct generations *generations);
 
-/* Engines of before a restart live, or live no more. */
+/* Engines from before a restart live, or live no more. */
 void generations_set_former(struct generations *generations, bool lives);
 
 /* True if these have to end before another engine can be loaded. */

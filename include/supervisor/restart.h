@@ -26,8 +26,8 @@
 
 #include "base/monotime.h"
 
-/* Longer than an engine may take to load, and than a filter of before the last
- * restart may go on for the sessions that it has. */
+/* Longer than an engine may take to load, and than a filter from before the
+ * last restart may go on for the sessions that it has. */
 #define RESTART_MAX (20 * 60 * MONOTIME_S)
 
 enum restart_state {

@@ -234,7 +234,8 @@ become(const struct child_kit *kit, struct birth *birth)
 		fexecve(birth->program, arguments, environ);
 		(void)error_sys(&err, errno, "running the program");
 	}
-	log_error(LOG_LEVEL_ERROR, birth->name, &err);
+	log_msg(LOG_LEVEL_ERROR, "%s can't be started: %s", birth->name,
+	    err.text);
 	_exit(EX_OSERR);
 }
 
@@ -303,7 +304,10 @@ fork_plain(const struct priv_account *account, pid_t *pid_r, struct error *err)
 	if (*pid_r < 0)
 		return error_sys(err, errno, "forking an engine");
 	if (*pid_r == 0 && priv_drop(account, &dropped) != ERROR_NONE) {
-		log_error(LOG_LEVEL_ERROR, "vscan-engine", &dropped);
+		log_error(LOG_LEVEL_ERROR,
+		    "vscan-engine can't become the account that it is to run "
+		    "as",
+		    &dropped);
 		_exit(EX_NOPERM);
 	}
 	return ERROR_NONE;

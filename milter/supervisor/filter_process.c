@@ -50,7 +50,7 @@ start(struct filter_process *process)
 	if (child_start_filter(process->kit, &process->pid, &process->sock,
 		&err) == ERROR_NONE)
 		return;
-	log_error(LOG_LEVEL_ERROR, "starting the filter", &err);
+	log_error(LOG_LEVEL_ERROR, "the filter can't be started", &err);
 	process->pid = 0;
 	process->start_at = monotime_after(PAUSE);
 }
@@ -90,7 +90,8 @@ pass_socket(const struct child_kit *kit, int filter)
 	if (filter >= 0 &&
 	    wire_send(filter, &message, kit->listener->fd, &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_ERROR,
-		    "handing the milter socket to the filter", &err);
+		    "the supervisor can't hand the milter socket to the filter",
+		    &err);
 }
 
 static void
@@ -105,7 +106,8 @@ go(struct filter_process *process)
 		code = send(process, WIRE_FORMER, process->rows, &err);
 	fd_close(&process->rows);
 	if (code != ERROR_NONE)
-		log_error(LOG_LEVEL_ERROR, "telling the filter to go on", &err);
+		log_error(LOG_LEVEL_ERROR,
+		    "the supervisor can't tell the filter to go on", &err);
 	if (process->socket_due)
 		pass_socket(process->kit, process->sock);
 	process->socket_due = false;
@@ -232,7 +234,10 @@ filter_process_hear(struct filter_process *process)
 	if (code == ERROR_NONE)
 		return;
 	if (code != ERROR_GONE)
-		log_error(LOG_LEVEL_ERROR, "the filter is killed", &err);
+		log_error(LOG_LEVEL_ERROR,
+		    "the supervisor kills the filter, which breaks their "
+		    "protocol",
+		    &err);
 	filter_process_kill(process);
 	generations_set_filter(process->generations, -1);
 	fd_close(&process->sock);

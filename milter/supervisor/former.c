@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/monotime.h"
+#include "base/process.h"
 #include "wire/wire.h"
 
 /* For a filter to close the files in state_directory: it waits for mail that
@@ -41,8 +42,8 @@ retire_engines(const struct former *former)
 		    wire_send(former->engines[i].sock, &message, -1, &err) !=
 			ERROR_NONE)
 			log_error(LOG_LEVEL_WARNING,
-			    "telling an engine of before the restart to "
-			    "retire",
+			    "the supervisor can't tell an engine from "
+			    "before the restart to retire",
 			    &err);
 }
 
@@ -56,7 +57,7 @@ former_hand_over(struct former *former, int rows)
 	former->end_by = monotime_after(LET_GO_TIME);
 	if (wire_send(former->sock, &message, rows, &err) != ERROR_NONE) {
 		log_error(LOG_LEVEL_ERROR,
-		    "the filter of before the restart can't be told to hand "
+		    "the filter from before the restart can't be told to hand "
 		    "over, and is killed",
 		    &err);
 		kill(former->filter, SIGKILL);
@@ -76,8 +77,8 @@ withdraw(const struct former *former, const struct former_engine *engine)
 	wire_set_text(&message, engine->name);
 	if (wire_send(former->sock, &message, -1, &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_WARNING,
-		    "telling the filter of before the restart that its engine "
-		    "ends",
+		    "the filter from before the restart can't be told that "
+		    "its engine ends",
 		    &err);
 }
 
@@ -116,7 +117,9 @@ former_hear(struct former *former)
 		return;
 	if (code != ERROR_GONE)
 		log_error(LOG_LEVEL_ERROR,
-		    "the filter of before the restart is killed", &err);
+		    "the filter from before the restart breaks the "
+		    "supervisor's protocol, and is killed",
+		    &err);
 	kill(former->filter, SIGKILL);
 	fd_close(&former->sock);
 }
@@ -125,11 +128,11 @@ static void
 filter_ended(struct former *former, int status)
 {
 	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	char how[80];
 
 	log_msg(well ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
-	    "the filter of before the restart has ended (%s %d)",
-	    WIFSIGNALED(status) ? "signal" : "status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	    "the filter from before the restart %s",
+	    process_end_text(status, how, sizeof how));
 	if (former->state == FORMER_ACCEPTING)
 		retire_engines(former);
 	former->state = FORMER_GONE;
@@ -203,8 +206,8 @@ static void
 say_overdue(void)
 {
 	log_msg(LOG_LEVEL_WARNING,
-	    "what was there before the restart did not end in time, and is "
-	    "killed");
+	    "the filter or an engine from before the restart did not end in "
+	    "time, and is killed");
 }
 
 int64_t

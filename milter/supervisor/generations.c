@@ -110,7 +110,7 @@ count_failure(struct generations *generations, bool bad_set)
 	generations->bad_set = bad_set;
 }
 
-/* True if mail is scanned, be it by an engine of before a restart. */
+/* True if mail is scanned, be it by an engine from before a restart. */
 static bool
 has_service(struct generations *generations)
 {
@@ -334,7 +334,8 @@ refused(struct generations *generations, struct generation *generation,
 		    "the new signature set is not used: %s; engine %s stays in "
 		    "service",
 		    message->text,
-		    serving != NULL ? serving->name : "of before the restart");
+		    serving != NULL ? serving->name
+				    : "from before the restart");
 	else if (outage_goes_on(&generations->outage, message->text))
 		log_msg(LOG_LEVEL_ERROR,
 		    "no engine in service, mail is deferred: %s",
@@ -500,7 +501,7 @@ make_room(struct generations *generations, const char *why)
 
 	if (generations->former && !generations->needs_room)
 		log_msg(LOG_LEVEL_NOTICE,
-		    "the engine of before the restart ends before its "
+		    "the engine from before the restart ends before its "
 		    "successor is loaded, and mail waits: %s",
 		    why);
 	generations->needs_room = generations->former;

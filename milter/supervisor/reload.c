@@ -99,7 +99,8 @@ read_file(const struct reload *reload)
 	if (code == ERROR_NONE)
 		return config;
 	if (code != ERROR_INPUT)
-		log_error(LOG_LEVEL_ERROR, "reading the configuration", &err);
+		log_error(LOG_LEVEL_ERROR,
+		    "the supervisor can't read the configuration", &err);
 	refuse(reload->path);
 	config_destroy(&config);
 	return NULL;
@@ -119,7 +120,8 @@ tell_filter(struct reload *reload, int filter)
 			     &err) != ERROR_NONE;
 	if (reload->untold)
 		log_error(LOG_LEVEL_ERROR,
-		    "sending the filter the new configuration", &err);
+		    "the supervisor can't send the filter its configuration",
+		    &err);
 }
 
 /* The one place where a snapshot comes into force. */
@@ -158,7 +160,9 @@ take(struct reload *reload, const struct config *config, int filter)
 	 * have been scanned with. */
 	waits = waits && generations_serving(reload->generations) != NULL;
 	if (child_kit_prepare(reload->kit, config, &err) != ERROR_NONE) {
-		log_error(LOG_LEVEL_ERROR, "the new configuration", &err);
+		log_error(LOG_LEVEL_ERROR,
+		    "the new configuration can't be made ready for the filter",
+		    &err);
 		refuse(reload->path);
 		return;
 	}

@@ -139,7 +139,7 @@ restart_run(struct restart *restart, bool possible)
 	if (!restart->is_waiting)
 		log_msg(LOG_LEVEL_NOTICE,
 		    "the restart waits: the filter doesn't listen yet, or the "
-		    "one of before the last restart still has sessions");
+		    "one from before the last restart still has sessions");
 	restart->is_waiting = true;
 }
 

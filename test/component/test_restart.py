@@ -120,9 +120,9 @@ class RestartCase(DaemonCase):
         return client, mail
 
     def wait_alone(self, since):
-        """Waits until the filter of before has ended."""
-        self.daemon.wait_log("filter of before the restart has ended "
-                             r"\(status 0\)", since)
+        """Waits until the filter from before has ended."""
+        self.daemon.wait_log("filter from before the restart ended "
+                             "with status 0", since)
 
     def test_no_mail_of_a_stream_is_deferred_or_lost(self):
         streams = [Stream(self.daemon.socket, number % 2 == 0)
@@ -233,7 +233,7 @@ class QueueCase(unittest.TestCase):
             self.assertEqual(daemon.scans(), [])
             since = daemon.mark()
             self.assertEqual(order(daemon, "--restart").returncode, 0)
-            daemon.wait_log("filter of before the restart has ended", since)
+            daemon.wait_log("filter from before the restart ended with", since)
             self.assertEqual(len(daemon.scans()), 2)
             self.assertEqual(milterclient.deliver(
                 daemon.socket, queued).action, "accept")
@@ -288,7 +288,7 @@ class NoEngineCase(unittest.TestCase):
             self.assertEqual(len(daemon.engines()), 1)
             self.assertNotEqual(daemon.engine(), first)
             log = daemon.log(since)
-            self.assertLess(log.index("the engine of before the restart ends"),
+            self.assertLess(log.index("the engine from before the restart ends"),
                             log.index("an engine loads"))
             self.deliver(daemon)
 
