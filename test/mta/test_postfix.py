@@ -46,6 +46,7 @@ class PostfixCase(mtacases.MtaTests, MtaCase):
         socket = mta.make_socket_directory()
         settings = daemon.merged(mtacases.SETTINGS, {
             "socket": f"unix:{socket}/milter.sock",
+            "socket_mode": "0660",  # Postfix gets in by its group
             "deadline": {"reply_local": f"{LOCAL_DEADLINE:.0f}s"},
             "headers": {"keep_from": [f"{TRUSTED}/32"]}})
         return (cls.enterClassContext(daemon.Daemon(
