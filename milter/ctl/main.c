@@ -30,13 +30,17 @@ static const char usage[] =
     "  -h, --help          print this and exit\n"
     "  -V, --version       print the version and exit\n"
     "commands:\n"
-    "  check-mta [WHERE...]  compare the MTA's settings with ours; WHERE is\n"
-    "                        Postfix's directory or a sendmail.cf\n"
-    "  deferred [OPTION...]  list deferred mail that is waited for\n"
-    "      --json            one JSON object a line\n"
-    "      --key KEY         of this content; the beginning is enough\n"
-    "      --queue-id ID     of this queue ID\n"
-    "      --sender ADDRESS, --recipient ADDRESS\n";
+    "  check-mta [WHERE...]  check that the settings of Postfix and Sendmail\n"
+    "                        fit vscan-milter's; WHERE is a directory with\n"
+    "                        a main.cf, or a sendmail.cf\n"
+    "                        (/etc/postfix and /etc/mail/sendmail.cf)\n"
+    "  deferred [OPTION...]  list the deferred mail that is to be sent again\n"
+    "      --json            print each mail as a line with a JSON object\n"
+    "      --key KEY         list only mail whose key begins so\n"
+    "      --queue-id ID     list only mail that had this ID at its last try\n"
+    "      --sender ADDRESS  list only mail from this address\n"
+    "      --recipient ADDRESS\n"
+    "                        list only mail to this address\n";
 
 static int
 check_mta(const struct config *config, char **arguments, int count)

@@ -29,12 +29,14 @@ struct options {
 };
 
 static const char usage[] =
-    "usage: vscan-release [-c FILE] [-f] [-t] [-V]\n"
+    "usage: vscan-release [-c FILE] [-f]\n"
+    "       vscan-release [-c FILE] -t | -V | -h\n"
     "  -c, --config FILE   vscan-milter's configuration (" CONFIG_DEFAULT_PATH
     ")\n"
     "  -f, --foreground    stay in the foreground\n"
     "  -t, --test          check the configuration and exit\n"
-    "  -V, --version       print the version and exit\n";
+    "  -V, --version       print the version and exit\n"
+    "  -h, --help          print this and exit\n";
 
 /* Returns 0, the exit status for a wrong command line, or -1 for help. */
 static int

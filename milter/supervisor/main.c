@@ -46,13 +46,14 @@ static const char usage[] =
     "       vscan-milter [-c FILE] --reload | --restart | --stop\n"
     "  -c, --config FILE   configuration (" CONFIG_DEFAULT_PATH ")\n"
     "  -f, --foreground    stay in the foreground\n"
-    "  -t, --test          check the configuration and exit\n"
+    "  -t, --test          check the configuration and the machine, and exit\n"
     "  -V, --version       print the versions and exit\n"
-    "  --print-config      print the effective configuration and exit\n"
-    "  --reload            have the running instance read it again\n"
-    "  --restart           have it start the programs again; mail waits, and\n"
-    "                      none is deferred; returns when that is done\n"
-    "  --stop              have it end; returns when it has\n";
+    "  -h, --help          print this and exit\n"
+    "  --print-config      print all settings as they are in force, and exit\n"
+    "  --reload            have the running instance read its configuration\n"
+    "  --restart           have the running instance start its programs anew\n"
+    "                      without deferring mail; return when they serve\n"
+    "  --stop              have the running instance end; return when it has\n";
 
 static const struct option option_names[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -194,8 +195,8 @@ test(struct config *config, const char *path)
 	if (findings.count == 0)
 		printf("%s: no mistakes found\n", path);
 	else
-		printf("%s: %zu errors, %zu warnings\n", path, findings.errors,
-		    findings.count - findings.errors);
+		printf("%s: errors: %zu, warnings: %zu\n", path,
+		    findings.errors, findings.count - findings.errors);
 	status = findings.errors == 0 ? EX_OK : EX_CONFIG;
 	findings_fini(&findings);
 	return status;

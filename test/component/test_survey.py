@@ -53,7 +53,7 @@ class SurveyCase(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stderr, rf"^vscan-milter: warning: {said}")
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
-        self.assertIn(": 0 errors, 1 warnings\n", done.stdout)
+        self.assertIn(": errors: 0, warnings: 1\n", done.stdout)
 
     def test_nothing_is_found_where_all_is_well(self):
         done = self.survey()
@@ -153,7 +153,7 @@ class SurveyCase(unittest.TestCase):
         done = self.survey(user="no-such-account", buffer={"disk": ROOM},
                            socket_group="no-such-group")
         self.assertEqual(done.returncode, EX_CONFIG)
-        self.assertIn(": 2 errors, 1 warnings\n", done.stdout)
+        self.assertIn(": errors: 2, warnings: 1\n", done.stdout)
         self.assertEqual(len(done.stderr.splitlines()), 3)
 
     def test_start_says_the_same(self):
