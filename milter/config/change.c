@@ -12,7 +12,7 @@
 #include "table.h"
 #include "value.h"
 
-/* Of a value, as it is told. */
+/* The longest value that a message quotes. */
 #define TEXT_SIZE 256
 
 /* Writes the value as the file would have it. */

@@ -60,7 +60,8 @@ config_create(void)
 	return config;
 }
 
-/* Whom to tell all mistakes, or nobody. */
+/* The function that is told each mistake; NULL where only the first one is
+ * wanted. */
 struct listener {
 	config_mistake_function *each;
 	void *context;
@@ -136,7 +137,8 @@ check_owner(int fd, const char *path, struct error *err)
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, errno, "cannot read configuration %s",
 		    path);
-	/* /dev/null is everybody's. */
+	/* Everybody may write to /dev/null, which is no regular file, and is no
+	 * danger. */
 	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
 		return ERROR_NONE;
 	if ((st.st_mode & S_IWOTH) != 0)
@@ -174,7 +176,8 @@ config_check(const char *path, config_mistake_function *each, void *context,
     struct config **config_r, struct error *err)
 {
 	const struct listener listener = { each, context };
-	/* A FIFO that nobody writes to is empty, and must not hang us. */
+	/* O_NONBLOCK: the open of a FIFO that nobody writes to would wait for
+	 * ever. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	enum error_code code;
 
@@ -213,7 +216,8 @@ config_destroy(struct config **config)
 	*config = NULL;
 }
 
-/* To who only reads it a snapshot is constant; its references are not. */
+/* Readers have a pointer to a constant snapshot, but each of them changes the
+ * number of its references. */
 static struct config *
 unlocked(const struct config *config)
 {

@@ -24,7 +24,7 @@ mistakes_fini(struct mistakes *mistakes)
 	mistakes->count = 0;
 }
 
-/* Behind those of the same line. */
+/* Inserts it by its line, behind other mistakes of the same line. */
 static void
 insert(struct mistakes *mistakes, unsigned line, char *text)
 {

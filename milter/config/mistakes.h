@@ -18,7 +18,7 @@
 #define MISTAKES_MAX 100
 
 struct mistake {
-	unsigned line; /* 0: none is to blame */
+	unsigned line; /* 0: no line is to blame */
 	char *text;
 };
 
@@ -31,11 +31,11 @@ struct mistakes {
 	bool wrong[SETTINGS_MAX]; /* the setting of this row has one */
 };
 
-/* All is well yet.  mistakes_fini() is due in the end. */
+/* Begins without a mistake.  The caller ends it with mistakes_fini(). */
 void mistakes_init(struct mistakes *mistakes);
 void mistakes_fini(struct mistakes *mistakes);
 
-/* Notes one, about the setting (or NULL). */
+/* Notes a mistake in this line (0: none), about the setting (or NULL). */
 void mistakes_note(struct mistakes *mistakes, unsigned line,
     const struct setting *setting, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -43,9 +43,9 @@ void mistakes_note(struct mistakes *mistakes, unsigned line,
 bool mistakes_about(const struct mistakes *mistakes,
     const struct setting *setting);
 
-/* Tells each mistake as "NAME:LINE: TEXT", in the order of the lines; each may
- * be NULL.  Returns ERROR_NONE if there is none, else what the first one is,
- * with its text in err. */
+/* Calls each (unless it is NULL) with "NAME:LINE: TEXT" for each mistake, in
+ * the order of the lines.  Returns ERROR_NONE if there is no mistake, otherwise
+ * the code of the first one, with its text in err. */
 CHECK_RESULT enum error_code mistakes_tell(struct mistakes *mistakes,
     const char *name, config_mistake_function *each, void *context,
     struct error *err);

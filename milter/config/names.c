@@ -32,7 +32,8 @@ skip_blanks(struct walk *walk)
 	}
 }
 
-/* Past a string or a word, both on one line; false if there is neither. */
+/* Moves past a string or a word, neither of which goes beyond its line.  False
+ * if there is neither. */
 static bool
 skip_token(struct walk *walk)
 {
@@ -54,7 +55,7 @@ skip_token(struct walk *walk)
 	return true;
 }
 
-/* Past a brace that closes the one here; false if there is none. */
+/* Moves past the brace that closes the one here.  False if there is none. */
 static bool
 skip_braces(struct walk *walk)
 {
@@ -112,8 +113,8 @@ make_blank(char *begin, const char *end)
 			*begin = ' ';
 }
 
-/* Past what follows a name; *known_r says whether that is one of ours.  False
- * if it makes no sense. */
+/* Moves past what follows a name.  *known_r says whether the name is a setting
+ * or a section.  False if the text makes no sense. */
 static bool
 skip_given(struct walk *walk, const char *name, bool *known_r)
 {
@@ -136,7 +137,8 @@ skip_given(struct walk *walk, const char *name, bool *known_r)
 	return true;
 }
 
-/* A name and what it is given, or the end of a section.  False at the end. */
+/* Moves past a name and its value, or past the end of a section.  False at the
+ * end of the text. */
 static bool
 step(struct walk *walk)
 {

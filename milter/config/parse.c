@@ -24,9 +24,9 @@
 
 struct reading {
 	struct config *config;
-	unsigned *lines; /* where each setting is given, or 0 */
+	unsigned *lines; /* the line of each setting; 0: it isn't given */
 	struct mistakes *mistakes;
-	unsigned end; /* the text ends in this line, in the middle; or 0 */
+	unsigned end; /* the line in which the text was cut; 0: it wasn't */
 };
 
 /* libconfuse's scanner is global, and its callbacks get no context. */
@@ -172,9 +172,10 @@ take_text(struct reading *r, int line, const struct setting *setting,
 	}
 }
 
-/* libconfuse's callback for each value, and for each item of a list: by then
- * it has counted it, and forgotten those of an earlier assignment.  A mistake
- * is noted and is none to libconfuse, which goes on. */
+/* libconfuse calls this for each value, and for each item of a list.  At that
+ * time it has counted the item already, and has forgotten the items of an
+ * earlier assignment.  A mistake is noted here and hidden from libconfuse, so
+ * that it goes on. */
 static int
 take_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
@@ -197,7 +198,7 @@ take_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	return 0;
 }
 
-/* What libconfuse says in its words, and in ours. */
+/* A message of libconfuse's, and what we say in its place. */
 static const struct complaint {
 	const char *format;
 	const char *before; /* the word that its message quotes */
@@ -224,15 +225,15 @@ quoted_word(const char *message, char *out, size_t size)
 	out[0] = '\0';
 	if (begin == NULL)
 		return;
-	/* A long message lacks its end. */
+	/* libconfuse cuts a long message, and the second quote with it. */
 	end = strrchr(++begin, '\'');
 	if (end == NULL)
 		end = begin + strlen(begin);
 	snprintf(out, size, "%.*s", (int)(end - begin), begin);
 }
 
-/* Notes a mistake behind which libconfuse reads nothing.  The end of a text
- * that was cut for a mistake of its own is none. */
+/* Notes a mistake after which libconfuse reads nothing more.  Where the text
+ * was cut because of an earlier mistake, its end is not another one. */
 static void
 no_sense(struct reading *r, int line, const char *before, const char *word,
     const char *after)
@@ -254,7 +255,7 @@ take_complaint(cfg_t *cfg, const char *format, va_list args)
 	quoted_word(message, word, sizeof(word));
 	if (strncmp(format, "no such option", 14) == 0 ||
 	    strncmp(format, "no sub-section", 14) == 0) {
-		/* Of a name that nothing sensible follows, see names.h. */
+		/* For a name that nobody knows; see names.h. */
 		reading->mistakes->unread = true;
 		unknown_name(reading, (unsigned)cfg->line, section_of(cfg),
 		    word);
@@ -271,8 +272,8 @@ take_complaint(cfg_t *cfg, const char *format, va_list args)
 	no_sense(reading, cfg->line, word, "", "");
 }
 
-/* Writes the options of a section, and their end, to opts; returns how many
- * that are. */
+/* Writes the options of a section to opts, and one that ends them.  Returns
+ * their number. */
 static size_t
 section_options(const char *section, cfg_opt_t *opts)
 {
@@ -290,7 +291,7 @@ section_options(const char *section, cfg_opt_t *opts)
 	return n;
 }
 
-/* libconfuse copies the options. */
+/* libconfuse makes a copy of the options, so these may be gone later. */
 static cfg_t *
 parser_create(void)
 {
@@ -314,7 +315,8 @@ parser_create(void)
 	return cfg;
 }
 
-/* The line that parsing came to; libconfuse counts on in the section. */
+/* The line that the parser has reached.  Inside a section libconfuse counts the
+ * lines in the section's own object. */
 static int
 last_line(cfg_t *cfg)
 {
@@ -339,7 +341,7 @@ parse_text(struct reading *r, const char *text)
 		r->mistakes->no_memory = true;
 	else if (cfg_parse_buf(cfg, text) != CFG_SUCCESS &&
 	    !r->mistakes->unread)
-		/* It has said nothing. */
+		/* libconfuse failed without a message. */
 		no_sense(r, last_line(cfg),
 		    "syntax error; a setting is NAME = VALUE", "", "");
 	if (cfg != NULL)
@@ -358,7 +360,8 @@ parse_source(struct source *source, struct config *config, unsigned *lines,
 		.mistakes = mistakes,
 	};
 
-	/* Up to a mistake in the text itself, the rest is parsed, too. */
+	/* Where the text itself has a mistake, what stands before that is
+	 * parsed, so that its mistakes are found, too. */
 	if (!source_prepare(source)) {
 		r.end = source->mistake_line;
 		mistakes_note(mistakes, source->mistake_line, NULL, "%s",

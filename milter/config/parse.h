@@ -9,11 +9,11 @@
 #include "mistakes.h"
 #include "source.h"
 
-/* Prepares and parses the source, and replaces the defaults in config by
- * what it says.  Sets lines[row of the table] to where a setting is given,
- * and leaves it else.  Notes all mistakes that can be seen: a wrong name or
- * value leaves the default, and the rest is read.  Any thread, one at a
- * time. */
+/* Prepares and parses the source, and replaces the defaults in config by what
+ * it says.  Sets lines[row of the table] to the line in which a setting is
+ * given, and doesn't touch it if the setting isn't given.  Notes all mistakes
+ * that can be seen: where a name or a value is wrong, the default stays, and
+ * the rest is read.  Any thread, but only one at a time. */
 void parse_source(struct source *source, struct config *config, unsigned *lines,
     struct mistakes *mistakes);
 

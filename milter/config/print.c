@@ -113,7 +113,8 @@ print_comment(const struct setting *setting, const char *indent, FILE *out)
 	print_wrapped(text, indent, out);
 }
 
-/* Ends the section before, unless it is the top level, and begins the next. */
+/* Ends the section before this one, unless that is the top level, and begins
+ * this one. */
 static void
 print_section(const char *before, const char *next, FILE *out)
 {
@@ -123,8 +124,8 @@ print_section(const char *before, const char *next, FILE *out)
 		fprintf(out, "\n%s {\n", next);
 }
 
-/* A default that stands in the file as a comment: a later version may have a
- * better one. */
+/* True if the line is to be a comment: a setting that has its default, since a
+ * later version may have a better one. */
 static bool
 is_default(const struct setting *setting, const struct config *config)
 {

@@ -17,7 +17,7 @@
 /* What ends an unquoted word, with the control characters. */
 static const char word_end[] = " #\"'={}()+,*";
 
-/* As read(2) at an offset, and the same for what can't be sought. */
+/* pread(2), or read(2) for what has no offset, such as a pipe. */
 static ssize_t
 read_at(int fd, void *data, size_t len, size_t offset)
 {
@@ -117,7 +117,7 @@ no_control(struct source *source, size_t at, char c)
 	    "control character 0x%02x; a configuration is plain text", c);
 }
 
-/* From "#" or "//" to the end of the line. */
+/* Moves past a comment that ends with its line. */
 static bool
 blank_line(struct source *source)
 {
@@ -131,7 +131,7 @@ blank_line(struct source *source)
 	return true;
 }
 
-/* From slash and star to star and slash. */
+/* Moves past a comment between slash and star, and star and slash. */
 static bool
 blank_block(struct source *source)
 {
@@ -221,8 +221,9 @@ skip_word(struct source *source)
 
 	while (!is_control(*p) && strchr(word_end, *p) == NULL)
 		p++;
-	/* libconfuse expands at a word's beginning only, but who writes it
-	 * elsewhere expects it there too. */
+	/* libconfuse expands ${NAME} at the beginning of a word only.  Whoever
+	 * writes it elsewhere expects it to be expanded there too, so it is a
+	 * mistake anywhere. */
 	if (expands(p - 1))
 		return no_expansion(source, start);
 	source->pos = (size_t)(p - source->text);
@@ -273,7 +274,7 @@ odd_character(struct source *source, char c)
 	return no_control(source, source->pos, c);
 }
 
-/* Blanks and the single characters. */
+/* Takes blanks, and the tokens that are a single character. */
 static bool
 prepare_other(struct source *source, char c)
 {

@@ -29,13 +29,13 @@
 struct source {
 	char *text; /* NUL-terminated */
 	size_t len;
-	size_t pos; /* where preparing has come to */
+	size_t pos; /* what is being prepared; all before it is done */
 	unsigned line;
-	unsigned open[SOURCE_DEPTH]; /* lines of braces not yet closed */
+	unsigned open[SOURCE_DEPTH]; /* the lines of open braces */
 	unsigned depth;
 	char before;           /* the token before: its character, or 'a' */
 	char *empty_list;      /* the '{' before, if it begins a list */
-	unsigned mistake_line; /* 0 for none */
+	unsigned mistake_line; /* 0: there is none */
 	char mistake[200];
 };
 

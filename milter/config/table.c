@@ -31,7 +31,7 @@ const struct choice setting_actions[] = {
 	{ NULL, 0 },
 };
 
-/* What is only looked for where it is to cost a mail something. */
+/* For what is looked for only if the administrator wants it. */
 static const struct choice heuristic_actions[] = {
 	{ "off", ACTION_OFF },
 	{ "accept", ACTION_ACCEPT },
@@ -42,7 +42,7 @@ static const struct choice heuristic_actions[] = {
 	{ NULL, 0 },
 };
 
-/* What was found in the mail may cost it its delivery. */
+/* For what is the mail's own doing: it may be refused. */
 static const struct choice verdict_actions[] = {
 	{ "accept", ACTION_ACCEPT },
 	{ "quarantine", ACTION_QUARANTINE },
@@ -58,7 +58,7 @@ static const struct choice clean_actions[] = {
 	{ NULL, 0 },
 };
 
-/* Our own faults never reject or lose good mail. */
+/* For what is not the mail's doing: it is never refused or lost. */
 static const struct choice fault_actions[] = {
 	{ "accept", ACTION_ACCEPT },
 	{ "hold", ACTION_HOLD },

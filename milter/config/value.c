@@ -21,7 +21,8 @@ static const char name_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "abcdefghijklmnopqrstuvwxyz0123456789_.-";
 
 struct kind {
-	/* Both or none, for what is a number in the end: */
+	/* A kind that is stored as a number has both of these, others neither.
+	 */
 	bool (*parse)(const struct setting *setting, const char *text,
 	    int64_t *value_r);
 	const char *(*format)(const struct setting *setting, char *out,
