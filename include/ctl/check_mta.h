@@ -1,16 +1,18 @@
-/* check_mta - is the MTA more patient than our deadlines?
+/* check_mta - does an MTA's configuration fit that of vscan-milter?
  *
- * We answer by our deadlines; that helps only if the MTA waits that long and
- * does the right thing when we are not there.  vscanctl check-mta reads what
- * Postfix and Sendmail are set to, and says what breaks the promise and which
- * line mends it.  It changes nothing.
+ * vscan-milter answers by its deadlines.  That helps only if the MTA asks it,
+ * may connect to its socket, waits for so long, and does the right thing while
+ * vscan-milter is not there.  vscanctl check-mta reads what Postfix and
+ * Sendmail are set to, and says what is wrong and which line mends it.  It
+ * changes nothing.
  *
  * check_mta_run() is the whole command.  The rest are its pure parts, which
  * hold no state, allocate nothing and take any text: settings are the
  * administrator's, so nothing in them is asserted on.  Parsers cut the text
- * that they are given in place; what they return points into it.
+ * that they are given in place, unless it is const; what they return points
+ * into it.
  *
- * For the command line, before anything is started; one thread.
+ * For the command line; one thread.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -25,26 +27,28 @@
 
 struct config;
 
-/* Beyond progress, the one silence of ours: how long the reception of a
- * message may wait for room (filter/msgbuf.h, MSGBUF_PATIENCE). */
+/* How long the MTA may hear nothing while a message is received: so long the
+ * reception may wait for room (filter/msgbuf.h, MSGBUF_PATIENCE). */
 #define CHECK_MTA_RECEPTION (5 * MONOTIME_S)
 
-/* What an MTA has to wait longer than we may be silent.  No more than this,
- * so that the longest deadline.progress (9s) fits Sendmail's R:10s. */
+/* By how much an MTA's patience has to exceed the longest silence.  It is no
+ * more than this, so that the longest deadline.progress (9s) fits Sendmail's
+ * R:10s. */
 #define CHECK_MTA_MARGIN_SILENCE (1 * MONOTIME_S)
 
-/* The same for the whole end of a message (Sendmail's E). */
+/* By how much the MTA's limit for the whole end of a message (Sendmail's E) has
+ * to exceed the longest deadline for a reply. */
 #define CHECK_MTA_MARGIN_REPLY (10 * MONOTIME_S)
 
-/* The same for Postfix's ipc_timeout, which also spans the way of the whole
- * message from the queue file to us, and other milters. */
+/* The same for Postfix's ipc_timeout, in which the message is also read from
+ * the queue file and sent here, and other milters are asked. */
 #define CHECK_MTA_MARGIN_IPC (30 * MONOTIME_S)
 
 /* Checks where[0] to where[count - 1]: directories with a main.cf, or
- * sendmail.cf files; none means where the two usually are.  Writes one line
- * for each finding to standard output, complaints to standard error, and
- * returns the exit status: 0 no problem, 1 problems, EX_NOINPUT something
- * couldn't be read, EX_UNAVAILABLE there is nothing to check. */
+ * sendmail.cf files.  If count is 0, it checks the usual places.  Writes one
+ * line for each finding to standard output, and to standard error what it can't
+ * read.  Returns the exit status: 0 no problem, 1 problems, EX_NOINPUT
+ * something couldn't be read, EX_UNAVAILABLE there is nothing to check. */
 int check_mta_run(const struct config *config, char *const *where,
     size_t count);
 
@@ -69,37 +73,39 @@ struct check_mta_finding {
 void check_mta_deadlines(const struct config *config,
     struct check_mta_deadlines *deadlines_r);
 
-/* What a setting has where nobody sets it; NULL for one that isn't judged.
- * Names are Postfix's parameters, and Sendmail's C, S, R, E (of T=) and F. */
+/* The MTA's default of a setting; NULL for a setting that isn't judged.  Names
+ * are Postfix's parameters, and Sendmail's C, S, R, E (of T=) and F. */
 const char *check_mta_standard(enum check_mta_kind kind, const char *name);
 
-/* Judges one setting.  False if it isn't one that matters to us; *finding_r
- * is then untouched. */
+/* Judges one setting.  False if the setting doesn't matter to a milter;
+ * *finding_r is then untouched. */
 bool check_mta_judge(const struct check_mta_deadlines *deadlines,
     enum check_mta_kind kind, const char *name, const char *value,
     struct check_mta_finding *finding_r);
 
 /* --- times, in nanoseconds --- */
 
-/* As each MTA reads it: Postfix one number and unit, Sendmail several.  False
- * if text is no time or too long a one; *time_r is then untouched. */
+/* Reads a time as the MTA does: for Postfix it is one number with a unit, for
+ * Sendmail it may be several.  False if text is no time, or too long a one;
+ * *time_r is then untouched. */
 bool check_mta_parse_time(enum check_mta_kind kind, const char *text,
     int64_t *time_r);
 
-/* In seconds, or milliseconds where it has to be.  Returns out. */
+/* Writes a time in seconds, or in milliseconds if it has a fraction of one.
+ * Returns out. */
 const char *check_mta_format_time(char *out, size_t size, int64_t time);
 
 /* --- what postconf prints --- */
 
-/* A line of "postconf NAME": service NULL; or of "postconf -P": "smtp/inet".
- */
+/* A line of "postconf NAME", where service is NULL, or of "postconf -P", where
+ * service is a name such as "smtp/inet". */
 struct check_mta_parameter {
 	const char *service;
 	const char *name;
 	const char *value; /* may be "" */
 };
 
-/* False if the line is neither. */
+/* False if the line is no such line. */
 bool check_mta_parse_parameter(char *line, bool of_service,
     struct check_mta_parameter *parameter_r);
 
@@ -113,7 +119,8 @@ struct check_mta_service {
 
 bool check_mta_parse_service(char *line, struct check_mta_service *service_r);
 
-/* One of smtpd_milters; what isn't set for it alone is NULL. */
+/* One of the milters in smtpd_milters.  A setting that it has not of its own is
+ * NULL. */
 struct check_mta_milter {
 	const char *endpoint;
 	const char *connect_timeout;
@@ -157,7 +164,7 @@ const char *check_mta_line_value(const struct check_mta_line *line, char *out,
 
 /* --- sendmail.cf --- */
 
-/* An X line; what isn't set is NULL. */
+/* An X line.  A part that it doesn't have is NULL. */
 struct check_mta_filter {
 	const char *name;
 	const char *socket;
@@ -168,7 +175,7 @@ struct check_mta_filter {
 	const char *end;
 };
 
-/* What stands behind the X.  False if it has no name. */
+/* Takes apart what follows the X.  False if it has no name. */
 bool check_mta_parse_filter(char *line, struct check_mta_filter *filter_r);
 
 /* True if name is in a list of filters. */
@@ -179,12 +186,13 @@ bool check_mta_in_list(const char *list, const char *name);
 enum check_mta_match {
 	CHECK_MTA_OTHER, /* another milter */
 	CHECK_MTA_OURS,
-	CHECK_MTA_ASTRAY, /* meant for us, but for the chroot */
+	CHECK_MTA_ASTRAY, /* would be ours, were it not for the chroot */
 };
 
-/* ours as config->socket has it, theirs as in smtpd_milters of a service with
- * this chroot column.  Looks at directories to see through symbolic links;
- * what is not there is compared as text. */
+/* Compares our socket, ours, as the configuration has it, with theirs, as it
+ * stands in a list of milters of a service with this chroot column.  Looks at
+ * directories to see through symbolic links.  Paths that are not there are
+ * compared as text. */
 enum check_mta_match check_mta_match_postfix(const char *ours,
     const char *theirs, const char *queue_directory, char chroot);
 

@@ -23,36 +23,37 @@
 struct config;
 struct row;
 
-/* Which mail is asked for; NULL for any. */
+/* Which mail to list.  A member that is NULL is met by any mail. */
 struct deferred_query {
 	bool json;
-	const char *key;      /* how it begins, as the log has it */
-	const char *queue_id; /* of the last try, as the rest */
-	const char *sender;   /* with or without <>, in any case */
+	const char *key;      /* the beginning of its key */
+	const char *queue_id; /* this and the rest are those of the last try */
+	const char *sender;   /* with or without <>; case doesn't matter */
 	const char *recipient;
 };
 
-/* Prints each mail, the oldest first, to standard output, and their number;
- * with json one object a line, and nothing else.  Complaints go to standard
- * error.  Returns the exit status: 0, EX_NOINPUT if there is nothing to read
- * or it can't be read, EX_IOERR if it can't be written. */
+/* Prints each mail, the oldest first, and then their number, to standard
+ * output.  With json it prints one object a line, and nothing else.  Complaints
+ * go to standard error.  Returns the exit status: 0, EX_NOINPUT if there is no
+ * file or it can't be read, EX_IOERR if the output can't be written. */
 int deferred_run(const struct config *config,
     const struct deferred_query *query);
 
-/* Its parts.  now is in ns since 1970, as are the times of the row. */
+/* The parts of deferred_run().  now and the times of the row are in ns since
+ * 1970. */
 
-/* False if it is another mail that is asked for. */
+/* True if the query asks for this mail. */
 bool deferred_matches(const struct row *row,
     const struct deferred_query *query);
 
 void deferred_print(const struct row *row, int64_t now, FILE *out);
 
-/* Times are UTC, as in RFC 3339; what there is none of is null.  "recipients"
- * is an array; "recipients_more" is the number of those that are not in it,
- * since a row has no room for them. */
+/* Times are UTC, as in RFC 3339.  A mail without a verdict has null in its
+ * place.  "recipients" is an array; "recipients_more" is the number of
+ * recipients that are not in it, since a row has no room for them. */
 void deferred_print_json(const struct row *row, FILE *out);
 
-/* A duration (ns) in the two largest units that it has: "3d 4h", "12s".
+/* Writes a duration (ns) in the two largest units that it has: "3d 4h", "12s".
  * Returns out. */
 const char *deferred_age(char *out, size_t size, int64_t age);
 

@@ -17,7 +17,8 @@
 #define POSTFIX "/etc/postfix"
 #define SENDMAIL "/etc/mail/sendmail.cf"
 
-/* EX_OK, or why nothing was learnt of this place. */
+/* Judges one place.  Returns EX_OK, or the exit status that says why it could
+ * not be read. */
 static int
 check_place(struct check_mta_report *report, const char *where)
 {
@@ -37,7 +38,8 @@ check_place(struct check_mta_report *report, const char *where)
 	return code == ERROR_UNSUPPORTED ? EX_UNAVAILABLE : EX_NOINPUT;
 }
 
-/* Where they usually are; returns how many are. */
+/* Puts the places where MTAs usually have their configuration into places, if
+ * they are there.  Returns their number. */
 static size_t
 usual_places(char **places)
 {

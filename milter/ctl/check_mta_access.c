@@ -49,7 +49,7 @@ is_member(const struct visitor *visitor, gid_t group)
 	return false;
 }
 
-/* The permissions, as one octal digit, that a file gives the visitor. */
+/* The permissions that a file gives the visitor, as one octal digit. */
 static unsigned
 permissions(const struct visitor *visitor, const struct stat *file)
 {
@@ -62,7 +62,8 @@ permissions(const struct visitor *visitor, const struct stat *file)
 	return file->st_mode & 7;
 }
 
-/* The socket as the service will make it by its configuration. */
+/* Fills in owner, group and mode that the service gives its socket by its
+ * configuration. */
 static void
 expect_socket(const struct config *config, struct stat *file_r)
 {
@@ -98,7 +99,8 @@ is_owner_or_member(const struct visitor *visitor, const struct stat *file)
 	return visitor->uid == file->st_uid || is_member(visitor, file->st_gid);
 }
 
-/* True if the settings let the visitor in. */
+/* Reports a problem if the visitor could not connect to a socket as it is
+ * configured.  True if he could. */
 static bool
 judge_settings(struct check_mta_report *report, const struct visitor *visitor)
 {
@@ -123,7 +125,7 @@ judge_settings(struct check_mta_report *report, const struct visitor *visitor)
 	return false;
 }
 
-/* "nobody", or the number of an account without a name. */
+/* Writes the name of an account, or its number if it has no name. */
 static const char *
 account_name(uid_t uid, char *out, size_t size)
 {
@@ -148,7 +150,8 @@ group_name(gid_t gid, char *out, size_t size)
 	return out;
 }
 
-/* The socket that is there: by other settings, or changed by hand. */
+/* Reports a problem if the visitor can't connect to the socket that is there.
+ * Somebody has changed it, or the service was started with other settings. */
 static void
 judge_file(struct check_mta_report *report, const struct visitor *visitor,
     const char *path)
@@ -173,8 +176,10 @@ judge_file(struct check_mta_report *report, const struct visitor *visitor,
 	    group_name(file.st_gid, group, sizeof group), change, path);
 }
 
-/* The directories from queue_directory on, where Postfix stands, or from the
- * root directory on.  The service makes one that is missing. */
+/* Looks at each directory that the visitor has to pass: those from
+ * queue_directory on, which is the working directory of Postfix's processes, or
+ * all from the root directory on.  One that is missing is no problem, since the
+ * service makes it. */
 static void
 judge_way(struct check_mta_report *report, const struct visitor *visitor,
     const char *path, const char *queue, bool from_root)

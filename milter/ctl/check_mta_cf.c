@@ -9,7 +9,8 @@
 
 #define BLANKS " \t\r\n"
 
-/* "C:5m;S:10s": the last of each counts. */
+/* Takes the timeouts apart ("C:5m;S:10s").  Of several for one letter the last
+ * one counts, as in Sendmail. */
 static void
 take_timeouts(char *list, struct check_mta_filter *filter)
 {

@@ -11,16 +11,18 @@
 
 #include "check_mta_internal.h"
 
-/* Whoever has this in the name of a socket means us. */
+/* A socket with this in its name is vscan-milter's. */
 #define OUR_NAME "vscan"
 
-/* So many letters may be wrong, and names so short must be right. */
+/* Up to MOST_WRONG letters of a name may be wrong.  Names that are shorter than
+ * LEAST_LENGTH have to be right, since many short names are alike. */
 #define MOST_WRONG 2
 #define LEAST_LENGTH 8
 
 #define DIGITS "0123456789"
 
-/* What stands before the first colon, if that is no part of a path. */
+/* The length of what stands before the first colon, and of the colon itself.  0
+ * if there is no colon, or if it is a part of a path or of an address. */
 static size_t
 prefix_len(const char *name)
 {
@@ -197,7 +199,7 @@ is_like_path(const char *ours, const char *theirs)
 	return distance(a, b) <= MOST_WRONG;
 }
 
-/* Without the brackets around an IPv6 address. */
+/* Copies a host, without the brackets that may stand around an address. */
 static void
 take_host(const char *text, char *out, size_t size)
 {
@@ -205,7 +207,7 @@ take_host(const char *text, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)strcspn(text, "]"), text);
 }
 
-/* Host and port in any order, with any sign between them. */
+/* Takes host and port apart, in whichever order they stand. */
 static void
 split_any(const char *name, struct check_mta_internet *internet_r)
 {

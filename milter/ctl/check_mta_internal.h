@@ -11,19 +11,21 @@
 #include "base/error.h"
 #include "ctl/check_mta.h"
 
-/* The lines that were printed: what several services share is said once. */
+/* What has been found until now.  The lines that were printed are kept, since
+ * what several services share is said once. */
 struct check_mta_report {
 	const struct config *config;
-	const char *socket; /* ours */
+	const char *socket; /* vscan-milter's, as the configuration has it */
 	struct check_mta_deadlines deadlines;
 	unsigned problems;
-	unsigned asking;   /* services or filters that ask us */
-	unsigned mistyped; /* those that were to ask us */
+	unsigned asking;   /* milters, in all lists, that are vscan-milter */
+	unsigned mistyped; /* milters that were meant to be vscan-milter */
 	size_t count;
 	char **lines;
 };
 
-/* Prints "KIND: " and the line, if it is new; a problem counts. */
+/* Each prints "KIND: " and the line, unless that was printed before.
+ * check_mta_problem() counts it, too. */
 void check_mta_ok(struct check_mta_report *report, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void check_mta_note(struct check_mta_report *report, const char *fmt, ...)
@@ -31,7 +33,7 @@ void check_mta_note(struct check_mta_report *report, const char *fmt, ...)
 void check_mta_problem(struct check_mta_report *report, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Frees the lines. */
+/* Frees the lines that were kept. */
 void check_mta_report_fini(struct check_mta_report *report);
 
 CHECK_RESULT enum error_code check_mta_postfix(struct check_mta_report *report,

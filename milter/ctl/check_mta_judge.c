@@ -10,10 +10,10 @@
 #include "ctl/check_mta.h"
 
 enum rule {
-	RULE_CONNECT, /* a wait for us; in Sendmail 0 is no limit */
-	RULE_SILENCE, /* a wait for us, begun anew by progress */
-	RULE_TOTAL,   /* a wait that progress doesn't extend */
-	RULE_IPC,     /* Postfix's wait for its own cleanup */
+	RULE_CONNECT, /* the wait for a connection; in Sendmail 0 is no limit */
+	RULE_SILENCE, /* a wait that begins anew with each sign of life */
+	RULE_TOTAL,   /* a wait that signs of life don't extend */
+	RULE_IPC,     /* the wait of Postfix's smtpd for its cleanup */
 	RULE_ACTION,
 	RULE_FLAGS,
 };
@@ -71,7 +71,8 @@ check_mta_standard(enum check_mta_kind kind, const char *name)
 	return setting != NULL ? setting->standard : NULL;
 }
 
-/* A problem if there is something better. */
+/* Fills in a finding: a problem if there is a better value, otherwise better is
+ * "". */
 static void __attribute__((format(printf, 3, 4)))
 find_that(struct check_mta_finding *finding, const char *better,
     const char *fmt, ...)
@@ -85,7 +86,7 @@ find_that(struct check_mta_finding *finding, const char *better,
 	snprintf(finding->better, sizeof finding->better, "%s", better);
 }
 
-/* What an MTA waits at least, in whole seconds. */
+/* How long an MTA has to wait at least, in whole seconds. */
 static int64_t
 least_time(const struct check_mta_deadlines *deadlines, enum rule rule)
 {
@@ -113,7 +114,8 @@ why_short(enum rule rule)
 	}
 }
 
-/* better is "" for a time that will do. */
+/* Fills in the finding about a time.  better is "" for one that is long enough.
+ */
 static void
 compare(const struct check_mta_deadlines *deadlines, enum rule rule,
     const char *better, struct check_mta_finding *finding)
@@ -142,7 +144,7 @@ judge_time(const struct check_mta_deadlines *deadlines,
 	int64_t least = least_time(deadlines, setting->rule), time, standard;
 	char better[32];
 
-	/* The MTA's own default, where that will do. */
+	/* If the MTA's own default is long enough, that is what is advised. */
 	if (check_mta_parse_time(setting->kind, setting->standard, &standard) &&
 	    standard >= least)
 		snprintf(better, sizeof better, "%s", setting->standard);

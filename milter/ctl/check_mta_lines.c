@@ -10,10 +10,11 @@
 
 #define BLANKS " \t\r"
 
-/* So many values are looked into for one entry: variables may be endless. */
+/* For one entry no more than so many values are looked into, since a variable
+ * may lead back to itself. */
 #define MOST_VALUES 100
 
-/* A line with those that continue it, as they stand in the file. */
+/* A line and the lines that continue it, as they stand in the file. */
 struct piece {
 	const char *begin, *end;
 	unsigned number;
@@ -32,7 +33,8 @@ is_comment(const char *line)
 	return *line == '#' || *line == '\n' || *line == '\0';
 }
 
-/* Comments and empty lines may stand between a line and what continues it. */
+/* Takes the next line and those that continue it, with the comments and empty
+ * lines between them.  False at the end. */
 static bool
 next_piece(const char **text, unsigned *number, struct piece *piece_r)
 {
@@ -65,7 +67,7 @@ skip_blanks(const char *text, const char *end)
 	return text;
 }
 
-/* The line's number of a place in a piece. */
+/* The number of the line in which place, which is in the piece, stands. */
 static unsigned
 number_of(const struct piece *piece, const char *place)
 {
@@ -76,7 +78,8 @@ number_of(const struct piece *piece, const char *place)
 	return number;
 }
 
-/* What follows word at text, or NULL.  No more than to end. */
+/* What follows word, if text begins with it; otherwise NULL.  Text goes to end.
+ */
 static const char *
 after_word(const char *text, const char *end, const char *word)
 {
@@ -87,7 +90,7 @@ after_word(const char *text, const char *end, const char *word)
 	return text + len;
 }
 
-/* The value in "NAME = VALUE" at text; NULL if it is something else. */
+/* The value, if text begins with "NAME = VALUE"; otherwise NULL. */
 static const char *
 value_at(const char *text, const char *end, const char *name)
 {
@@ -123,7 +126,7 @@ check_mta_find_setting(const char *main_cf, const char *name,
 	return found;
 }
 
-/* "smtp/inet" for a line that begins with "smtp inet". */
+/* True if the line is that of the service: "smtp inet ..." for "smtp/inet". */
 static bool
 is_service(const struct piece *piece, const char *service)
 {
@@ -140,7 +143,7 @@ is_service(const struct piece *piece, const char *service)
 	    isspace((unsigned char)*rest);
 }
 
-/* An option ends before the next one. */
+/* The end of an option's value: where the next option or the line's end is. */
 static const char *
 end_of_option(const char *value, const char *end)
 {
@@ -189,7 +192,8 @@ check_mta_find_option(const char *master_cf, const char *service,
 	return found;
 }
 
-/* Sets *line_r to where the entry stands in the value itself. */
+/* Looks for the entry in the value itself, without its variables, and sets
+ * *line_r to it.  False if it isn't there. */
 static bool
 has_entry(const struct check_mta_line *line, const char *entry,
     struct check_mta_line *line_r)
@@ -214,7 +218,8 @@ has_entry(const struct check_mta_line *line, const char *entry,
 	return false;
 }
 
-/* The name in "$name", "${name}" or "$(name)"; false if it is no such. */
+/* Copies the name in "$name", "${name}" or "$(name)".  False if there is none.
+ */
 static bool
 take_name(const char *text, const char *end, char *out, size_t size)
 {

@@ -17,7 +17,8 @@
 
 #define PATIENCE_MS 1000
 
-/* True only if the kernel says that nobody is there, or could be. */
+/* True if the kernel says that nobody listens there, or that nobody could.
+ * False where that isn't known. */
 static bool
 is_refused(const struct sockaddr *address, socklen_t len)
 {
@@ -52,7 +53,8 @@ check_mta_path_listens(const char *path)
 	return !is_refused((struct sockaddr *)&address, sizeof address);
 }
 
-/* Both loopback addresses: who listens on one may not listen on the other. */
+/* Tries both loopback addresses, since a milter may listen on one of them only.
+ */
 bool
 check_mta_port_listens(const char *port)
 {

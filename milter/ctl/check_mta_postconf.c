@@ -66,7 +66,7 @@ check_mta_parse_service(char *line, struct check_mta_service *service_r)
 	return true;
 }
 
-/* Where a token ends: at a separator that stands in no braces. */
+/* The end of a token: the first separator that stands in no braces. */
 static char *
 token_end(char *text)
 {
@@ -83,7 +83,8 @@ token_end(char *text)
 	return text;
 }
 
-/* Takes the first token off *list, out of its braces.  NULL at the end. */
+/* Takes the first token off *list, and takes the braces off it.  NULL at the
+ * end of the list. */
 static char *
 next_token(char **list)
 {

@@ -17,10 +17,13 @@
 struct postfix {
 	struct check_mta_report *report;
 	struct postfix_settings settings;
-	unsigned smtp, local; /* services of each kind that ask us */
-	unsigned mistyped;    /* entries that were to ask us */
-	bool from_root;       /* a service reaches us by an absolute path */
-	/* A cleanup that doesn't ask us, and was not to. */
+	/* Milters that are ours, in smtpd_milters and in non_smtpd_milters. */
+	unsigned smtp, local;
+	/* Milters that were meant to be ours. */
+	unsigned mistyped;
+	/* A service without a chroot uses an absolute path. */
+	bool from_root;
+	/* A cleanup whose list has us neither as it should nor mistyped. */
 	const struct check_mta_service *without;
 };
 
@@ -67,14 +70,15 @@ judge_parameter(const struct postfix *postfix,
 	free(place.value);
 }
 
-/* own is what the list sets for this milter alone, or NULL. */
+/* Judges a setting for one milter.  own is the value that the list has for this
+ * milter alone, or NULL: then the general setting counts. */
 static void
 judge_of_milter(const struct postfix *postfix,
     const struct check_mta_service *service,
     const struct check_mta_parameter *list, const char *endpoint,
     const char *name, const char *own)
 {
-	/* The list has the names without "milter_". */
+	/* In a list the names lack their beginning, "milter_". */
 	const char *attribute = strchr(name, '_') + 1;
 	struct check_mta_finding finding;
 	struct postfix_place place;
@@ -99,8 +103,8 @@ judge_of_milter(const struct postfix *postfix,
 		    attribute, finding.better);
 }
 
-/* The value of a list with this entry as it should be.  "unix:" alone, before
- * the entry, is a slip with it. */
+/* Writes the value of a list in which better stands in the place of entry.  A
+ * "unix:" that stands alone before the entry belongs to the same slip. */
 static void
 mend(const char *value, const char *entry, const char *better, char *out,
     size_t size)
@@ -123,8 +127,8 @@ mend(const char *value, const char *entry, const char *better, char *out,
 	    at + strlen(entry));
 }
 
-/* Reports an entry that doesn't lead to us, and how it would.  why ends before
- * "change it to". */
+/* Reports an entry that doesn't lead to our socket, and the line that does.
+ * "change it to" follows why. */
 static void
 report_entry(const struct postfix *postfix,
     const struct check_mta_service *service,
@@ -151,7 +155,8 @@ report_entry(const struct postfix *postfix,
 	free(place.value);
 }
 
-/* The socket is where it would be with the other root directory. */
+/* Reports an entry that would be right if the service were in a chroot, and it
+ * isn't, or the other way round. */
 static void
 report_astray(const struct postfix *postfix,
     const struct check_mta_service *service,
@@ -183,7 +188,8 @@ judge_milter(const struct postfix *postfix,
 	    "milter_default_action", milter->default_action);
 }
 
-/* The list of milters that a service goes by; NULL for one that has none. */
+/* The setting that lists the milters which a service asks; NULL for a service
+ * that asks none. */
 static const char *
 list_of(const struct check_mta_service *service)
 {
@@ -251,7 +257,8 @@ path_listens(const struct postfix *postfix,
 	    (service->chroot == '-' && check_mta_path_listens(inside));
 }
 
-/* Why this milter can't be asked; false if it can, or that can't be told. */
+/* Writes why the service can't ask this milter.  False if it can, or if that
+ * isn't known. */
 static bool
 find_fault(const struct postfix *postfix,
     const struct check_mta_service *service, const char *entry, char *why,
@@ -275,7 +282,7 @@ find_fault(const struct postfix *postfix,
 	return true;
 }
 
-/* Among milters of which none is ours: one that was to be. */
+/* For a list without our socket: reports a milter that was meant to be ours. */
 static void
 visit_mistyped(struct postfix *postfix, const struct check_mta_service *service,
     const struct check_mta_parameter *list,
@@ -293,7 +300,8 @@ visit_mistyped(struct postfix *postfix, const struct check_mta_service *service,
 	report_entry(postfix, service, list, milter->endpoint, why);
 }
 
-/* Where nobody asks us: one that can't be asked may be meant for us. */
+/* For a Postfix that doesn't ask us at all: reports a milter that can't be
+ * asked, since that may be meant to be ours. */
 static void
 visit_dead(struct postfix *postfix, const struct check_mta_service *service,
     const struct check_mta_parameter *list,
@@ -334,7 +342,8 @@ runs(const struct check_mta_service *service, const char *command)
 	return strcmp(service->command, command) == 0;
 }
 
-/* What is missing where the lists of a service don't have us. */
+/* Notes that the list of a service lacks our socket, and what follows from
+ * that. */
 static void
 note_missing(const struct postfix *postfix,
     const struct check_mta_service *service)
@@ -393,7 +402,7 @@ for_each_service(struct postfix *postfix,
 		judge(postfix, &postfix->settings.services[i]);
 }
 
-/* Who waits for cleanup, while that asks us. */
+/* Judges how long the services wait that hand mail to cleanup. */
 static void
 judge_waiting(struct postfix *postfix, const struct check_mta_service *service)
 {

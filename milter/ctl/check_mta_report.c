@@ -12,7 +12,7 @@
 
 #define LINE_MAX_LEN 4096
 
-/* Puts the line away; false if it was printed before. */
+/* Keeps the line.  False if it was printed before. */
 static bool
 remember(struct check_mta_report *report, const char *line)
 {

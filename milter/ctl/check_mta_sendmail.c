@@ -12,8 +12,8 @@
 #include "check_mta_internal.h"
 #include "config/cf.h"
 
-/* The filters that are asked: all lists of the file, one after another, in
- * the order of the lines.  A daemon's own list counts as the general one. */
+/* The lists of filters that Sendmail asks: the general one, and those that
+ * daemons have of their own. */
 struct lists {
 	char *global;
 	char *daemons[16];
@@ -23,19 +23,19 @@ struct lists {
 struct sendmail {
 	struct check_mta_report *report;
 	const char *path;
-	const char *text; /* of the file */
+	const char *text; /* the whole file */
 	struct lists lists;
 	unsigned asking, mistyped;
 };
 
-/* number is that of the line. */
+/* number is that of the X line. */
 typedef void visit_function(struct sendmail *sendmail,
     const struct check_mta_filter *filter, unsigned number);
 
-/* One thing that an X line sets. */
+/* One part of an X line. */
 struct part {
-	const char *name; /* as check_mta_judge() knows it */
-	const char *set;  /* NULL for the default */
+	const char *name; /* the name by which check_mta_judge() knows it */
+	const char *set;  /* NULL: the default */
 	struct check_mta_finding finding;
 };
 
@@ -55,7 +55,7 @@ mended(const struct part *part)
 	return part->finding.good ? value_of(part) : part->finding.better;
 }
 
-/* The X line as it should be. */
+/* Writes the X line as it should be. */
 static void
 compose(const struct check_mta_filter *filter, const struct part *parts,
     char *out, size_t size)
@@ -119,7 +119,8 @@ judge_filter(const struct sendmail *sendmail,
 		report_part(sendmail, filter, number, &parts[i], better);
 }
 
-/* I=a;b in DaemonPortOptions. */
+/* The filters in the I= of DaemonPortOptions ("I=a;b"); NULL if there are none.
+ */
 static char *
 daemon_filters(char *options)
 {
@@ -178,7 +179,8 @@ visit_ours(struct sendmail *sendmail, const struct check_mta_filter *filter,
 	judge_filter(sendmail, filter, number);
 }
 
-/* Why this filter can't be asked; false if it can, or that can't be told. */
+/* Writes why Sendmail can't ask this filter.  False if it can, or if that isn't
+ * known. */
 static bool
 find_fault(const char *socket, char *why, size_t size)
 {
@@ -200,7 +202,8 @@ find_fault(const char *socket, char *why, size_t size)
 	return true;
 }
 
-/* why ends before "change it to". */
+/* Reports a filter that doesn't lead to our socket, and the line that does.
+ * "change it to" follows why. */
 static void
 report_fault(struct sendmail *sendmail, const struct check_mta_filter *filter,
     unsigned number, const char *why)
@@ -220,7 +223,7 @@ report_fault(struct sendmail *sendmail, const struct check_mta_filter *filter,
 	    filter->name, filter->socket, why, better);
 }
 
-/* Among filters of which none is ours: one that was to be. */
+/* For a file without our socket: reports a filter that was meant to be ours. */
 static void
 visit_mistyped(struct sendmail *sendmail, const struct check_mta_filter *filter,
     unsigned number)
@@ -237,7 +240,8 @@ visit_mistyped(struct sendmail *sendmail, const struct check_mta_filter *filter,
 	report_fault(sendmail, filter, number, why);
 }
 
-/* Where nobody asks us: one that can't be asked may be meant for us. */
+/* For a Sendmail that doesn't ask us at all: reports a filter that can't be
+ * asked, since that may be meant to be ours. */
 static void
 visit_dead(struct sendmail *sendmail, const struct check_mta_filter *filter,
     unsigned number)
@@ -271,7 +275,8 @@ number_of(const char *text, size_t len)
 	return number;
 }
 
-/* Parsing cuts: so each pass has its copy. */
+/* Calls visit for each X line.  Parsing cuts the text, so each pass has a copy
+ * of its own. */
 static void
 for_each_filter(struct sendmail *sendmail, visit_function *visit)
 {
@@ -306,7 +311,8 @@ judge_filters(struct sendmail *sendmail)
 	sendmail->report->mistyped += sendmail->mistyped;
 }
 
-/* The lists may stand before and behind the filters that they name. */
+/* Reads all lists before the filters, since a list may stand anywhere in the
+ * file. */
 static enum error_code
 judge_text(struct sendmail *sendmail, struct error *err)
 {

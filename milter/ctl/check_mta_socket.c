@@ -29,7 +29,8 @@ check_mta_unix_path(const char *spec)
 	return path == NULL && spec[0] == '/' ? spec : path;
 }
 
-/* Without empty and "." parts.  False if it is too long. */
+/* Joins directory and path, and leaves empty and "." parts out.  False if the
+ * result is too long. */
 static bool
 tidy(char out[PATH_MAX], const char *directory, const char *path)
 {
@@ -49,8 +50,8 @@ tidy(char out[PATH_MAX], const char *directory, const char *path)
 	return true;
 }
 
-/* The same name in the same directory, by whatever way that is reached.  Cuts
- * both. */
+/* True if a and b are the same name in the same directory, also where links
+ * lead to that directory.  Cuts both. */
 static bool
 same_place(char *a, char *b)
 {
@@ -72,7 +73,7 @@ check_mta_same_path(const char *ours, const char *directory, const char *path)
 	char a[PATH_MAX], b[PATH_MAX];
 	size_t len = strlen(path);
 
-	/* A socket is no directory. */
+	/* A path with a slash at its end can only be a directory. */
 	if (len != 0 && path[len - 1] == '/')
 		return false;
 	return tidy(a, "", ours) && tidy(b, directory, path) &&
@@ -93,7 +94,7 @@ check_mta_split_port_at_host(const char *spec,
 	    1;
 }
 
-/* inet:HOST:PORT of Postfix, which takes inet:PORT for a port of this host. */
+/* Takes Postfix's inet:HOST:PORT apart.  inet:PORT is a port of this host. */
 static bool
 split_host_port(const char *spec, struct check_mta_internet *internet)
 {
@@ -161,7 +162,8 @@ check_mta_is_here(enum check_mta_kind kind, const char *name, char *port_r,
 	return true;
 }
 
-/* Postfix needs the prefix, in lower case. */
+/* The path of a UNIX socket as Postfix takes it: with a prefix in lower case.
+ * NULL if spec is another kind of socket. */
 static const char *
 postfix_path(const char *spec)
 {
@@ -170,7 +172,8 @@ postfix_path(const char *spec)
 	return strncmp(spec, "local:", 6) == 0 ? spec + 6 : NULL;
 }
 
-/* A relative path starts at the queue directory in the chroot and without. */
+/* Compares paths.  Postfix takes a relative path from its queue directory, in
+ * its chroot and without one. */
 static enum check_mta_match
 match_path(const char *ours, const char *theirs, const char *queue_directory,
     char chroot)

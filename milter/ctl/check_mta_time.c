@@ -7,10 +7,10 @@
 
 #include "ctl/check_mta.h"
 
-/* No MTA waits longer; keeps the sums below far from an overflow. */
+/* No MTA waits longer than this, and sums of such times can't overflow. */
 #define LONGEST_S 2147483647
 
-/* 0 for no unit. */
+/* Returns 0 if it is no unit. */
 static int64_t
 unit_seconds(char unit)
 {
@@ -30,8 +30,7 @@ unit_seconds(char unit)
 	}
 }
 
-/* One number and its unit, seconds where there is none; moves *text past
- * it. */
+/* Takes a number and its unit (seconds if it has none) off *text. */
 static bool
 take_part(const char **text, int64_t *seconds_r)
 {

@@ -21,15 +21,15 @@
 #include "wire/key.h"
 #include "ledger/store.h"
 
-/* What follows the recipients that a row has room for (ledger/row.h). */
+/* This word and a number stand behind the recipients in a row that has no room
+ * for all of them (ledger/row.h). */
 #define AND "and "
 
 struct listing {
 	const struct deferred_query *query;
-	int64_t
-	    since; /* what nothing has happened to since then is forgotten */
+	int64_t since; /* rows that are older are left out */
 	size_t count;
-	size_t ready; /* have a verdict */
+	size_t ready; /* rows that have a verdict */
 };
 
 const char *
@@ -54,7 +54,7 @@ deferred_age(char *out, size_t size, int64_t age)
 	return out;
 }
 
-/* "2026-01-31 12:00:00 (3h 12m ago)", by the local clock. */
+/* Prints "2026-01-31 12:00:00 (3h 12m ago)", in local time. */
 static void
 print_time(int64_t now, int64_t at, FILE *out)
 {
@@ -111,7 +111,7 @@ deferred_print(const struct row *row, int64_t now, FILE *out)
 	print_verdict(row, now, out);
 }
 
-/* Takes value over; NULL is null. */
+/* Adds a member to the object, which owns value then.  NULL is JSON's null. */
 static void
 add(struct json_object *object, const char *name, struct json_object *value)
 {
@@ -180,8 +180,8 @@ word_len(const char *text)
 	return i;
 }
 
-/* Takes the next recipient off *rest; false at the end of them, where *rest
- * may say how many more there are. */
+/* Takes the next recipient off *rest.  False after the last one; then *rest may
+ * say how many more there are. */
 static bool
 next_recipient(const char **rest, char recipient_r[ROW_TEXT_MAX])
 {
@@ -248,7 +248,7 @@ key_matches(const struct key *key, const char *beginning)
 	return strncasecmp(hex, beginning, strlen(beginning)) == 0;
 }
 
-/* Both with or without <>. */
+/* True if both are the same address; each may stand in <> or not. */
 static bool
 is_address(const char *address, const char *asked)
 {
@@ -286,7 +286,8 @@ deferred_matches(const struct row *row, const struct deferred_query *query)
 	    (query->recipient == NULL || has_recipient(row, query->recipient));
 }
 
-/* The service forgets such a row when it needs room, or is started again. */
+/* True if nothing has happened to the row for so long that the service will
+ * forget it: when it needs room, or at its next start. */
 static bool
 is_forgotten(const struct row *row, int64_t since)
 {

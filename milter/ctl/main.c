@@ -1,8 +1,8 @@
 /* main - vscanctl's command line
  *
- * vscanctl is what an administrator asks with.  It is started by hand, ends
- * when it has answered, and is no part of the service: nothing that handles
- * mail depends on it.
+ * vscanctl is the administrator's tool.  It is started by hand, answers one
+ * question and ends.  It is no part of the service: nothing that handles mail
+ * depends on it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -18,7 +18,7 @@
 
 struct command {
 	const char *name;
-	/* arguments are those after the command's name; returns the exit
+	/* arguments are those that follow the command's name.  Returns the exit
 	 * status. */
 	int (*run)(const struct config *config, char **arguments, int count);
 };
@@ -48,7 +48,8 @@ check_mta(const struct config *config, char **arguments, int count)
 	return check_mta_run(config, arguments, (size_t)count);
 }
 
-/* False if the arguments make no sense; then the reason has been said. */
+/* Reads the options of "deferred".  False if they make no sense; then the
+ * reason has been printed. */
 static bool
 parse_query(char **arguments, int count, struct deferred_query *query_r)
 {
@@ -63,7 +64,8 @@ parse_query(char **arguments, int count, struct deferred_query *query_r)
 	int option;
 
 	memset(query_r, 0, sizeof *query_r);
-	/* Begins anew; what stands before the arguments is the command. */
+	/* getopt_long() begins anew, and takes the command for the program's
+	 * name. */
 	optind = 0;
 	while ((option = getopt_long(count + 1, arguments - 1, "+", names,
 		    NULL)) != -1) {
@@ -127,7 +129,7 @@ parse_options(int argc, char **argv, const char **path_r)
 	};
 	int option;
 
-	/* "+": what follows the command is the command's. */
+	/* "+": options behind the command are the command's own. */
 	while ((option = getopt_long(argc, argv, "+c:hV", names, NULL)) != -1) {
 		if (option == 'c') {
 			*path_r = optarg;

@@ -88,7 +88,8 @@ ask_postconf(struct postfix_settings *settings, struct error *err)
 	return code;
 }
 
-/* NULL if it can't be read: then no message has line numbers. */
+/* Returns NULL if the file can't be read; then messages have no line numbers.
+ */
 static char *
 read_file(const char *directory, const char *name)
 {
@@ -183,7 +184,7 @@ postfix_settings_fini(struct postfix_settings *settings)
 	memset(settings, 0, sizeof *settings);
 }
 
-/* "smtp/inet" */
+/* True if name is that of the service, such as "smtp/inet". */
 static bool
 is_name_of(const struct check_mta_service *service, const char *name)
 {
@@ -211,7 +212,7 @@ postfix_settings_look_up(const struct postfix_settings *settings,
 	return none;
 }
 
-/* The value as the file has it, on one line. */
+/* A copy of the value as it stands in the file, but on one line. */
 static char *
 value_of(const struct check_mta_line *line)
 {
