@@ -62,7 +62,7 @@ class BufferDirectoryCase(unittest.TestCase):
         def found():
             self.assert_served()
             return "takes large messages again" in self.daemon.log()
-        wait_until("the directory is used again", found, 20)
+        wait_until("the directory is used again", found)
 
     def test_disk_that_is_full_at_the_start(self):
         disk = self.enter_disk()
@@ -106,7 +106,7 @@ class BufferDirectoryCase(unittest.TestCase):
             self.assert_served()
             return "another directory is there than at the start" in \
                 self.daemon.log()
-        wait_until("the other directory is noticed", said, 20)
+        wait_until("the other directory is noticed", said)
 
     def test_disk_that_is_mounted_over_the_directory(self):
         self.spill.mkdir()
@@ -120,7 +120,7 @@ class BufferDirectoryCase(unittest.TestCase):
             self.assert_served()
             return "another directory is there than at the start" in \
                 self.daemon.log()
-        wait_until("the other directory is noticed", said, 20)
+        wait_until("the other directory is noticed", said)
 
 
 if __name__ == "__main__":

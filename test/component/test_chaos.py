@@ -10,6 +10,7 @@ VSCAN_CHAOS_SEED gives the same run again.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import random
@@ -189,6 +190,17 @@ class ChaosCase(unittest.TestCase):
             self.watch_until(started + step.at)
             self.faults.make(step)
         self.watch_until(started + SECONDS)
+        for step in filter(chaosfaults.Step.is_whole, steps):
+            wait_until(f"a process for {step.fault}", functools.partial(
+                self.is_made, step), interval=1)
+
+    def is_made(self, step):
+        """Whether its fault was made, now if not before.  On a busy machine
+        there may have been no process whenever its turn came."""
+        if self.run_.counted("fault", step.fault) == 0:
+            self.run_.check()
+            self.faults.make(step)
+        return self.run_.counted("fault", step.fault) > 0
 
     def watch_until(self, moment):
         """Sleeps, and looks whether all is well."""
@@ -225,7 +237,7 @@ class ChaosCase(unittest.TestCase):
         self.wait_processes(SCAN_WALL + 20)
         try:
             wait_until("what was held", lambda: holdings.measure(
-                self.daemon).within(before), 30, 0.2)
+                self.daemon).within(before), interval=0.2)
         except AssertionError:
             self.fail(f"[seed {SEED}] held before: {before}, now: "
                       f"{holdings.measure(self.daemon)}")

@@ -164,7 +164,7 @@ def refusal(served, foreground=True):
          *(["-f"] if foreground else []), "-c", served.config_file],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        said = process.communicate(timeout=10)[1]
+        said = process.communicate(timeout=60)[1]
     finally:
         code = procs.stop(process)
         for pid in procs.with_argument(served.config_file):
@@ -313,14 +313,14 @@ class StartCase(unittest.TestCase):
             try:
                 # Ends when nothing holds the caller's descriptors any more.
                 procs.run([*private_log(path), needs.daemon(), "-c",
-                           served.config_file], timeout=10)
+                           served.config_file], timeout=60)
                 pid = int(pid_file.read_text())
                 self.assertEqual(procs.name(pid), "vscan-milter")
                 wait_until("a clean mail", lambda: milterclient.deliver(
                     served.socket, mails.plain()).action == "accept")
                 family = [pid] + procs.descendants(pid)
                 procs.signal_if_alive(pid)
-                procs.wait_gone(family, 20)
+                procs.wait_gone(family)
                 self.assertFalse(pid_file.exists())
             finally:
                 # Nobody's children by now; their own die with them.

@@ -52,7 +52,7 @@ class DeadlineCase(DaemonCase):
             # its client wrote.
             (REPLY, self.begin(mail, sender=mails.SENDER)),
         ]
-        milterclient.collect([client for _, client in waiting], 20)
+        milterclient.collect([client for _, client in waiting])
         for deadline, client in waiting:
             outcome = client.outcome
             self.assertEqual(outcome.action, "tempfail")
@@ -77,7 +77,7 @@ class DeadlineCase(DaemonCase):
             outcome = self.deliver(known)
             self.assertEqual(outcome.action, "accept")
             self.assertLess(outcome.seconds, lateness.at_once())
-        milterclient.collect(slow, 20)
+        milterclient.collect(slow)
 
 
 if __name__ == "__main__":

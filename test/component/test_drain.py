@@ -36,7 +36,7 @@ class DrainCase(DaemonCase):
 
     def assert_deferred(self, clients):
         """Each has its reply, at once."""
-        milterclient.collect(clients, 2)
+        milterclient.collect(clients, 10)
         for client in clients:
             self.assertEqual(client.outcome.action, "tempfail")
             self.assertRegex(client.outcome.reply, r"^451 4\.7\.1 ")

@@ -157,7 +157,7 @@ class ReturnCase(EnvelopeCase):
             link.close()
         wait_until("what was held", lambda: (
             self.memory() - self.before < 16 * MIB and
-            len(procs.fd_targets(self.filter)) <= descriptors), 40, 0.2)
+            len(procs.fd_targets(self.filter)) <= descriptors), interval=0.2)
         self.assert_unharmed()
 
 

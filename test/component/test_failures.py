@@ -209,7 +209,7 @@ class FaultCase(Failures):
         client.content(mail)
         client.send_end()
         os.kill(self.daemon.busy_worker(), signal.SIGKILL)
-        milterclient.collect([client], 5)
+        milterclient.collect([client], 15)
         self.assert_later(client.outcome)
         client.quit()
 

@@ -137,7 +137,7 @@ class BrokenProtocolCase(HostileCase):
             client.envelope()
             client.content(mails.plain())
             client.send_end()
-        milterclient.collect(clients, 20)
+        milterclient.collect(clients)
         self.assert_unharmed()
 
     def test_a_peer_that_does_not_read_holds_up_nobody(self):
@@ -185,7 +185,7 @@ class SilentPeersCase(HostileCase):
         self.daemon.wait_log(
             "it has said nothing, and others need its place", self.since)
         wait_until("the end of all that say nothing", lambda: all(
-            peer.is_closed() for peer in silent), 30)
+            peer.is_closed() for peer in silent))
         self.daemon.wait_log("it has said nothing for 10 s", self.since)
         self.assertLess(self.daemon.log(self.since).count("said nothing"), 40)
 

@@ -43,7 +43,7 @@ class LaneCase(DaemonCase):
             client.content(mails.plain())
             started = time.monotonic()
             client.send_end()
-            milterclient.collect([client], 30)
+            milterclient.collect([client])
             seconds.append(time.monotonic() - started if
                            client.outcome.action == "accept" else NEVER)
 
@@ -69,7 +69,7 @@ class LaneCase(DaemonCase):
 
     def assert_heavy_mail_waits(self):
         heavy = [self.heavy_mail() for _ in range(HEAVY)]
-        milterclient.collect(heavy, 10)
+        milterclient.collect(heavy)
         for client in heavy:
             self.assertEqual(client.outcome.action, "tempfail")
 

@@ -77,7 +77,7 @@ class StuckCase(unittest.TestCase):
         daemon.launch()
         self.addCleanup(daemon.stop)
         wait_until("the service", lambda: self.answers(
-            daemon, mails.plain(), "accept"), 30)
+            daemon, mails.plain(), "accept"))
         for _ in range(50):
             self.assertEqual(milterclient.deliver(
                 daemon.socket, mails.plain()).action, "accept")
@@ -87,7 +87,7 @@ class StuckCase(unittest.TestCase):
             signatures.body_signature("Test.New", NEW_VIRUS))
         daemon.reload()
         wait_until("the new signatures", lambda: self.answers(
-            daemon, self.virus(), "reject"), 30)
+            daemon, self.virus(), "reject"))
         self.assertEqual(daemon.terminate(), 0)
 
     def test_syslogd_that_hangs_keeps_nobody_waiting(self):

@@ -44,7 +44,7 @@ class OddMailCase(DaemonCase):
         self.assertEqual(self.filter, self.daemon.filter())
         try:
             wait_until("what was held", lambda: holdings.measure(
-                self.daemon).within(self.before), 20, 0.2)
+                self.daemon).within(self.before), interval=0.2)
         except AssertionError:
             self.fail(f"held before: {self.before}, now: "
                       f"{holdings.measure(self.daemon)}")

@@ -96,7 +96,7 @@ class ReloadCase(DaemonCase):
         self.reload()
         self.assertEqual(len(self.daemon.engines()), 2)
         self.assert_in_service()
-        milterclient.collect([client], 20)
+        milterclient.collect([client])
         self.assertEqual(client.outcome.header("X-Virus-Status"), ["Clean"])
         wait_until("the end of the old engine",
                    lambda: len(self.daemon.engines()) == 1)
@@ -200,7 +200,7 @@ class ConfigurationCase(DaemonCase):
         self.wait_answer("tempfail")
         client.content(virus())
         client.send_end()
-        milterclient.collect([client], 20)
+        milterclient.collect([client])
         self.assertEqual(client.outcome.action, "reject")
 
     def test_filter_that_is_started_again_has_what_is_in_force(self):
@@ -319,10 +319,10 @@ class EndCase(unittest.TestCase):
             daemon.busy_worker()
             family = procs.descendants(daemon.pid)
             self.assertEqual(daemon.terminate(), 0)
-            milterclient.collect([client], 1)
+            milterclient.collect([client], 10)
             client.close()
             self.assertEqual(client.outcome.action, "tempfail")
-            procs.wait_gone(family, 1)
+            procs.wait_gone(family, 10)
             left = [path for name in ("socket", "control", "buffers")
                     for path in (daemon.directory / name).iterdir()]
             self.assertEqual(left, [])

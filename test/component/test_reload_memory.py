@@ -116,7 +116,7 @@ class MemoryCase(unittest.TestCase):
                    lambda: len(self.daemon.engines()) == 2)
         os.kill(old, signal.SIGKILL)
         self.daemon.wait_in_service(since)
-        procs.wait_gone([old], 10)
+        procs.wait_gone([old])
         # One that was wanted now would be started at once.
         self.daemon.reload()
         self.daemon.wait_log("the signature set has not changed", since)

@@ -151,7 +151,7 @@ class RestartCase(DaemonCase):
         since = self.restart()
         self.assertEqual(self.deliver(mails.plain()).action, "accept")
         self.assertEqual(idle.deliver(mails.plain()).action, "accept")
-        milterclient.collect([client], 30)
+        milterclient.collect([client])
         self.assertEqual(client.outcome.action, "accept")
         self.assertEqual(client.deliver(mails.plain()).action, "accept")
         self.assertNotIn("has ended", self.daemon.log(since))
@@ -162,7 +162,7 @@ class RestartCase(DaemonCase):
     def test_verdict_that_comes_late_in_the_old_filter_reaches_the_new(self):
         client, mail = self.begin(4, auth_type="PLAIN")
         since = self.restart()
-        milterclient.collect([client], 30)
+        milterclient.collect([client])
         self.assertEqual(client.outcome.action, "tempfail")
         client.quit()
         self.wait_alone(since)
@@ -182,7 +182,7 @@ class RestartCase(DaemonCase):
         for client in clients:
             client.send_end()
         other = self.session()
-        milterclient.collect(clients, 30)
+        milterclient.collect(clients)
         self.assertEqual([client.outcome.action for client in clients],
                          6 * ["accept"])
         other.quit()

@@ -24,7 +24,7 @@ class WickedFilterCase(unittest.TestCase):
         """The log has few lines until the second one has ended as well."""
         with wicked(deed) as daemon:
             wait_until("the end of two filters", lambda: daemon.log().count(
-                "the filter ended") >= 2, 30)
+                "the filter ended") >= 2)
             self.assertLess(len(daemon.log().splitlines()), LINES)
             # Where no filter is left to drain, the end waits for none.
             self.assertEqual(daemon.terminate(30), 0)

@@ -51,6 +51,10 @@ class Step:
                 (self.do == "kill_filter" or
                  not self.fault.startswith("filter")))
 
+    def is_whole(self):
+        """True where this step alone is the fault, done to some process."""
+        return self.do in ("kill", "stop", "stop_for_good")
+
 
 # What a fault needs for itself while it lasts.
 _STATE, _SPILL, _SIGNATURES, _FILTER = "state", "spill", "signatures", "filter"

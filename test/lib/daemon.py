@@ -14,7 +14,7 @@ import procs
 from logcheck import ExpectedLog
 from running import Running
 from scratchdir import owned_dir
-from waiting import wait_until
+from waiting import PATIENCE, wait_until
 
 USER = "nobody"
 
@@ -258,7 +258,7 @@ class Daemon(Running):
         return [worker for engine in self.engines()
                 for worker in procs.children(engine)]
 
-    def busy_worker(self, timeout=10.0):
+    def busy_worker(self, timeout=PATIENCE):
         """Waits until a worker works hard, as a slow scan makes it."""
         seen = {}
 
@@ -280,14 +280,14 @@ class Daemon(Running):
         """A point in the log: now."""
         return self.log_file.stat().st_size
 
-    def wait_log(self, pattern, since=0, timeout=20.0):
+    def wait_log(self, pattern, since=0, timeout=PATIENCE):
         """Waits for a line after since that matches; returns the match."""
         def found():
             assert self.running(), f"the daemon has ended: {self.log()}"
             return re.search(pattern, self.log(since))
         return wait_until(f"{pattern} in the daemon's log", found, timeout)
 
-    def wait_in_service(self, since=0, timeout=30.0):
+    def wait_in_service(self, since=0, timeout=PATIENCE):
         """Waits until a generation that loaded after since takes mail;
         returns its name."""
         return self.wait_log(_IN_SERVICE, since, timeout).group(1)
@@ -302,12 +302,12 @@ class Daemon(Running):
         return [line for line in self._lines(r" nrcpt=\d+.* verdict=", since)
                 if text in line.text]
 
-    def wait_message(self, text="", since=0, timeout=20.0):
+    def wait_message(self, text="", since=0, timeout=PATIENCE):
         """Waits for the first of messages()."""
         return wait_until(f"the line of a message with {text!r}",
                           lambda: self.messages(text, since), timeout)[0]
 
-    def wait_messages(self, count, text, since=0, timeout=20.0):
+    def wait_messages(self, count, text, since=0, timeout=PATIENCE):
         """Waits for so many of messages(): a reply does not wait for the
         log."""
         return wait_until(

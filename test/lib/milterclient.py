@@ -13,6 +13,7 @@ import struct
 import time
 
 import mails
+from waiting import PATIENCE
 
 # Of <libmilter/mfdef.h>: what the MTA offers, and what it may leave out.
 ACTIONS = 0x1FF
@@ -307,7 +308,7 @@ class MilterClient:
         return self.end()
 
 
-def collect(clients, timeout):
+def collect(clients, timeout=PATIENCE):
     """Polls clients that have sent their end of message until each has its
     outcome."""
     waiting = {client.fileno(): client for client in clients}

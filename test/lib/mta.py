@@ -5,7 +5,7 @@ import re
 import socket
 
 from running import Running
-from waiting import wait_until
+from waiting import PATIENCE, wait_until
 
 
 class Mta(Running):
@@ -27,7 +27,7 @@ class Mta(Running):
                     return link.recv(4).startswith(b"220")
             except OSError:
                 return False
-        wait_until(f"the greeting of {type(self).__name__}", greets, 20)
+        wait_until(f"the greeting of {type(self).__name__}", greets)
 
     def log(self):
         """All of its log so far."""
@@ -36,7 +36,7 @@ class Mta(Running):
         except FileNotFoundError:
             return ""
 
-    def wait_log(self, pattern, timeout=15.0):
+    def wait_log(self, pattern, timeout=PATIENCE):
         """Waits for a log line that the regular expression is found in."""
         return wait_until(f"{pattern} in {self.log_file}",
                           lambda: re.search(pattern, self.log()), timeout)

@@ -119,7 +119,7 @@ class Postfix(Mta):
         if self._master is not None:
             family = procs.descendants(self._master.pid)
             procs.stop(self._master)
-            procs.wait_gone(family, 20)
+            procs.wait_gone(family)
 
     def make_socket_directory(self):
         """Makes queue/vscan for the milter's socket; returns its path."""

@@ -12,7 +12,7 @@ import pathlib
 import signal
 import subprocess
 
-from waiting import wait_until
+from waiting import PATIENCE, wait_until
 
 PROC = pathlib.Path("/proc")
 _PR_SET_PDEATHSIG = 1
@@ -159,7 +159,7 @@ def signal_if_alive(pid, signum=signal.SIGTERM):
         pass
 
 
-def wait_gone(pids, timeout=10.0):
+def wait_gone(pids, timeout=PATIENCE):
     """Waits until none of the processes runs any more."""
     wait_until(f"the end of processes {pids}",
                lambda: not any(alive(pid) for pid in pids), timeout)

@@ -14,7 +14,7 @@ import needs
 import procs
 from daemon import USER, config_text, merged, no_mta
 from running import Running
-from waiting import wait_until
+from waiting import PATIENCE, wait_until
 
 # wire/release.h: struct release_request and struct release_reply.
 _REQUEST = struct.Struct("=II64s33s7xQq")
@@ -133,7 +133,7 @@ class Release(Running):
         """Its log from a byte on."""
         return self.log_file.read_bytes()[since:].decode(errors="replace")
 
-    def wait_log(self, pattern, since=0, timeout=20.0):
+    def wait_log(self, pattern, since=0, timeout=PATIENCE):
         """Waits for a line after since that matches; returns the match."""
         def found():
             assert self._process.poll() is None, \

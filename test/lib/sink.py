@@ -9,7 +9,7 @@ import socketserver
 import threading
 
 from running import Running
-from waiting import wait_until
+from waiting import PATIENCE, wait_until
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Sink(Running):
         return [delivery for delivery in list(self.deliveries)
                 if text in delivery.data]
 
-    def wait_for(self, text, timeout=20.0):
+    def wait_for(self, text, timeout=PATIENCE):
         """Waits for the delivery of a mail with text in it."""
         return wait_until(f"a delivery with {text!r}",
                           lambda: self.holding(text), timeout)[0]

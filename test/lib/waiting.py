@@ -3,8 +3,12 @@
 
 import time
 
+# A bound on what hangs, not a measure: so long that a busy machine fails no
+# test.
+PATIENCE = 60.0
 
-def wait_until(what, predicate, timeout=10.0, interval=0.02):
+
+def wait_until(what, predicate, timeout=PATIENCE, interval=0.02):
     """Polls predicate until it is true and returns what it returned.
 
     what names it for the failure, so that a time-out says what was missing.

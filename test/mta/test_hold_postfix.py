@@ -131,7 +131,7 @@ class PostfixErrorCase(_PostfixCase):
         wait_until("both mails in quarantine", lambda: len(self.held()) == 2)
         broken.unlink()
         self.daemon.reload()
-        self.sink.wait_for(self.own_word(clean), 30)
+        self.sink.wait_for(self.own_word(clean))
         self.daemon.wait_log("held: .*verdict=infected, .*action=leave")
         self.assertEqual(len(self.held()), 1)
         self.assert_not_delivered(infected)

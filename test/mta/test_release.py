@@ -110,7 +110,7 @@ class ReleaseTests:
         self.assertEqual(self.ask(INSPECT, held), "done")
         self.assertIn(held.queue_id, self.held())
         self.assertEqual(self.ask(RELEASE, held), "done")
-        got = self.sink.wait_for(held.mark.encode(), 5).data
+        got = self.sink.wait_for(held.mark.encode()).data
         self.assertEqual(
             mails.without_fields(got, "Received", "X-Virus-"),
             mails.without_fields(held.mail, "X-Virus-"))
@@ -134,7 +134,7 @@ class ReleaseTests:
             first, second, third = (self.hold_in(client) for _ in range(3))
         self.assertEqual(self.ask(RELEASE, first), "done")
         self.assertEqual(self.ask(DELETE, second), "done")
-        self.sink.wait_for(first.mark.encode(), 5)
+        self.sink.wait_for(first.mark.encode())
         self.assertIn(third.queue_id, self.held())
         self.assertEqual(self.ask(INSPECT, second), "absent")
 
@@ -177,7 +177,7 @@ class ReleaseTests:
                 held = self.hold(status=status)
                 self.assertEqual(self.ask(INSPECT, held), "done")
                 self.assertEqual(self.ask(RELEASE, held), "done")
-                self.sink.wait_for(held.mark.encode(), 5)
+                self.sink.wait_for(held.mark.encode())
 
     def test_mail_that_is_not_there_is_absent(self):
         held = self.hold()
@@ -349,7 +349,7 @@ class ReleaseInPostfixWithHashedQueues(PostfixCase):
         held = self.hold()
         self.assertEqual(self.ask(INSPECT, held), "done")
         self.assertEqual(self.ask(RELEASE, held), "done")
-        self.sink.wait_for(held.mark.encode(), 5)
+        self.sink.wait_for(held.mark.encode())
 
 
 class NotHeldInPostfix(NotHeldTests, PostfixCase):
@@ -386,7 +386,7 @@ class ReleaseInSendmail(ReleaseTests, SendmailCase):
         self.assertEqual(self.ask(DELETE, held,
                                   queue_id=held.queue_id + "7"), "done")
         self.assertEqual(self.ask(RELEASE, held), "done")
-        self.sink.wait_for(held.mark.encode(), 5)
+        self.sink.wait_for(held.mark.encode())
 
     def test_mail_that_sendmail_has_locked_is_left_alone(self):
         held = self.hold()
@@ -403,7 +403,7 @@ class ReleaseInSendmail(ReleaseTests, SendmailCase):
             self.assertEqual(answer.result, "failed")
             self.assertIn("still held", answer.text)
         self.assertEqual(self.ask(RELEASE, held), "done")
-        self.sink.wait_for(held.mark.encode(), 5)
+        self.sink.wait_for(held.mark.encode())
 
     def test_unfinished_and_strange_files_are_left_alone(self):
         held = self.hold()
@@ -501,7 +501,7 @@ class ReleaseInSendmailWithManyQueues(SendmailCase):
                 self.assertEqual(self.ask(INSPECT, held), "done", path)
                 self.assertEqual(self.ask(verb, held), "done", path)
                 if verb == RELEASE:
-                    self.sink.wait_for(held.mark.encode(), 5)
+                    self.sink.wait_for(held.mark.encode())
                 wait_until(f"the end of {path}", lambda: not [
                     *self.mta.queue.rglob(f"?f{held.queue_id}")])
 
@@ -517,7 +517,7 @@ class StoppedSendmail(SendmailCase):
         held = self.hold()
         self.mta.stop()
         self.assertEqual(self.ask(RELEASE, held), "done")
-        self.sink.wait_for(held.mark.encode(), 5)
+        self.sink.wait_for(held.mark.encode())
 
 
 class TwoMtas(unittest.TestCase):
@@ -544,7 +544,7 @@ class TwoMtas(unittest.TestCase):
                 self.assertEqual(helper.ask(
                     RELEASE, held, mark=release.new_mark()), "other")
                 self.assertEqual(helper.ask(RELEASE, held), "done")
-                sink.wait_for(held.mark.encode(), 5)
+                sink.wait_for(held.mark.encode())
                 self.assertEqual(
                     helper.ask(DELETE, held, queue_id="0"), "absent")
             self.check_with_one_missing(enter, scratch, hold, helper)
