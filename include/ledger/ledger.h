@@ -21,7 +21,9 @@
  *   "unscannable" does so until signatures or engine change;
  *   a verdict of any generation answers the tries that waited for it, which
  *   are those of a kept row's senders and recipients, for cache.late_ttl: else
- *   a scan that is slower than the signatures' updates would never end.
+ *   a scan that is slower than the signatures' updates would never end;
+ *   it does not answer a try that was deferred after it was there, unless that
+ *   was in its own generation (row_answers()).
  *
  * What the store has read is taken over when it comes, be that after the first
  * mail: a row that was made meanwhile becomes one with it (row_merge()).
@@ -89,7 +91,8 @@ void ledger_set_heir(struct ledger *ledger, ledger_heir_function *heir,
 
 /* Takes over a row of the process that was here before, which goes on for a
  * while: its state now.  Both began with the same row, so what both have
- * counted counts once. */
+ * counted counts once (row_unite()).  A verdict that this process has found
+ * itself is not replaced. */
 void ledger_inherit(struct ledger *ledger, const struct row *other);
 
 /* True and *answer_r filled in if there is a verdict that answers a try with

@@ -21,7 +21,8 @@
 #include "wire/key.h"
 #include "wire/verdict.h"
 
-#define ROW_ENVELOPES 32 /* of one row, the latest */
+#define ROW_ENVELOPES 32       /* of one row, the latest */
+#define ROW_GENERATION_SIZE 17 /* a generation's name, with its NUL */
 
 /* The strings of a row: of the last try, printable. */
 enum row_text {
@@ -37,6 +38,17 @@ enum row_text {
 extern const size_t row_text_size[ROW_TEXTS];
 #define ROW_TEXT_MAX 2048
 
+/* The sender and recipients of a try, and whose verdict answers them when they
+ * come back: the verdict of one generation alone.  That is the generation in
+ * which the try was deferred, until a verdict comes while the try waits for it;
+ * from then on it is the generation of that verdict.  So a verdict that was
+ * there before the try, of signatures that were replaced before it, does not
+ * answer it, and no clock is asked. */
+struct row_envelope {
+	struct key digest; /* key_of_envelope() */
+	char generation[ROW_GENERATION_SIZE];
+};
+
 /* All zero but for its key: a content of which nothing is known yet. */
 struct row {
 	struct key key;
@@ -44,12 +56,12 @@ struct row {
 
 	bool known; /* the next four are set, and the verdict is final */
 	struct verdict verdict;
-	char generation[17];
+	char generation[ROW_GENERATION_SIZE];
 	int64_t scan_time;
 	int64_t verdict_at;
 
 	unsigned failures; /* of the content's own doing, in failed_in */
-	char failed_in[17];
+	char failed_in[ROW_GENERATION_SIZE];
 
 	unsigned tries;   /* that were answered "later" */
 	bool fetched;     /* nobody is to come back: see row_try() */
@@ -58,7 +70,7 @@ struct row {
 
 	char *text[ROW_TEXTS]; /* NULL is as good as "" */
 
-	struct key *envelopes; /* of the tries, the oldest first */
+	struct row_envelope *envelopes; /* of the tries, the oldest first */
 	size_t envelope_count;
 };
 
@@ -90,13 +102,33 @@ void row_copy_text(struct row *row, enum row_text which, const char *value);
 
 /* Notes a try that had no verdict.  Where it was answered "later" it counts as
  * a try, and its sender is to come back: until then the row isn't fetched.  A
- * mail that is held was accepted, so nobody comes back for it. */
-void row_try(struct row *row, const struct row_try *try, int64_t now);
+ * mail that is held was accepted, so nobody comes back for it.  generation is
+ * the one in service. */
+void row_try(struct row *row, const struct row_try *try, const char *generation,
+    int64_t now);
 
-/* Notes an envelope.  Of more than ROW_ENVELOPES the oldest goes. */
-void row_add_envelope(struct row *row, const struct key *envelope);
+/* Notes an envelope, which the verdict of this generation answers; one that is
+ * there stays as it is.  Of more than ROW_ENVELOPES the oldest goes. */
+void row_add_envelope(struct row *row, const struct key *envelope,
+    const char *generation);
 
 bool row_has_envelope(const struct row *row, const struct key *envelope);
+
+/* Sets the verdict of a scan that has ended now.  It answers all envelopes that
+ * the row has. */
+void row_set_verdict(struct row *row, const struct verdict *verdict,
+    const char *generation, int64_t scan_time, int64_t now);
+
+/* True if the row has a verdict that answers the tries of this envelope, or of
+ * any, whatever generation is in service by now.  For how long it does so the
+ * ledger says. */
+bool row_answers(const struct row *row, const struct key *envelope);
+bool row_answers_any(const struct row *row);
+
+/* For the readers of rows that were written before an envelope had a generation
+ * (it is "" then): the row's verdict answers all of its envelopes, as it did
+ * then. */
+void row_answer_all(struct row *row);
 
 /* True if the row is to outlast a restart: if it has more than the verdict of
  * a mail that was answered in time. */
@@ -107,7 +139,9 @@ bool row_is_kept(const struct row *row);
  * older is lost that would still hold if the two had been one row all the
  * time:
  *
- *   verdict	row's, else the older one's
+ *   verdict	row's, which also answers the envelopes of the older; else the
+ *		older one's, which answers whom it answered, and those of row's
+ *		envelopes that were deferred in its own generation
  *   failures	of both, if of one generation; else row's, if it has any
  *   tries	of both, of which the earlier was the first; but if the older
  *		was fetched, and there was a try since, that one was the first
@@ -116,6 +150,18 @@ bool row_is_kept(const struct row *row);
  *   envelopes	of both, the latest ROW_ENVELOPES
  */
 void row_merge(struct row *row, const struct row *older);
+
+/* Makes one of two rows of the same content that two processes have at the same
+ * time, and that began as the same row: what both have counted counts once, and
+ * the later try stands.  row is that of the caller's process, former that of
+ * the process that it takes over from; both go by the same clock.
+ *
+ * If both have a verdict, keeps_verdict says whether row's stands or former's.
+ * The one that stands answers whom either of the two has answered, and the
+ * envelopes that were deferred in its generation.
+ *
+ * The row is merged then: of what the store has, former knows. */
+void row_unite(struct row *row, const struct row *former, bool keeps_verdict);
 
 /* Writes a row as bytes that any version of this program reads, as far as it
  * knows the fields: a tag, a length and a value for each.  Times are left as

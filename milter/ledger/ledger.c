@@ -119,7 +119,7 @@ heap_of(struct ledger *ledger, const struct row *row)
 static bool
 is_ready(const struct row *row)
 {
-	return row->known && !row->fetched && row->tries > 0;
+	return row_answers_any(row) && !row->fetched && row->tries > 0;
 }
 
 /* Takes an entry out of all but the table, to be changed or freed. */
@@ -322,47 +322,31 @@ ledger_load(struct ledger *ledger, const struct row *saved)
 	make_room(ledger, monotime_now(), 0);
 }
 
-static unsigned
-larger(unsigned a, unsigned b)
+/* True if the entry's verdict, where it has one, is not to give way to that of
+ * the process before: this process has found it itself, with signatures that
+ * are at least as new, or it is the later of two that the other has found. */
+static bool
+keeps_verdict(const struct ledger_entry *entry, const struct row *other)
 {
-	return a > b ? a : b;
-}
-
-/* One row of two that began as the same: the later state stands, and the
- * larger number of each. */
-static struct row
-unite(const struct row *a, const struct row *b)
-{
-	bool a_is_later = a->last_at > b->last_at;
-	const struct row *older = a_is_later ? b : a;
-	struct row row = row_copy(a_is_later ? a : b);
-
-	if (older->known && older->verdict_at > row.verdict_at)
-		row.known = false;
-	row_merge(&row, older);
-	row.tries = larger(a->tries, b->tries);
-	if (strcmp(a->failed_in, b->failed_in) == 0)
-		row.failures = larger(a->failures, b->failures);
-	return row;
+	return !entry->from_store || entry->row.verdict_at >= other->verdict_at;
 }
 
 void
 ledger_inherit(struct ledger *ledger, const struct row *other)
 {
 	struct ledger_entry *entry = find(ledger, &other->key);
-	struct row united;
+	bool keeps;
 
 	if (entry == NULL) {
 		entry = add_entry(ledger, other);
 		entry->from_store = true;
+		entry->row.merged = true;
 	} else {
 		take_out(ledger, entry);
-		united = unite(&entry->row, other);
-		united.merged = entry->row.merged;
-		if (united.verdict_at != entry->row.verdict_at)
-			entry->from_store = true;
-		row_fini(&entry->row);
-		entry->row = united;
+		keeps = keeps_verdict(entry, other);
+		entry->from_store |= other->known &&
+		    !(keeps && entry->row.known);
+		row_unite(&entry->row, other, keeps);
 	}
 	put_read(ledger, entry);
 	save(ledger, &entry->row);
@@ -401,9 +385,9 @@ static bool
 was_awaited(const struct ledger *ledger, const struct row *row,
     const struct key *envelope, int64_t now)
 {
-	return row->known && row->verdict.kind != VERDICT_UNSCANNABLE &&
-	    now - row->verdict_at < ledger->config->cache_late_ttl &&
-	    row_has_envelope(row, envelope);
+	return row->verdict.kind != VERDICT_UNSCANNABLE &&
+	    row_answers(row, envelope) &&
+	    now - row->verdict_at < ledger->config->cache_late_ttl;
 }
 
 /* Noted once, so that a restart doesn't wait for this retry again. */
@@ -469,13 +453,8 @@ ledger_verdict(struct ledger *ledger, const struct key *key,
     int64_t now)
 {
 	struct ledger_entry *entry = take_or_make(ledger, key, now);
-	struct row *row = &entry->row;
 
-	row->known = true;
-	row->verdict = *verdict;
-	row->scan_time = scan_time;
-	row->verdict_at = now;
-	snprintf(row->generation, sizeof row->generation, "%s", generation);
+	row_set_verdict(&entry->row, verdict, generation, scan_time, now);
 	entry->from_store = false;
 	put_back(ledger, entry, now);
 }
@@ -500,10 +479,9 @@ raise_alarm(struct ledger *ledger, struct ledger_entry *entry, int64_t now)
 		row_text(row, ROW_REASON)));
 }
 
-/* A verdict that was said before this try was deferred must not answer it when
- * it comes back, unless it would answer everybody, or other tries wait for it
- * that were deferred in the same generation.  (If it is dropped, those who
- * wait for it wait for the new scan.) */
+/* A verdict that nobody has waited for, and that no longer answers everybody,
+ * must not answer this try when it comes back.  One that others have waited for
+ * stays for them. */
 void
 ledger_defer(struct ledger *ledger, const struct key *key,
     const struct row_try *try, const char *generation, int64_t now)
@@ -513,10 +491,7 @@ ledger_defer(struct ledger *ledger, const struct key *key,
 
 	if (row->envelope_count == 0)
 		row->known = is_current(ledger, row, generation, now);
-	else if (!row_has_envelope(row, &try->envelope) &&
-	    strcmp(row->generation, generation) != 0)
-		row->known = false;
-	row_try(row, try, now);
+	row_try(row, try, generation, now);
 	if (row->first_at == now)
 		entry->alarmed = false;
 	put_back(ledger, entry, now);

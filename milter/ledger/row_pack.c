@@ -30,7 +30,8 @@ enum tag {
 	TAG_FETCHED,
 	TAG_FIRST_AT,
 	TAG_LAST_AT,
-	TAG_ENVELOPE,  /* one for each */
+	TAG_ENVELOPE,  /* one for each; its digest */
+	TAG_WAITS_FOR, /* the generation of the envelope before it */
 	TAG_TEXT = 32, /* and the next ones: enum row_text */
 };
 
@@ -93,9 +94,13 @@ row_pack(const struct row *row, unsigned char data[ROW_PACKED_MAX])
 	put_number(&out, TAG_LAST_AT, row->last_at);
 	for (unsigned i = 0; i < ROW_TEXTS; i++)
 		put_text(&out, TAG_TEXT + i, row_text(row, (enum row_text)i));
-	for (size_t i = 0; i < row->envelope_count; i++)
-		put_bytes(&out, TAG_ENVELOPE, &row->envelopes[i],
-		    sizeof row->envelopes[i]);
+	for (size_t i = 0; i < row->envelope_count; i++) {
+		const struct row_envelope *envelope = &row->envelopes[i];
+
+		put_bytes(&out, TAG_ENVELOPE, &envelope->digest,
+		    sizeof envelope->digest);
+		put_text(&out, TAG_WAITS_FOR, envelope->generation);
+	}
 	return out.used;
 }
 
@@ -191,8 +196,19 @@ get_envelope(const struct field *field, struct row *row)
 
 	if (!get_bytes(field, &envelope, sizeof envelope))
 		return false;
-	row_add_envelope(row, &envelope);
+	row_add_envelope(row, &envelope, "");
 	return true;
+}
+
+static bool
+get_generation(const struct field *field, struct row *row)
+{
+	struct row_envelope *last;
+
+	if (row->envelope_count == 0)
+		return false;
+	last = &row->envelopes[row->envelope_count - 1];
+	return get_name(field, last->generation, sizeof last->generation);
 }
 
 static bool
@@ -245,6 +261,8 @@ get_field(const struct field *field, struct row *row)
 		return get_time(field, &row->last_at);
 	case TAG_ENVELOPE:
 		return get_envelope(field, row);
+	case TAG_WAITS_FOR:
+		return get_generation(field, row);
 	default:
 		return field->tag < TAG_TEXT || get_row_text(field, row);
 	}
@@ -272,7 +290,7 @@ next_field(const unsigned char *data, size_t len, size_t *at,
 bool
 row_unpack(const unsigned char *data, size_t len, struct row *row_r)
 {
-	bool good = true, has_key = false;
+	bool good = true, has_key = false, has_generations = false;
 	struct field field;
 	size_t at = 0;
 
@@ -281,7 +299,10 @@ row_unpack(const unsigned char *data, size_t len, struct row *row_r)
 		good = next_field(data, len, &at, &field) &&
 		    get_field(&field, row_r);
 		has_key |= good && field.tag == TAG_KEY;
+		has_generations |= good && field.tag == TAG_WAITS_FOR;
 	}
+	if (good && !has_generations)
+		row_answer_all(row_r);
 	if (good && has_key)
 		return true;
 	row_fini(row_r);

@@ -172,7 +172,7 @@ static enum store_trouble
 set_schema(sqlite3 *db, const char *statement, struct error *err)
 {
 	enum store_trouble trouble;
-	char sql[1024];
+	char sql[2048];
 
 	snprintf(sql, sizeof sql,
 	    "BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT", statement,
@@ -210,7 +210,9 @@ check_version(sqlite3 *db, struct error *err)
 	if (strcmp(version, "0") == 0 && strcmp(tables, "0") == 0)
 		return set_schema(db, store_row_create, err);
 	if (strcmp(version, "1") == 0)
-		return set_schema(db, store_row_upgrade, err);
+		return set_schema(db, store_row_upgrade_1, err);
+	if (strcmp(version, "2") == 0)
+		return set_schema(db, store_row_upgrade_2, err);
 	if (strtol(version, NULL, 10) == STORE_VERSION)
 		return STORE_WELL;
 	error_set(err, ERROR_INPUT, "its version is %s, and not %d", version,

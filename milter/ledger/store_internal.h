@@ -40,8 +40,8 @@ struct store_moment store_moment_now(int64_t max_step);
 /* Takes a row that was read; returns false to read no further. */
 typedef bool store_file_function(void *context, const struct row *row);
 
-/* The version of the table.  A file of version 1 is changed to this one. */
-#define STORE_VERSION 2
+/* The version of the table.  A file of version 1 or 2 is changed to it. */
+#define STORE_VERSION 3
 
 /* The open file, used by one thread at a time.  All but close, rollback and
  * stands say in *err what went wrong when they return trouble. */
@@ -93,7 +93,8 @@ unsigned store_file_set_aside(const char *path);
  * store_row_read(), which is false if that makes no sense; else *row_r is for
  * row_fini(). */
 extern const char store_row_create[];
-extern const char store_row_upgrade[]; /* of version 1 */
+extern const char store_row_upgrade_1[]; /* of version 1 */
+extern const char store_row_upgrade_2[]; /* of version 2 */
 extern const char store_row_select[];
 extern const char store_row_list[]; /* for store_list() */
 extern const char store_row_find[];

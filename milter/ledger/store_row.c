@@ -9,6 +9,7 @@
  */
 #include <limits.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/monotime.h"
@@ -23,7 +24,7 @@
 	"key, verdict, name, generation, scan_seconds, verdict_at, " \
 	"failures, failed_in, tries, first_try_at, last_try_at, reason, " \
 	"sender, recipients, message_id, queue_id, envelopes, written_at, " \
-	"fetched"
+	"fetched, waits_for"
 
 /* In the order of COLUMNS; from REASON on, in that of enum row_text. */
 enum column {
@@ -46,10 +47,12 @@ enum column {
 	ENVELOPES,
 	WRITTEN_AT,
 	FETCHED,
+	WAITS_FOR,
 };
 
-/* Since version 2. */
+/* Since version 2, and since version 3.  NULL was written by an earlier one. */
 #define COLUMN_FETCHED "fetched INTEGER NOT NULL DEFAULT 0"
+#define COLUMN_WAITS_FOR "waits_for TEXT"
 
 const char store_row_create[] =
     "CREATE TABLE contents ("
@@ -71,10 +74,16 @@ const char store_row_create[] =
     " queue_id TEXT NOT NULL,"
     " envelopes BLOB NOT NULL," /* digests of 32 bytes */
     " written_at REAL NOT NULL,"
-    " " COLUMN_FETCHED ") WITHOUT ROWID";
+    " " COLUMN_FETCHED ", "
+    /* one generation for each envelope, separated by commas */
+    COLUMN_WAITS_FOR ") WITHOUT ROWID";
 
-const char store_row_upgrade[] =
-    "ALTER TABLE contents ADD COLUMN " COLUMN_FETCHED;
+#define UPGRADE_2 "ALTER TABLE contents ADD COLUMN " COLUMN_WAITS_FOR
+
+const char store_row_upgrade_1[] =
+    "ALTER TABLE contents ADD COLUMN " COLUMN_FETCHED ";" UPGRADE_2;
+
+const char store_row_upgrade_2[] = UPGRADE_2;
 
 const char store_row_select[] = "SELECT " COLUMNS " FROM contents";
 
@@ -87,7 +96,7 @@ const char store_row_find[] = "SELECT " COLUMNS " FROM contents"
 
 const char store_row_put[] =
     "INSERT OR REPLACE INTO contents (" COLUMNS ")"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const char store_row_delete[] = "DELETE FROM contents WHERE key = ?";
 
@@ -177,14 +186,30 @@ bind_tries(sqlite3_stmt *put, const struct row *row,
 	    bind_count(put, FETCHED, row->fetched);
 }
 
-/* An empty blob has to be told from NULL. */
+static int
+bind_envelopes(sqlite3_stmt *put, const struct row *row)
+{
+	struct key digests[ROW_ENVELOPES];
+	char generations[ROW_ENVELOPES * ROW_GENERATION_SIZE];
+	size_t used = 0;
+
+	generations[0] = '\0';
+	for (size_t i = 0; i < row->envelope_count; i++) {
+		digests[i] = row->envelopes[i].digest;
+		used += (size_t)snprintf(generations + used,
+		    sizeof generations - used, "%s%s", i > 0 ? "," : "",
+		    row->envelopes[i].generation);
+	}
+	return sqlite3_bind_blob(put, ENVELOPES + 1, digests,
+		   (int)(row->envelope_count * sizeof *digests),
+		   SQLITE_TRANSIENT) |
+	    bind_text(put, WAITS_FOR, generations);
+}
+
 static int
 bind_story(sqlite3_stmt *put, const struct row *row)
 {
-	int failed = sqlite3_bind_blob(put, ENVELOPES + 1,
-	    row->envelope_count > 0 ? (const void *)row->envelopes : "",
-	    (int)(row->envelope_count * sizeof *row->envelopes),
-	    SQLITE_TRANSIENT);
+	int failed = bind_envelopes(put, row);
 
 	for (int i = 0; i < ROW_TEXTS; i++)
 		failed |= bind_text(put, (enum column)(REASON + i),
@@ -393,9 +418,33 @@ read_envelopes(sqlite3_stmt *select, struct row *row)
 		return false;
 	for (size_t at = 0; at < size; at += sizeof envelope) {
 		memcpy(&envelope, blob + at, sizeof envelope);
-		row_add_envelope(row, &envelope);
+		row_add_envelope(row, &envelope, "");
 	}
 	return true;
+}
+
+/* As many generations as there are envelopes, each as a name or "". */
+static bool
+read_generations(sqlite3_stmt *select, struct row *row)
+{
+	char text[ROW_ENVELOPES * ROW_GENERATION_SIZE], *next = text;
+
+	if (sqlite3_column_type(select, WAITS_FOR) == SQLITE_NULL) {
+		row_answer_all(row);
+		return true;
+	}
+	if (!read_text(select, WAITS_FOR, text, sizeof text))
+		return false;
+	for (size_t i = 0; i < row->envelope_count; i++) {
+		const char *name = strsep(&next, ",");
+
+		if (name == NULL || strlen(name) >= ROW_GENERATION_SIZE ||
+		    (name[0] != '\0' && !text_is_signature_name(name)))
+			return false;
+		snprintf(row->envelopes[i].generation, ROW_GENERATION_SIZE,
+		    "%s", name);
+	}
+	return row->envelope_count == 0 || next == NULL;
 }
 
 static bool
@@ -421,7 +470,7 @@ store_row_read(sqlite3_stmt *select, const struct store_moment *moment,
 	    read_written(select, moment, &written) &&
 	    read_verdict(select, &written, row_r) &&
 	    read_tries(select, &written, row_r) && read_story(select, row_r) &&
-	    read_envelopes(select, row_r))
+	    read_envelopes(select, row_r) && read_generations(select, row_r))
 		return true;
 	row_fini(row_r);
 	return false;

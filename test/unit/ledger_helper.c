@@ -77,7 +77,8 @@ book_number(unsigned n)
 }
 
 static void
-try(unsigned n, unsigned envelope, const char *sender, bool held, int64_t now)
+try(unsigned n, unsigned envelope, const char *sender, bool held,
+    const char *generation, int64_t now)
 {
 	static char first[] = "<b@example.org>", second[] = "<c@example.org>";
 	char *recipients[] = { first, second };
@@ -93,25 +94,32 @@ try(unsigned n, unsigned envelope, const char *sender, bool held, int64_t now)
 		.held = held,
 	};
 
-	ledger_defer(ledger, &key, &one, OLD, now);
+	ledger_defer(ledger, &key, &one, generation, now);
 }
 
 void
 book_defer_from(unsigned n, unsigned envelope, const char *sender, int64_t now)
 {
-	try(n, envelope, sender, false, now);
+	try(n, envelope, sender, false, OLD, now);
 }
 
 void
 book_defer(unsigned n, unsigned envelope, int64_t now)
 {
-	try(n, envelope, "<a@example.org>", false, now);
+	try(n, envelope, "<a@example.org>", false, OLD, now);
+}
+
+void
+book_defer_in(unsigned n, unsigned envelope, const char *generation,
+    int64_t now)
+{
+	try(n, envelope, "<a@example.org>", false, generation, now);
 }
 
 void
 book_hold(unsigned n, unsigned envelope, int64_t now)
 {
-	try(n, envelope, "<a@example.org>", true, now);
+	try(n, envelope, "<a@example.org>", true, OLD, now);
 }
 
 void

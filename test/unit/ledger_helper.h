@@ -61,11 +61,14 @@ void book_open(void);
 /* Keys and envelopes are told apart by a number. */
 struct key book_number(unsigned n);
 
-/* Content n is deferred in that envelope; book_defer() has a sender of its
- * own, <a@example.org>. */
+/* Content n is deferred in that envelope, while OLD is in service, or the
+ * generation that book_defer_in() is told; those that are told no sender have
+ * one of their own, <a@example.org>. */
 void book_defer_from(unsigned n, unsigned envelope, const char *sender,
     int64_t now);
 void book_defer(unsigned n, unsigned envelope, int64_t now);
+void book_defer_in(unsigned n, unsigned envelope, const char *generation,
+    int64_t now);
 
 /* The same, but it is held. */
 void book_hold(unsigned n, unsigned envelope, int64_t now);

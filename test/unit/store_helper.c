@@ -177,15 +177,19 @@ kept_becomes(struct store *store, bool has_file, size_t pending)
 	return false;
 }
 
-static struct key envelopes[ROW_ENVELOPES];
+static struct row_envelope envelopes[ROW_ENVELOPES];
 
 static void
 make_envelopes(void)
 {
-	for (size_t i = 0; i < ROW_ENVELOPES; i++)
+	for (size_t i = 0; i < ROW_ENVELOPES; i++) {
 		for (size_t j = 0; j < KEY_BYTES; j++)
-			envelopes[i].bytes[j] = support_pattern(
+			envelopes[i].digest.bytes[j] = support_pattern(
 			    i * KEY_BYTES + j);
+		if (i > 0)
+			snprintf(envelopes[i].generation,
+			    sizeof envelopes[i].generation, "%016zx", i);
+	}
 }
 
 /* From several threads. */
@@ -252,8 +256,12 @@ kept_expect_same(const struct row *row, const struct row *expected)
 	assert_int_equal(row->fetched, expected->fetched);
 	expect_same_tries(row, expected);
 	assert_int_equal(row->envelope_count, expected->envelope_count);
-	assert_memory_equal(row->envelopes, expected->envelopes,
-	    row->envelope_count * sizeof *row->envelopes);
+	for (size_t i = 0; i < row->envelope_count; i++) {
+		assert_memory_equal(&row->envelopes[i].digest,
+		    &expected->envelopes[i].digest, sizeof(struct key));
+		assert_string_equal(row->envelopes[i].generation,
+		    expected->envelopes[i].generation);
+	}
 }
 
 void

@@ -131,16 +131,37 @@ test_ledger_defer_after_the_verdict_has_it_too(void **state)
 static void
 test_ledger_old_verdict_answers_nobody_who_was_deferred_after_it(void **state)
 {
-	struct key key = book_number(1);
-	struct row_try try = { .sender = "<b@example.org>" };
+	struct ledger_answer answer;
 
 	(void)state;
-	try.envelope = book_number(51);
 	book_defer(1, 50, NOW);
 	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
 	assert_false(book_known(1, 51, NEW, NOW + 1));
-	ledger_defer(ledger, &key, &try, NEW, NOW + 2);
+	book_defer_in(1, 51, NEW, NOW + 2);
 	assert_false(book_known(1, 51, NEW, NOW + 3));
+	book_defer_in(1, 51, NEW, NOW + 4);
+	assert_false(book_known(1, 51, NEW, NOW + 5));
+	/* The one that has waited for it has it nevertheless. */
+	assert_true(book_known(1, 50, NEW, NOW + 5));
+	book_verdict(1, VERDICT_INFECTED, NEW, NOW + 6);
+	for (unsigned envelope = 50; envelope < 52; envelope++) {
+		assert_true(
+		    book_lookup(1, envelope, NEW, NOW + 2 * TTL, &answer));
+		assert_int_equal(answer.verdict.kind, VERDICT_INFECTED);
+	}
+}
+
+/* The scan had begun before the signatures changed. */
+static void
+test_ledger_old_verdict_answers_all_who_were_deferred_before_it(void **state)
+{
+	(void)state;
+	book_defer(1, 50, NOW);
+	book_defer_in(1, 51, NEW, NOW);
+	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
+	assert_true(book_known(1, 50, NEW, NOW + 1));
+	assert_true(book_known(1, 51, NEW, NOW + 1));
+	assert_false(book_known(1, 52, NEW, NOW + 1));
 }
 
 static void
@@ -633,6 +654,9 @@ static const struct CMUnitTest tests[] = {
 	    book_teardown),
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_old_verdict_answers_nobody_who_was_deferred_after_it,
+	    book_setup, book_teardown),
+	cmocka_unit_test_setup_teardown(
+	    test_ledger_old_verdict_answers_all_who_were_deferred_before_it,
 	    book_setup, book_teardown),
 	cmocka_unit_test_setup_teardown(
 	    test_ledger_newer_verdict_takes_the_older_ones_place, book_setup,

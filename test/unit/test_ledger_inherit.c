@@ -123,6 +123,76 @@ test_ledger_older_verdict_does_not_replace_a_newer_one(void **state)
 	assert_int_equal(answer.verdict.kind, VERDICT_CLEAN);
 }
 
+/* The successor has newer signatures, and has said "later" to another mail. */
+static void
+test_ledger_old_verdict_of_the_other_answers_whom_it_did(void **state)
+{
+	struct other other = begin(find_a_virus);
+
+	(void)state;
+	book_defer_in(1, 50, NEW, monotime_now());
+	book_defer_in(1, 51, NEW, monotime_now());
+	ledger_inherit(ledger, &other.later);
+	assert_true(book_known(1, 50, NEW, monotime_now()));
+	assert_false(book_known(1, 51, NEW, monotime_now()));
+	ledger_inherit(ledger, &other.later);
+	assert_true(book_known(1, 50, NEW, monotime_now()));
+	assert_false(book_known(1, 51, NEW, monotime_now()));
+}
+
+/* So does the ledger whose row was the first to be deferred again. */
+static void
+test_ledger_old_verdict_that_both_have_answers_whom_it_did(void **state)
+{
+	struct other other = begin(find_a_virus);
+
+	(void)state;
+	ledger_destroy(&ledger);
+	book_open();
+	ledger_load(ledger, &other.later);
+	book_defer_in(1, 51, NEW, monotime_now());
+	ledger_inherit(ledger, &other.later);
+	assert_true(book_known(1, 50, NEW, monotime_now()));
+	assert_false(book_known(1, 51, NEW, monotime_now()));
+}
+
+/* What the newer signatures found must not become clean again. */
+static void
+test_ledger_own_verdict_is_not_replaced_by_the_others(void **state)
+{
+	struct other other = begin(find_a_virus);
+	struct ledger_answer answer;
+
+	(void)state;
+	other.later.verdict = verdict_make(VERDICT_CLEAN, "");
+	other.later.envelopes[0].digest = book_number(52);
+	book_defer_in(1, 51, NEW, monotime_now());
+	book_verdict(1, VERDICT_INFECTED, NEW, monotime_now());
+	other.later.verdict_at = monotime_now() + MONOTIME_S;
+	ledger_inherit(ledger, &other.later);
+	for (unsigned envelope = 50; envelope < 53; envelope++) {
+		assert_true(book_lookup(1, envelope, NEW,
+		    monotime_now() + 2 * TTL, &answer));
+		assert_int_equal(answer.verdict.kind, VERDICT_INFECTED);
+	}
+}
+
+/* The store hangs, so that what it has comes after what the other has made of
+ * it. */
+static void
+test_ledger_row_loaded_after_it_was_inherited_counts_once(void **state)
+{
+	struct other other = begin(do_nothing);
+
+	(void)state;
+	ledger_destroy(&ledger);
+	book_open();
+	ledger_inherit(ledger, &other.later);
+	ledger_load(ledger, &other.shared);
+	assert_int_equal(book_failures(1, OLD), 1);
+	assert_int_equal(recorder.last.tries, 1);
+}
+
 static void
 count_row(void *context, const struct row *row)
 {
@@ -162,6 +232,14 @@ main(void)
 		INHERIT_TEST(test_ledger_late_verdict_answers_tries_of_both),
 		INHERIT_TEST(
 		    test_ledger_older_verdict_does_not_replace_a_newer_one),
+		INHERIT_TEST(
+		    test_ledger_old_verdict_of_the_other_answers_whom_it_did),
+		INHERIT_TEST(
+		    test_ledger_old_verdict_that_both_have_answers_whom_it_did),
+		INHERIT_TEST(
+		    test_ledger_own_verdict_is_not_replaced_by_the_others),
+		INHERIT_TEST(
+		    test_ledger_row_loaded_after_it_was_inherited_counts_once),
 		INHERIT_TEST(test_ledger_heir_is_handed_what_changes),
 	};
 

@@ -268,6 +268,52 @@ test_ledger_row_made_before_the_old_one_came_is_merged(void **state)
 	assert_int_equal(recorder.deletes, 0);
 }
 
+/* The store is read after the first mail, and its verdict is of signatures that
+ * were replaced before that mail came.  Where the clock was set back meanwhile
+ * it seems to be newer than that mail. */
+static void
+test_ledger_old_verdict_that_is_loaded_answers_whom_it_did(void **state)
+{
+	static const int64_t steps[] = { 0, 5 * MONOTIME_S };
+	struct row old = saved_row(1, VERDICT_CLEAN);
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(steps); i++) {
+		ledger_destroy(&ledger);
+		book_open();
+		book_defer_in(1, 52, NEW, monotime_now());
+		book_defer_in(1, 60, NEW, monotime_now());
+		age(&old, -steps[i]);
+		ledger_load(ledger, &old);
+		for (unsigned envelope = 50; envelope < 53; envelope++)
+			assert_true(
+			    book_known(1, envelope, NEW, monotime_now()));
+		assert_false(book_known(1, 60, NEW, monotime_now()));
+		/* So it is after one more restart. */
+		load_alone(&recorder.last);
+		assert_true(book_known(1, 52, NEW, monotime_now()));
+		assert_false(book_known(1, 60, NEW, monotime_now()));
+		book_verdict(1, VERDICT_CLEAN, NEW, monotime_now());
+		assert_true(book_known(1, 60, OLD, monotime_now()));
+	}
+}
+
+static void
+test_ledger_verdict_answers_who_is_loaded_after_it(void **state)
+{
+	struct row old;
+
+	(void)state;
+	book_defer(1, 50, monotime_now());
+	old = recorder.last;
+	ledger_destroy(&ledger);
+	book_open();
+	book_verdict(1, VERDICT_CLEAN, NEW, monotime_now());
+	ledger_load(ledger, &old);
+	assert_true(book_known(1, 50, OLD, monotime_now()));
+	assert_false(book_known(1, 51, OLD, monotime_now()));
+}
+
 /* A row that was loaded is older than those that were made since. */
 static void
 test_ledger_that_is_full_has_no_room_for_what_is_loaded(void **state)
@@ -476,6 +522,12 @@ main(void)
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_row_made_before_the_old_one_came_is_merged,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_old_verdict_that_is_loaded_answers_whom_it_did,
+		    book_setup, book_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_ledger_verdict_answers_who_is_loaded_after_it,
 		    book_setup, book_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_ledger_that_is_full_has_no_room_for_what_is_loaded,

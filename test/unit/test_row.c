@@ -79,7 +79,7 @@ with_envelopes(unsigned from, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		struct key envelope = { { (unsigned char)(from + i) } };
 
-		row_add_envelope(&row, &envelope);
+		row_add_envelope(&row, &envelope, G1);
 	}
 	return row;
 }
@@ -295,9 +295,10 @@ test_row_merge_keeps_the_latest_envelopes(void **state)
 		if (row.envelope_count != cases[i].count)
 			fail_msg("case %zu: %zu", i, row.envelope_count);
 		for (unsigned j = 0; j < cases[i].count; j++)
-			if (row.envelopes[j].bytes[0] != cases[i].first + j)
+			if (row.envelopes[j].digest.bytes[0] !=
+			    cases[i].first + j)
 				fail_msg("case %zu: %u. is %d", i, j,
-				    row.envelopes[j].bytes[0]);
+				    row.envelopes[j].digest.bytes[0]);
 		row_fini(&row);
 		row_fini(&older);
 	}
@@ -314,7 +315,7 @@ test_row_merge_knows_what_is_held(void **state)
 	struct row row = bare();
 
 	(void)state;
-	row_try(&row, &try, NOW);
+	row_try(&row, &try, G1, NOW);
 	row_merge(&row, &older);
 	assert_int_equal(row.tries, 3);
 	assert_true(row.fetched);
@@ -331,7 +332,7 @@ test_row_copy_has_all_and_shares_nothing(void **state)
 	struct key envelope = { { 1 } };
 
 	(void)state;
-	row_add_envelope(&row, &envelope);
+	row_add_envelope(&row, &envelope, G1);
 	copy = row_copy(&row);
 	kept_expect_same(&copy, &row);
 	row_fini(&row);
@@ -357,11 +358,11 @@ test_row_has_whole_recipients_and_counts_the_rest(void **state)
 		recipients[i] = names[i];
 	}
 	try.recipient_count = 3;
-	row_try(&row, &try, NOW);
+	row_try(&row, &try, G1, NOW);
 	snprintf(text, sizeof text, "%s %s %s", names[0], names[1], names[2]);
 	assert_string_equal(row_text(&row, ROW_RECIPIENTS), text);
 	try.recipient_count = 300;
-	row_try(&row, &try, NOW);
+	row_try(&row, &try, G1, NOW);
 	all = row_text(&row, ROW_RECIPIENTS);
 	rest = strstr(all, " and ");
 	assert_non_null(rest);
@@ -373,7 +374,7 @@ test_row_has_whole_recipients_and_counts_the_rest(void **state)
 	longest[sizeof longest - 1] = '\0';
 	recipients[0] = longest;
 	try.recipient_count = 1;
-	row_try(&row, &try, NOW);
+	row_try(&row, &try, G1, NOW);
 	assert_string_equal(row_text(&row, ROW_RECIPIENTS), "and 1 more");
 	row_fini(&row);
 }
@@ -433,7 +434,7 @@ test_row_at_its_largest_is_packed(void **state)
 static void
 test_row_unpacks_what_it_knows(void **state)
 {
-	static const unsigned char more[] = { 99, 1, 3, 0, 'a', 'b', 'c', 14, 0,
+	static const unsigned char more[] = { 99, 1, 3, 0, 'a', 'b', 'c', 15, 0,
 		0, 0, 40, 0, 1, 0, 'x' };
 	unsigned char data[ROW_PACKED_MAX], *verdict;
 	struct row row = plain_row(), back;
@@ -450,6 +451,30 @@ test_row_unpacks_what_it_knows(void **state)
 	assert_true(row_unpack(data, len, &back));
 	assert_false(back.known);
 	assert_int_equal(back.tries, row.tries);
+	row_fini(&back);
+}
+
+/* An earlier version says nothing of generations: its row's verdict, if there
+ * is one, answers all of its envelopes. */
+static void
+test_row_unpacks_what_an_earlier_version_packed(void **state)
+{
+	unsigned char data[ROW_PACKED_MAX], *field;
+	struct row row = plain_row(), back;
+	size_t len = row_pack(&row, data);
+	bool known = true;
+
+	(void)state;
+	/* The tag 14, which it doesn't know, becomes one that we don't know. */
+	for (field = data; field < data + len;
+	     field += 4 + (field[2] | field[3] << 8))
+		if (field[0] == 14)
+			field[1] = 1;
+	assert_true(row_unpack(data, len, &back));
+	assert_int_equal(back.envelope_count, ROW_ENVELOPES);
+	for (size_t i = 0; i < back.envelope_count; i++)
+		known &= row_answers(&back, &back.envelopes[i].digest);
+	assert_true(known);
 	row_fini(&back);
 }
 
@@ -498,6 +523,8 @@ main(void)
 		cmocka_unit_test(test_row_unpacked_is_as_it_was_packed),
 		cmocka_unit_test(test_row_at_its_largest_is_packed),
 		cmocka_unit_test(test_row_unpacks_what_it_knows),
+		cmocka_unit_test(
+		    test_row_unpacks_what_an_earlier_version_packed),
 		cmocka_unit_test(test_row_does_not_unpack_nonsense),
 		cmocka_unit_test(test_row_copy_has_all_and_shares_nothing),
 		cmocka_unit_test(

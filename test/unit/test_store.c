@@ -309,7 +309,11 @@ test_store_reads_a_file_of_version_2(void **state)
 	assert_int_equal(row->envelope_count, 3);
 	for (size_t i = 0; i < sizeof bytes; i++)
 		bytes[i] = (unsigned char)(0x40 + i / KEY_BYTES);
-	assert_memory_equal(row->envelopes, bytes, sizeof bytes);
+	for (size_t i = 0; i < 3; i++) {
+		assert_memory_equal(row->envelopes[i].digest.bytes,
+		    bytes + i * KEY_BYTES, KEY_BYTES);
+		assert_true(row_answers(row, &row->envelopes[i].digest));
+	}
 }
 
 static void *
@@ -388,6 +392,11 @@ test_store_leaves_out_rows_that_make_no_sense(void **state)
 		"fetched = 2",
 		"fetched = -1",
 		"fetched = 'yes'",
+		"waits_for = ''",
+		"waits_for = waits_for || ','",
+		"waits_for = '0' || waits_for || '0'",
+		"waits_for = ' ' || waits_for",
+		"waits_for = 1",
 	};
 	char statement[256];
 

@@ -25,6 +25,7 @@
 #define PATIENCE (200 * MONOTIME_MS)
 #define RETRY (50 * MONOTIME_MS)
 #define OLD "0123456789abcdef"
+#define NEW "fedcba9876543210"
 
 /* Enough rows for SQLite to read pages between them. */
 #define MANY 2500
@@ -110,7 +111,7 @@ number(unsigned n)
 }
 
 static void
-defer(unsigned n, unsigned envelope)
+defer_in(unsigned n, unsigned envelope, const char *generation)
 {
 	struct key key = number(n);
 	struct row_try try = {
@@ -120,8 +121,14 @@ defer(unsigned n, unsigned envelope)
 	};
 
 	pthread_mutex_lock(&book.lock);
-	ledger_defer(book.ledger, &key, &try, OLD, monotime_now());
+	ledger_defer(book.ledger, &key, &try, generation, monotime_now());
 	pthread_mutex_unlock(&book.lock);
+}
+
+static void
+defer(unsigned n, unsigned envelope)
+{
+	defer_in(n, envelope, OLD);
 }
 
 static void
@@ -147,17 +154,23 @@ find_infected(unsigned n)
 }
 
 static bool
-knows(unsigned n, unsigned envelope)
+knows_in(unsigned n, unsigned envelope, const char *generation)
 {
 	struct key key = number(n), of = number(envelope);
 	struct ledger_answer answer;
 	bool known;
 
 	pthread_mutex_lock(&book.lock);
-	known = ledger_lookup(book.ledger, &key, &of, OLD, monotime_now(),
-	    &answer);
+	known = ledger_lookup(book.ledger, &key, &of, generation,
+	    monotime_now(), &answer);
 	pthread_mutex_unlock(&book.lock);
 	return known;
+}
+
+static bool
+knows(unsigned n, unsigned envelope)
+{
+	return knows_in(n, envelope, OLD);
 }
 
 static size_t
@@ -263,6 +276,45 @@ test_store_row_made_before_it_was_read_is_merged(void **state)
 	assert_int_equal(count_rows(), 1);
 	book_close(KEPT_SOON);
 	expect_merged();
+}
+
+/* Its verdict is of signatures that were replaced before the new mail came.
+ * The clock may have been set back, as the times in the file say, or forth. */
+static void
+test_store_verdict_that_is_read_late_answers_whom_it_did(void **state)
+{
+	static const char *const steps[] = {
+		"UPDATE contents SET written_at = written_at + 0",
+		"UPDATE contents SET written_at = written_at + 86400,"
+		" verdict_at = verdict_at + 86400,"
+		" first_try_at = first_try_at + 86400,"
+		" last_try_at = last_try_at + 86400",
+		"UPDATE contents SET written_at = written_at - 1800,"
+		" verdict_at = verdict_at - 1800,"
+		" first_try_at = first_try_at - 1800,"
+		" last_try_at = last_try_at - 1800",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(steps); i++) {
+		kept_empty();
+		write_first_process();
+		kept_sql(steps[i]);
+		bad_disk_hang_reads(true);
+		book_open();
+		defer_in(1, 51, NEW);
+		bad_disk_hang_reads(false);
+		assert_true(is_read());
+		assert_true(knows_in(1, 50, NEW));
+		assert_false(knows_in(1, 51, NEW));
+		book_close(KEPT_SOON);
+		/* The file says so, too. */
+		book_open();
+		assert_true(is_read());
+		assert_true(knows_in(1, 50, NEW));
+		assert_false(knows_in(1, 51, NEW));
+		book_close(KEPT_SOON);
+	}
 }
 
 /* A sanitizer may have threads of its own. */
@@ -412,6 +464,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		LATE_TEST(test_store_that_hangs_does_not_hold_up_the_start),
 		LATE_TEST(test_store_row_made_before_it_was_read_is_merged),
+		LATE_TEST(
+		    test_store_verdict_that_is_read_late_answers_whom_it_did),
 		LATE_TEST(
 		    test_store_closed_while_it_hangs_leaves_the_file_alone),
 		LATE_TEST(

@@ -208,10 +208,10 @@ test_store_list_says_what_is_wrong_with_the_file(void **state)
 	kept_empty();
 	kept_write(1);
 	kept_sql("PRAGMA user_version = 1");
-	expect_refused("its version is 1, and not 2; start the service");
-	kept_sql("PRAGMA user_version = 3");
-	expect_refused("its version is 3, and not 2");
-	kept_sql("PRAGMA user_version = 2; CREATE VIEW more AS SELECT 1");
+	expect_refused("its version is 1, and not 3; start the service");
+	kept_sql("PRAGMA user_version = 4");
+	expect_refused("its version is 4, and not 3");
+	kept_sql("PRAGMA user_version = 3; CREATE VIEW more AS SELECT 1");
 	expect_refused("another table than ours, or more");
 	fd = open(kept_path(), O_WRONLY | O_CLOEXEC);
 	assert_int_equal(pwrite(fd, "garbage", 7, 0), 7);
