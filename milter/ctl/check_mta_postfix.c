@@ -278,7 +278,10 @@ find_fault(const struct postfix *postfix,
 			       sizeof port) ||
 		    check_mta_port_listens(port))
 		return false;
-	snprintf(why, size, "nobody listens at %.500s", entry);
+	snprintf(why, size, "nobody listens at %.500s%s", entry,
+	    path != NULL && path[0] == '/' && service->chroot == 'y'
+		? " in the chroot of this service"
+		: "");
 	return true;
 }
 

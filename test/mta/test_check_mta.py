@@ -197,6 +197,13 @@ class PostfixCase(CheckMtaCase):
         os.utime(path, (0, 0))
         self.assertEqual(self.problems(where, **settings), [])
 
+    def test_mistyped_socket_is_found_to_be_looked_for_in_the_chroot(self):
+        where = self.configuration(milter="unix:/run/vscan/milter.sock",
+                                   non_smtpd_milters="")
+        self.assert_problem(
+            self.problems_alone(where), "nobody listens at "
+            "unix:/run/vscan/milter.sock in the chroot of this service")
+
     def test_mistyped_tcp_socket_is_found(self):
         port = ports.free_port()
         for entry in (f"inet:{port}@localhost", f"localhost:{port}",
