@@ -129,7 +129,8 @@ supervisor_link_drain(struct supervisor_link *link, bool last)
 }
 
 /* libmilter goes on with the new socket under the old one's number.  MTAs reach
- * it at the same address. */
+ * it at the same address.  Wake-up connections that waited on the old one are
+ * made good (wakeup.h). */
 static void
 take_socket(const struct supervisor_link *link, int sock)
 {
@@ -138,6 +139,7 @@ take_socket(const struct supervisor_link *link, int sock)
 		    "the filter can't take over the new milter socket: %s",
 		    strerror(errno));
 	fd_close(&sock);
+	wakeup_connect(&link->filter->wakeup);
 }
 
 static void

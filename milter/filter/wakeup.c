@@ -103,6 +103,10 @@ wakeup_go_private(struct wakeup *wakeup)
 	dup3(wakeup->private, wakeup->listener, O_CLOEXEC);
 	fd_close(&wakeup->private);
 	wakeup->is_private = true;
+	/* Those that waited to be accepted have gone with the old socket.  One
+	 * more does for all of them: a callback that blocks next makes its
+	 * own. */
+	wakeup_connect(wakeup);
 }
 
 bool
@@ -117,12 +121,9 @@ wakeup_admits(int fd)
 	    peer.pid == getpid();
 }
 
-void
-wakeup_connect(const struct wakeup *wakeup)
+static void
+connect_to(const struct sockaddr *address, socklen_t length)
 {
-	const struct sockaddr *address = wakeup->is_private
-	    ? (const struct sockaddr *)&wakeup->private_address
-	    : (const struct sockaddr *)&wakeup->address;
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 	int fd;
 
@@ -133,11 +134,21 @@ wakeup_connect(const struct wakeup *wakeup)
 	if (address->sa_family != AF_UNIX)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	atomic_fetch_add(&on_their_way, 1);
-	if (connect(fd, address,
-		wakeup->is_private ? wakeup->private_length : wakeup->length) <
-	    0)
+	if (connect(fd, address, length) < 0)
 		wakeup_take(); /* see wakeup.h */
 	close(fd);
+}
+
+void
+wakeup_connect(const struct wakeup *wakeup)
+{
+	if (!wakeup->is_private)
+		connect_to((const struct sockaddr *)&wakeup->address,
+		    wakeup->length);
+	/* Also where it has become private in this moment. */
+	if (wakeup->is_private)
+		connect_to((const struct sockaddr *)&wakeup->private_address,
+		    wakeup->private_length);
 }
 
 bool
