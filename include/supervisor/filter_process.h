@@ -43,7 +43,8 @@ struct filter_process {
 	bool
 	    socket_due; /* the socket was opened anew before it could be told */
 	char failure[256];  /* why it could not run, as it says, or "" */
-	int rows;           /* the former filter's, to be handed on; or -1 */
+	int rows;           /* the former filter's, for each filter that is
+	                     * started while that lives; or -1 */
 	unsigned heard;     /* messages, */
 	int64_t heard_from; /* since then */
 	int64_t started_at; /* monotime.h, as all of these */

@@ -94,6 +94,8 @@ pass_socket(const struct child_kit *kit, int filter)
 		    &err);
 }
 
+/* The rows are offered to each filter that is started while the former one
+ * lives: what one that died has not read is still there. */
 static void
 go(struct filter_process *process)
 {
@@ -104,7 +106,6 @@ go(struct filter_process *process)
 	code = send(process, WIRE_GO, -1, &err);
 	if (code == ERROR_NONE && process->rows >= 0)
 		code = send(process, WIRE_FORMER, process->rows, &err);
-	fd_close(&process->rows);
 	if (code != ERROR_NONE)
 		log_error(LOG_LEVEL_ERROR,
 		    "the supervisor can't tell the filter to go on", &err);
@@ -122,6 +123,9 @@ filter_process_run(struct filter_process *process)
 	if (process->stage == FILTER_PREPARED && process->sock >= 0 &&
 	    files_are_free(process))
 		go(process);
+	if (process->stage == FILTER_LISTENING &&
+	    process->former->state == FORMER_GONE)
+		fd_close(&process->rows);
 	if (process->pid == 0 && may_start(process))
 		return process->start_at;
 	return MONOTIME_NEVER;

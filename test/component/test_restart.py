@@ -199,6 +199,20 @@ class RestartCase(DaemonCase):
         idle.quit()
         self.wait_alone(since)
 
+    def test_late_verdict_reaches_the_filter_after_one_that_died(self):
+        client, mail = self.begin(4, auth_type="PLAIN")
+        since = self.restart()
+        os.kill(self.daemon.filter(), signal.SIGKILL)
+        self.assertEqual(self.deliver(mails.plain()).action, "accept")
+        milterclient.collect([client], 30)
+        self.assertEqual(client.outcome.action, "tempfail")
+        client.quit()
+        self.wait_alone(since)
+        since = self.daemon.mark()
+        self.assertEqual(self.deliver(mail).action, "accept")
+        self.assertEqual(
+            self.daemon.wait_message("", since).source, "store")
+
     def test_file_with_a_mistake_changes_nothing(self):
         text = self.daemon.config_file.read_text()
         self.addCleanup(self.daemon.config_file.write_text, text)
