@@ -358,6 +358,24 @@ class OrderCase(unittest.TestCase):
                 self.assertEqual(order(daemon, "--stop").returncode, 0)
                 procs.wait_gone(family)
 
+    def test_reload_before_the_new_filter_may_begin_is_heard_by_it(self):
+        with fresh_daemon() as daemon:
+            former, since = daemon.filter(), daemon.mark()
+            # It can't let go of its files, for which the new one waits.
+            os.kill(former, signal.SIGSTOP)
+            os.kill(daemon.pid, signal.SIGUSR2)
+            wait_until("the new filter", lambda: len(daemon.filters()) == 2)
+            new = daemon.filter()
+            daemon.configure(action={"infected": "tempfail"})
+            daemon.reload()
+            daemon.wait_log("the new configuration is in force", since)
+            os.kill(former, signal.SIGCONT)
+            daemon.wait_log(r"\d+\]: restarted", since)
+            self.assertEqual(daemon.filter(), new)
+            self.assertEqual(milterclient.deliver(
+                daemon.socket, mails.plain(signatures.EICAR)).action,
+                "tempfail")
+
     def test_second_restart_waits_for_the_sessions_of_the_first(self):
         with fresh_daemon() as daemon:
             client = milterclient.MilterClient(daemon.socket)
