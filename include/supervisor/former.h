@@ -52,6 +52,7 @@ struct former {
 		   * is closed; or -1 */
 	struct former_engine engines[GENERATIONS_MAX];
 	int64_t end_by;         /* then what is left is killed (monotime.h), */
+	bool retired;           /* the engines were told to */
 	bool makes_room;        /* former_make_room() was called */
 	int64_t engines_end_by; /* and then what is left of the engines */
 };

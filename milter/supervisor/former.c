@@ -31,20 +31,25 @@ former_init(struct former *former)
 		former->engines[i].sock = -1;
 }
 
+/* Once.  One that has ended in this moment is reaped next. */
 static void
-retire_engines(const struct former *former)
+retire_engines(struct former *former)
 {
 	struct wire_message message = wire_make(WIRE_RETIRE);
+	enum error_code code;
 	struct error err;
 
-	for (int i = 0; i < GENERATIONS_MAX; i++)
-		if (former->engines[i].sock >= 0 &&
-		    wire_send(former->engines[i].sock, &message, -1, &err) !=
-			ERROR_NONE)
+	for (int i = 0; i < GENERATIONS_MAX && !former->retired; i++) {
+		if (former->engines[i].sock < 0)
+			continue;
+		code = wire_send(former->engines[i].sock, &message, -1, &err);
+		if (code != ERROR_NONE && code != ERROR_GONE)
 			log_error(LOG_LEVEL_WARNING,
 			    "the supervisor can't tell an engine from "
 			    "before the restart to retire",
 			    &err);
+	}
+	former->retired = true;
 }
 
 void
