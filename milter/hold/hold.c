@@ -68,6 +68,8 @@ writer_thread(void *context)
 		else
 			pthread_cond_wait(&hold->write, &hold->lock);
 	}
+	hold->running--;
+	pthread_cond_broadcast(&hold->written);
 	pthread_mutex_unlock(&hold->lock);
 	return NULL;
 }
@@ -83,26 +85,35 @@ wake_keeper(void *context)
 	pthread_mutex_unlock(&hold->lock);
 }
 
+/* Nobody joins these threads: one that hangs in a disk when the process leaves
+ * may end at any time, or never. */
+static enum error_code
+start_thread(struct hold *hold, void *(*function)(void *), struct error *err)
+{
+	pthread_t thread;
+	int failed = pthread_create(&thread, NULL, function, hold);
+
+	if (failed)
+		return error_sys(err, failed,
+		    "starting the threads for held mail");
+	pthread_detach(thread);
+	hold->running++;
+	return ERROR_NONE;
+}
+
+/* The lock is held so that no thread ends before it is counted. */
 static enum error_code
 start_threads(struct hold *hold, struct error *err)
 {
-	int failed = 0;
+	enum error_code code = ERROR_NONE;
 
-	while (!failed && hold->writer_count < HOLD_WRITERS) {
-		failed = pthread_create(&hold->writers[hold->writer_count],
-		    NULL, writer_thread, hold);
-		hold->writer_count += !failed;
-	}
-	if (!failed) {
-		failed = pthread_create(&hold->keeper, NULL, keeper_thread,
-		    hold);
-		hold->has_keeper = !failed;
-	}
-	if (failed)
-		return error_sys(err, failed,
-		    "starting the threads for "
-		    "held mail");
-	return ERROR_NONE;
+	pthread_mutex_lock(&hold->lock);
+	for (int i = 0; i < HOLD_WRITERS && code == ERROR_NONE; i++)
+		code = start_thread(hold, writer_thread, err);
+	if (code == ERROR_NONE)
+		code = start_thread(hold, keeper_thread, err);
+	pthread_mutex_unlock(&hold->lock);
+	return code;
 }
 
 enum error_code
@@ -161,11 +172,9 @@ hold_destroy(struct hold **hold_p)
 	hold->stop = true;
 	pthread_cond_broadcast(&hold->write);
 	pthread_cond_broadcast(&hold->keep);
+	while (hold->running > 0)
+		pthread_cond_wait(&hold->written, &hold->lock);
 	pthread_mutex_unlock(&hold->lock);
-	for (unsigned i = 0; i < hold->writer_count; i++)
-		pthread_join(hold->writers[i], NULL);
-	if (hold->has_keeper)
-		pthread_join(hold->keeper, NULL);
 	assert(hold->queue == NULL);
 	free_inbox(hold);
 	spool_close(&hold->spool);

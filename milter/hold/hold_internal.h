@@ -19,7 +19,7 @@ struct hold {
 	struct scanner *scanner;
 	pthread_mutex_t lock;
 	pthread_cond_t write;   /* for the writers */
-	pthread_cond_t written; /* for hold_wait() */
+	pthread_cond_t written; /* for who waits for the threads */
 	pthread_cond_t keep;    /* for the keeper */
 
 	/* Under the lock: */
@@ -32,6 +32,8 @@ struct hold {
 	bool stirred;      /* a scan has ended: the keeper is to look */
 	unsigned in_hands; /* of callers: begun, not confirmed nor cancelled */
 	bool leaving;      /* no more mail is taken */
+	unsigned running;  /* threads; each counts itself out, and then tells
+			    * who waits for `written` */
 	bool stop;
 
 	/* The keeper's: */
@@ -43,11 +45,6 @@ struct hold {
 	int64_t probe_at;  /* vscan-release is looked for, once */
 	int64_t unread_at; /* files that can't be read are not tried before */
 	bool spool_complained; /* the log was told of the spool */
-
-	pthread_t writers[HOLD_WRITERS];
-	pthread_t keeper;
-	unsigned writer_count;
-	bool has_keeper;
 };
 
 /* The keeper's thread. */

@@ -622,5 +622,9 @@ keeper_thread(void *context)
 		next = go_through(hold, stirred);
 	}
 	give_up_all(hold);
+	pthread_mutex_lock(&hold->lock);
+	hold->running--;
+	pthread_cond_broadcast(&hold->written);
+	pthread_mutex_unlock(&hold->lock);
 	return NULL;
 }
