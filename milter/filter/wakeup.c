@@ -94,21 +94,6 @@ wakeup_prepare(struct wakeup *wakeup, struct error *err)
 	return ERROR_NONE;
 }
 
-void
-wakeup_go_private(struct wakeup *wakeup)
-{
-	if (wakeup->private < 0)
-		return;
-	atomic_store(&only_this_process, true);
-	dup3(wakeup->private, wakeup->listener, O_CLOEXEC);
-	fd_close(&wakeup->private);
-	wakeup->is_private = true;
-	/* Those that waited to be accepted have gone with the old socket.  One
-	 * more does for all of them: a callback that blocks next makes its
-	 * own. */
-	wakeup_connect(wakeup);
-}
-
 bool
 wakeup_admits(int fd)
 {
@@ -149,6 +134,25 @@ wakeup_connect(const struct wakeup *wakeup)
 	if (wakeup->is_private)
 		connect_to((const struct sockaddr *)&wakeup->private_address,
 		    wakeup->private_length);
+}
+
+void
+wakeup_go_private(struct wakeup *wakeup)
+{
+	if (wakeup->private < 0)
+		return;
+	atomic_store(&only_this_process, true);
+	dup3(wakeup->private, wakeup->listener, O_CLOEXEC);
+	fd_close(&wakeup->private);
+	wakeup->is_private = true;
+	/* Those that waited to be accepted have gone with the old socket.  One
+	 * more does for all of them: a callback that blocks next makes its
+	 * own. */
+	wakeup_connect(wakeup);
+	/* libmilter may be waiting for the old socket, for up to 5 s, and sees
+	 * nothing else meanwhile.  Whoever accepts there finds a connection
+	 * that is closed. */
+	connect_to((const struct sockaddr *)&wakeup->address, wakeup->length);
 }
 
 bool

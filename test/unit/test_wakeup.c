@@ -3,18 +3,25 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/fd.h"
 #include "filter/wakeup.h"
+
+#define PATIENCE 20 /* seconds */
 
 static int listener = -1;
 static struct wakeup wakeup;
@@ -90,6 +97,57 @@ test_wakeup_that_waits_on_the_old_socket_is_made_good(void **state)
 	assert_in_range(accept_all(), 1, 2);
 }
 
+/* As libmilter waits for a connection: returns once there is one. */
+static void *
+await_connection(void *context)
+{
+	struct pollfd fd = { .fd = listener, .events = POLLIN };
+
+	atomic_store((atomic_int *)context, (int)gettid());
+	return poll(&fd, 1, -1) == 1 ? context : NULL;
+}
+
+/* It waits in the kernel. */
+static bool
+sleeps(int tid)
+{
+	char path[64], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+	file = tid != 0 ? fopen(path, "r") : NULL;
+	if (file == NULL)
+		return false;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = '?';
+	fclose(file);
+	return state == 'S';
+}
+
+/* The old socket stays open, in another process. */
+static void
+test_wakeup_who_waits_for_the_old_socket_is_woken(void **state)
+{
+	int old = dup(listener);
+	atomic_int waiter = 0;
+	struct timespec until;
+	pthread_t thread;
+	void *woken;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, await_connection,
+			     &waiter),
+	    0);
+	while (!sleeps(atomic_load(&waiter)))
+		usleep(1000);
+	wakeup_go_private(&wakeup);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE;
+	assert_int_equal(pthread_timedjoin_np(thread, &woken, &until), 0);
+	assert_non_null(woken);
+	close(old);
+}
+
 int
 main(void)
 {
@@ -97,6 +155,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_wakeup_that_waits_on_the_old_socket_is_made_good,
 		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_wakeup_who_waits_for_the_old_socket_is_woken, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_wakeup_comes_before_and_after_going_private, set_up,
 		    tear_down),
