@@ -43,6 +43,23 @@ def write_settings(daemon, **settings):
     daemon.config_file.write_text(config_text(daemon.settings))
 
 
+def freeze(daemon):
+    """Stops all workers, once there are as many as there may be; returns
+    them."""
+    count = daemon.settings["engine"]["workers"]
+    workers = wait_until("all workers", lambda: (
+        found if len(found := daemon.workers()) >= count else None))
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    return workers
+
+
+def thaw(workers):
+    """Has them go on."""
+    for pid in workers:
+        procs.signal_if_alive(pid, signal.SIGCONT)
+
+
 class Stream(threading.Thread):
     """One mail after another until it is ended, in one session that is kept, or
     in a session for each; notes what isn't accepted at once."""
@@ -97,7 +114,8 @@ class RestartCase(DaemonCase):
 
     expected_log = ("no restart: ", *logcheck.FILTER_KILLED)
 
-    settings = {"deadline": {"reply": "30s", "reply_submission": "2s"},
+    settings = {"deadline": {"reply": "30s", "reply_submission": "500ms",
+                             "progress": "1s", "slow_after": "60s"},
                 "limits": {"sessions": 200, "waiting": 100}}
 
     def restart(self):
@@ -108,15 +126,25 @@ class RestartCase(DaemonCase):
         self.assertIn("has restarted", done.stdout)
         return since
 
-    def begin(self, seconds, **macros):
-        """A session whose mail is being scanned for that long."""
+    def freeze(self):
+        """Stops the workers that are there: no scan of this filter ends until
+        thaw()."""
+        self.frozen = freeze(self.daemon)
+        self.addCleanup(self.thaw)
+
+    def thaw(self):
+        """Has the workers go on, or those that are left."""
+        thaw(self.frozen)
+
+    def begin(self, **macros):
+        """A session whose mail is being scanned until thaw()."""
+        self.freeze()
         client = self.session()
         client.define("M", **macros)
         client.envelope()
-        mail = signatures.slow_mail(seconds)
+        mail = mails.plain()
         client.content(mail)
         client.send_end()
-        self.daemon.busy_worker()
         return client, mail
 
     def wait_alone(self, since):
@@ -146,10 +174,11 @@ class RestartCase(DaemonCase):
         self.assertEqual(self.daemon.filters(), [self.daemon.filter()])
 
     def test_scan_in_progress_has_its_verdict_and_its_session_goes_on(self):
-        client, _ = self.begin(2)
+        client, _ = self.begin()
         idle = self.session()
         since = self.restart()
         self.assertEqual(self.deliver(mails.plain()).action, "accept")
+        self.thaw()
         self.assertEqual(idle.deliver(mails.plain()).action, "accept")
         milterclient.collect([client])
         self.assertEqual(client.outcome.action, "accept")
@@ -160,10 +189,11 @@ class RestartCase(DaemonCase):
         self.wait_alone(since)
 
     def test_verdict_that_comes_late_in_the_old_filter_reaches_the_new(self):
-        client, mail = self.begin(4, auth_type="PLAIN")
+        client, mail = self.begin(auth_type="PLAIN")
         since = self.restart()
         milterclient.collect([client])
         self.assertEqual(client.outcome.action, "tempfail")
+        self.thaw()
         client.quit()
         self.wait_alone(since)
         since = self.daemon.mark()
@@ -176,16 +206,19 @@ class RestartCase(DaemonCase):
         for _ in range(6):
             client = self.session()
             client.envelope()
-            client.content(signatures.slow_mail(1))
+            client.content(mails.plain())
             clients.append(client)
+        self.freeze()
         since = self.restart()
         for client in clients:
             client.send_end()
-        other = self.session()
+        for client in clients:   # a sign of life comes from its own thread
+            while not client.outcome.progress:
+                self.assertFalse(client.take_replies(), client.outcome)
+        self.thaw()
         milterclient.collect(clients)
         self.assertEqual([client.outcome.action for client in clients],
                          6 * ["accept"])
-        other.quit()
         for client in clients:
             client.quit()
         self.wait_alone(since)
@@ -200,12 +233,13 @@ class RestartCase(DaemonCase):
         self.wait_alone(since)
 
     def test_late_verdict_reaches_the_filter_after_one_that_died(self):
-        client, mail = self.begin(4, auth_type="PLAIN")
+        client, mail = self.begin(auth_type="PLAIN")
         since = self.restart()
         os.kill(self.daemon.filter(), signal.SIGKILL)
         self.assertEqual(self.deliver(mails.plain()).action, "accept")
-        milterclient.collect([client], 30)
+        milterclient.collect([client])
         self.assertEqual(client.outcome.action, "tempfail")
+        self.thaw()
         client.quit()
         self.wait_alone(since)
         since = self.daemon.mark()
@@ -231,10 +265,10 @@ class RestartCase(DaemonCase):
 class QueueCase(unittest.TestCase):
     """Scans that wait for a lane when the filter is replaced."""
 
-    def defer(self, daemon, seconds):
-        """Sends a mail whose scan takes so long, in a session of its own, and
-        has it deferred; returns it."""
-        mail = signatures.slow_mail(seconds)
+    def defer(self, daemon):
+        """Sends a mail in a session of its own, and has it deferred; returns
+        it."""
+        mail = mails.plain()
         outcome = milterclient.deliver(daemon.socket, mail)
         self.assertEqual(outcome.action, "tempfail")
         return mail
@@ -242,11 +276,13 @@ class QueueCase(unittest.TestCase):
     def test_former_filter_ends_only_when_they_are_done(self):
         with fresh_daemon(deadline={"reply": "500ms", "slow_after": "60s"},
                           engine={"workers": 1, "background": 1}) as daemon:
-            self.defer(daemon, 3)
-            queued = self.defer(daemon, 1)
-            self.assertEqual(daemon.scans(), [])
+            workers = freeze(daemon)
+            self.defer(daemon)
+            queued = self.defer(daemon)
             since = daemon.mark()
             self.assertEqual(order(daemon, "--restart").returncode, 0)
+            self.assertEqual(daemon.scans(), [])
+            thaw(workers)
             daemon.wait_log("filter from before the restart ended with", since)
             self.assertEqual(len(daemon.scans()), 2)
             self.assertEqual(milterclient.deliver(
@@ -319,17 +355,19 @@ class OrderCase(unittest.TestCase):
                 self.assertIn("no instance runs", done.stderr)
 
     def test_stop_returns_when_the_service_has_ended(self):
-        with fresh_daemon(deadline={"reply": "30s"}) as daemon:
+        with fresh_daemon(drain_timeout="1s",
+                          deadline={"reply": "30s"}) as daemon:
+            workers = freeze(daemon)
             client = milterclient.MilterClient(daemon.socket)
             client.connect()
             client.envelope()
-            client.content(signatures.slow_mail(2))
+            client.content(mails.plain())
             client.send_end()
-            daemon.busy_worker()
             done = order(daemon, "--stop")
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertEqual(daemon.wait_end(1), 0)
-            milterclient.collect([client], 5)
+            procs.wait_gone(workers)
+            milterclient.collect([client])
             self.assertEqual(client.outcome.action, "tempfail")
             client.close()
 
