@@ -4,8 +4,8 @@
  * layers can't be used (library.c: it goes by MD5, and keeps "clean" that was
  * said for lack of room), so this is ours: a part of a mail that was scanned
  * before, whole and clean, is passed over.  Which parts those are is known to
- * the filter, for all workers together (scan/attachment_table.h); here the
- * parts are recognised, and it is watched whether a scan was whole.
+ * the filter, for all workers together (scan/attachment_table.h).  This module
+ * recognises the parts, and watches whether a scan was whole.
  *
  * What a layer's scan finds depends on more than its bytes.  Why it is sound
  * all the same, as read in the source of libclamav 1.4 (scanners.c, others.c,
@@ -23,7 +23,8 @@
  *   without attributes.  It is known by the order of the callbacks: only
  *   fileblobScan() calls back about a member of a container that is MAIL at
  *   that moment, and the layer of just that size follows at once.  A message
- *   that is a disk image as well has layers at depth 1, too, but not so.  (A
+ *   that is a disk image as well has layers at depth 1, too, but not in that
+ *   order.  (A
  *   list of false positives may name a container by its hash, too: no message
  *   is there, for each begins with a header of our own.)
  *
@@ -58,7 +59,7 @@
 
 struct config;
 
-/* What is smaller is scanned faster than asked about. */
+/* To scan a smaller part is faster than to ask about it. */
 #define ATTACHMENTS_SIZE_MIN 4096
 
 /* True if a part of this key and size is known to be clean. */
@@ -69,7 +70,7 @@ typedef bool attachments_known_function(void *context, const struct key *key,
 struct attachments_plan {
 	bool sound; /* with this version of libclamav */
 	unsigned char secret[KEY_BYTES];
-	uint64_t bytes_max; /* of a scan that vouches */
+	uint64_t bytes_max; /* a larger scan vouches for nothing */
 	unsigned layers_max;
 	attachments_known_function *known; /* NULL: nobody is asked */
 	void *context;
@@ -79,7 +80,7 @@ struct attachments_plan {
 struct attachments {
 	const struct attachments_plan *plan;
 	unsigned open;  /* layers that are being scanned */
-	unsigned count; /* that have begun */
+	unsigned count; /* layers that have begun */
 	uint64_t bytes; /* of all of them */
 	unsigned asked;
 	uint64_t due; /* size of the mail's part that comes next */
@@ -109,7 +110,8 @@ void attachments_init(struct attachments *parts,
 void attachments_member(struct attachments *parts, const char *container,
     uint64_t size);
 
-/* A layer begins.  True if it is to be passed over; it ends nevertheless. */
+/* A layer begins.  True if libclamav is to pass over it; attachments_end()
+ * follows in either case. */
 bool attachments_begin(struct attachments *parts,
     const struct attachments_layer *layer);
 

@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 enum cms_kind {
-	CMS_NONE,      /* none, or nothing that holds a message */
+	CMS_NONE,      /* no such object, or one without a message */
 	CMS_ENCRYPTED, /* enveloped, encrypted, authEnveloped */
 	CMS_SIGNED,    /* the message is in it */
 	CMS_COMPRESSED,

@@ -24,7 +24,7 @@ struct container {
 	const char *type; /* libclamav's name of it, "CL_TYPE_…" */
 	const char *name; /* ours, for a verdict */
 	unsigned bit;     /* CONTAINER_…, if it can lie behind others */
-	bool unpaired;    /* announces what is no file, too */
+	bool unpaired;    /* it announces members that are no files, too */
 	/* Reads its directory, if that can be done; else NULL. */
 	void (*read)(struct members *members, const unsigned char *data,
 	    size_t size);
@@ -55,11 +55,12 @@ const char *container_foreign(const unsigned char *data, size_t size);
  * it has no type for its beginning; else NULL. */
 const char *container_image(const unsigned char *data, size_t size);
 
-/* A set of CONTAINER_…: archives that begin somewhere behind the first
+/* Which archives (a set of CONTAINER_…) begin somewhere behind the first
  * byte. */
 unsigned container_embedded(const unsigned char *data, size_t size);
 
-/* True if nothing came out of it for want of contents. */
+/* True if the archive may have no contents, so that it is in order when
+ * nothing comes out of it. */
 bool container_may_be_empty(const struct container *container,
     const unsigned char *data, size_t size);
 

@@ -2,10 +2,10 @@
  *
  * libclamav takes a message apart into layers, and calls back when it enters
  * one, when an archive announces a member, and when it leaves one.  What it
- * can't unpack it passes over without a word.  So the books are kept here: out
- * of each archive something has to come, what it announces has to come next
- * and as large as announced, and where its own directory can be read
- * (members.h) all that this lists has to come.
+ * can't unpack it passes over without a word.  So this module keeps the books:
+ * something has to come out of each archive; a member that is announced has to
+ * come next, in the size that was announced; and where the archive's own
+ * directory can be read (members.h), every file that it lists has to come.
  *
  *   layers_init
  *   layers_enter, layers_pass, layers_announce, layers_leave
@@ -42,7 +42,7 @@ struct layer {
 	unsigned behind;      /* archives in it: CONTAINER_… */
 	unsigned opened;      /* those that were opened in it or below */
 	unsigned came;        /* layers right below it */
-	unsigned announced;   /* members */
+	unsigned announced;   /* members that it has announced */
 	uint64_t due;         /* size of one that was announced; 0: none */
 	const char *due_name; /* of its archive */
 	bool passed;          /* by layers_pass() */

@@ -31,7 +31,7 @@ struct members {
 	size_t count;
 	size_t next;       /* the first that has not come yet */
 	uint64_t identity; /* of the directory */
-	bool encrypted;    /* there are others, which can't come */
+	bool encrypted;    /* it lists encrypted ones, which can't come */
 	bool sound;        /* the directory could be read to its end */
 };
 

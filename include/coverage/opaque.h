@@ -1,8 +1,8 @@
 /* opaque - recognises mail that is encrypted, or that is not seen whole
  *
  * libclamav names encrypted archives and documents.  Mail that is itself
- * encrypted it passes as the text or the attachment that it looks like:
- * nothing is found where nobody could look.  Recognised here are
+ * encrypted it scans as the text or the attachment that it looks like, and
+ * finds nothing, since it can't look inside.  This module recognises
  *
  *   multipart/encrypted         RFC 1847, 2.2 (PGP/MIME: RFC 3156)
  *   application/pkcs7-mime      RFC 8551, 3.2, but for signed-data,
@@ -13,12 +13,12 @@
  * in the message itself, in its parts, and in forwarded messages that are not
  * encoded.
  *
- * And of some mail libclamav 1.4 reads less than mail programs do, and says
- * nothing (mbox.c there): of a multipart/parallel, or a multipart/signed that
- * has not two parts with a signature as the second, one part only; nothing of
- * a part in whose headers there is a line of blanks, of a multipart in base64,
- * nor of a message that is encoded and begins with a header that libclamav
- * doesn't take for mail's.
+ * This module also recognises mail of which libclamav 1.4 reads less than mail
+ * programs do, without saying so (mbox.c there).  libclamav reads only one part
+ * of a multipart/parallel, and of a multipart/signed unless it has two parts
+ * with a signature as the second.  It reads nothing of a part whose headers
+ * have a line of blanks, of a multipart in base64, and of an encoded message
+ * that begins with a header that libclamav doesn't take for mail's.
  *
  * This reads what an attacker wrote, and belongs into a worker.
  * Linear in size, no allocation, any thread.

@@ -2,8 +2,8 @@
  *
  * libclamav names encrypted ZIP, 7z, RAR and EGG archives and PDF documents.
  * Other encrypted files it scans as the data that they look like, and finds
- * nothing where nobody could look.  Recognised here, in any layer of a
- * message, are
+ * nothing, since it can't look inside.  This module recognises, in any layer of
+ * a message,
  *
  *   Office    Office documents: "EncryptedPackage" and rights management in
  *             OLE2; Word, Excel and PowerPoint 97 to 2003 with a password

@@ -41,8 +41,8 @@ attachments_member(struct attachments *parts, const char *container,
 	parts->due = ours ? size : 0;
 }
 
-/* The descriptor of a layer that is only a stretch of another one is that
- * one's, or -1. */
+/* A layer that is only a stretch of another layer comes with that layer's
+ * descriptor, or with -1. */
 static bool
 is_file_of_its_own(const struct attachments_layer *layer)
 {

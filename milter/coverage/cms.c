@@ -14,14 +14,14 @@
 #define SET 0x31
 #define CONTENT 0xa0 /* [0], explicit */
 
-/* A place in the object; at NULL once something did not fit. */
+/* A place in the object; at is NULL once something did not fit. */
 struct ber {
 	const unsigned char *at, *end;
 };
 
-/* Passes over the tag and length of an element of that tag.  *length_r is
- * that of its contents, which may go beyond the end; for an indefinite one,
- * all that is left. */
+/* Passes over the tag and the length of an element that has this tag.
+ * *length_r is the length of its contents, which may go beyond the end; for an
+ * element of indefinite length it is all that is left. */
 static bool
 enter(struct ber *ber, unsigned char tag, size_t *length_r)
 {
@@ -59,9 +59,9 @@ skip(struct ber *ber, unsigned char tag)
 		ber->at += length;
 }
 
-/* The message is there if it is of the type of plain data (a catalogue of
- * Windows or a time stamp is not), and anything follows that type.  What can't
- * be followed so far is taken to hold one. */
+/* Signed data holds a message if its contents are of the type of plain data (a
+ * catalogue of Windows or a time stamp is not) and something follows that type.
+ * An object that can't be read so far is taken to hold one. */
 static enum cms_kind
 look_into_signed(struct ber *ber)
 {
@@ -81,7 +81,7 @@ look_into_signed(struct ber *ber)
 	if (type != sizeof data - 1 || memcmp(ber->at, data, type) != 0)
 		return CMS_NONE;
 	ber->at += type;
-	/* What comes next may be the certificates, and no more of this. */
+	/* If no message follows, the certificates come next. */
 	return (size_t)(ber->at - begin) < length && ber->at < ber->end &&
 		ber->at[0] == CONTENT
 	    ? CMS_SIGNED

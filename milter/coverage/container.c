@@ -53,7 +53,8 @@ static const struct container containers[] = {
 	{ "CL_TYPE_CRYPTFF", "CryptFF", 0, false, NULL },
 };
 
-/* From its beginning, or with a negative offset from its end. */
+/* offset counts from the beginning of the file, or from its end if it is
+ * negative. */
 struct magic {
 	long offset;
 	const char *bytes;
@@ -92,7 +93,7 @@ static const struct magic foreign[] = {
 	MAGIC(0, "encrcdsa", "DMG"),
 };
 
-/* Behind a boot sector's mark. */
+/* They count only where the file has the mark of a boot sector. */
 static const struct magic file_systems[] = {
 	MAGIC(3, "NTFS    ", "NTFS"),
 	MAGIC(3, "EXFAT   ", "exFAT"),
@@ -217,8 +218,8 @@ container_image(const unsigned char *data, size_t size)
 
 /* --- what lies behind something else ----------------------------------- */
 
-/* All these are given the data, where the mark stands in it, and how much
- * there is from the mark on. */
+/* Each of these functions is given the data, where the mark stands in it, and
+ * how much there is from the mark on. */
 
 /* The main header of RAR 1.5 to 4, or main or encryption header of RAR 5
  * (whose size takes one byte or two). */
@@ -296,7 +297,7 @@ is_tar(const unsigned char *data, const unsigned char *at, size_t left)
 	    members_is_tar_header(data + block);
 }
 
-/* A member's header: a version, a method and a name as there are. */
+/* A member's header, whose version, method and name are such as exist. */
 static bool
 is_zip(const unsigned char *data, const unsigned char *at, size_t left)
 {
@@ -381,13 +382,14 @@ is_named(const struct container *container, const char *name)
 	return strcmp(container->name, name) == 0;
 }
 
-/* A file of fewer than MEMBERS_SMALLEST bytes, packed, takes no more. */
+/* An archive of this size holds at most a file of fewer than MEMBERS_SMALLEST
+ * bytes. */
 bool
 container_may_be_empty(const struct container *container,
     const unsigned char *data, size_t size)
 {
 	if (container->read != NULL)
-		return true; /* its directory tells */
+		return true; /* its directory says what has to come */
 	if (is_named(container, "GZIP"))
 		return size >= 4 && size <= 64 &&
 		    le32(data + size - 4) < MEMBERS_SMALLEST;

@@ -48,7 +48,7 @@ name_of(const struct layer *layer)
 
 /* --- a layer begins ---------------------------------------------------- */
 
-/* What is in it, as its own directory says. */
+/* Reads what is in the archive, as its own directory says. */
 static void
 read_directory(struct layers *layers, struct layer *layer,
     const unsigned char *data, size_t size)
@@ -63,8 +63,8 @@ read_directory(struct layers *layers, struct layer *layer,
 		layers->encrypted = "ZIP";
 }
 
-/* What is cut out of the middle of an archive may hold others in pieces; they
- * come whole, too, as that archive is unpacked. */
+/* A layer that was cut out of the middle of an archive may hold pieces of other
+ * archives.  Those come whole, too, when the outer archive is unpacked. */
 static bool
 is_shadow(const struct layer *outer, unsigned level)
 {
@@ -99,9 +99,9 @@ recognise(struct layers *layers, struct layer *layer, const char *type,
 	layer->at_least = container_at_least(layer->container, data, size);
 }
 
-/* True if it is what the archive in layer was to give next.  Members of an
- * archive that lies behind a program come one level deeper, among what else is
- * found in the program. */
+/* True if a layer of this size is the member that has to come next out of the
+ * archive in layer.  Members of an archive behind a program come one level
+ * deeper, among other things that libclamav finds in the program. */
 static bool
 is_next_member(struct layer *layer, unsigned level, uint64_t size)
 {
@@ -131,7 +131,7 @@ count_child(struct layers *layers, struct layer *layer, unsigned level,
 		layers->oversize = true;
 }
 
-/* A ZIP that an outer layer has seen in itself is this one. */
+/* This ZIP is the one that an outer layer has seen in itself. */
 static void
 claim_zip(struct layers *layers, const struct layer *zip)
 {
@@ -175,12 +175,12 @@ layers_enter(struct layers *layers, unsigned level, const char *type,
 		claim_zip(layers, layer);
 }
 
-/* Nothing is packed better by what libclamav can unpack. */
+/* No method that libclamav can unpack packs better than 1 to this. */
 #define RATIO_MAX 1100
 
-/* True if what is announced is to be believed.  A ZIP that libclamav sees in
- * something else need not be one, since any "PK" in a program makes it guess;
- * but if it is one, its directory is the better witness. */
+/* True if the announcement is to be believed.  libclamav takes any "PK" in a
+ * program for the beginning of a ZIP, which it need not be; and if it is one,
+ * the ZIP's own directory is the better witness. */
 static bool
 is_serious(const struct layer *layer, const struct container *container,
     uint64_t packed, uint64_t size)
@@ -192,9 +192,10 @@ is_serious(const struct layer *layer, const struct container *container,
 	    packed > 0 && packed <= layer->size && size / RATIO_MAX <= packed;
 }
 
-/* True if the next layer has to be what is announced.  Not so with archives
- * that are held against their directory, nor where libclamav takes the bytes
- * of one archive for those of another that is stored in it, in pieces. */
+/* True if the next layer has to be the member that is announced.  That does not
+ * hold for archives that are compared with their own directory, nor where
+ * libclamav takes bytes of one archive for another that is stored in it, in
+ * pieces. */
 static bool
 is_paired(const struct layer *layer, const char *type,
     const struct container *container)
@@ -223,7 +224,7 @@ layers_announce(struct layers *layers, const char *type, uint64_t packed,
 		note(layers, layer->due_name, "in-part");
 	layer->due = 0;
 	layer->announced++;
-	/* Zip64 says so where the size stands elsewhere. */
+	/* In a Zip64 this number means that the size stands elsewhere. */
 	if (size > layers->max_file_size && size != UINT32_MAX)
 		layers->oversize = true;
 	if (container != NULL)
@@ -250,7 +251,7 @@ layers_pass(struct layers *layers)
 
 /* --- a layer ends ------------------------------------------------------ */
 
-/* Nothing, or not all, has come out of an archive. */
+/* Notes an archive out of which nothing has come, or not all. */
 static void
 judge_container(struct layers *layers, const struct layer *layer)
 {
@@ -267,7 +268,7 @@ judge_container(struct layers *layers, const struct layer *layer)
 		note(layers, name_of(layer), how);
 }
 
-/* Archives that lie behind a program, or that are stored in another one. */
+/* The same for archives behind a program, or stored in another archive. */
 static void
 judge_behind(struct layers *layers, const struct layer *layer)
 {

@@ -55,7 +55,8 @@ clear(struct members *members)
 
 /* --- ZIP --------------------------------------------------------------- */
 
-/* The end record that unzip programs take: the last whose comment fits. */
+/* Finds the end record that unzip programs use: the last one whose comment
+ * fits. */
 static const unsigned char *
 find_zip_end(const unsigned char *data, size_t size)
 {
@@ -74,8 +75,8 @@ find_zip_end(const unsigned char *data, size_t size)
 	return NULL;
 }
 
-/* Where the directory begins: right before its end record, or where that says
- * it is.  NULL if it is at neither place. */
+/* Returns where the directory begins: right before its end record, or where the
+ * end record says.  NULL if it is at neither place. */
 static const unsigned char *
 find_zip_directory(const unsigned char *data, const unsigned char *end)
 {
@@ -91,8 +92,8 @@ find_zip_directory(const unsigned char *data, const unsigned char *end)
 	return NULL;
 }
 
-/* With a second end record in directory or comment, programs differ in which
- * members they see. */
+/* If there is a second end record in the directory or in the comment, it
+ * depends on the program which members it sees. */
 static bool
 has_second_end(const unsigned char *directory, const unsigned char *end,
     const unsigned char *limit)
@@ -115,7 +116,8 @@ compare_offsets(const void *a, const void *b)
 	return 0;
 }
 
-/* libclamav goes by where the members lie, and takes each once. */
+/* libclamav takes the members in the order in which they lie in the file, each
+ * one once. */
 static void
 take_over(struct members *members, struct zip_member *list, size_t count)
 {
@@ -206,7 +208,7 @@ members_read_zip(struct members *members, const unsigned char *data,
 		return;
 	members->identity = identity_of(directory, end);
 	read_zip_directory(members, directory, end);
-	/* Where a member is the first thing, nothing has shifted the rest. */
+	/* If the file begins with a member, nothing has shifted the rest. */
 	if (has_second_end(directory, end, data + size) ||
 	    (memcmp(data, zip_header, sizeof zip_header) == 0 &&
 		directory != data + le32(end + 16)))
@@ -247,7 +249,7 @@ read_number(const unsigned char *at, size_t len, uint64_t *value_r)
 	return i == len || at[i] == ' ' || at[i] == '\0';
 }
 
-/* Some programs have summed up signed bytes. */
+/* Some programs that write tar archives add up signed bytes. */
 static bool
 has_good_checksum(const unsigned char *header)
 {
@@ -294,8 +296,8 @@ add_size(struct tar *tar, uint64_t size)
 	return true;
 }
 
-/* What a header of that type is followed by is no file (links and devices are
- * followed by nothing, whatever size they claim). */
+/* True if a file follows a header of that type.  (Nothing follows the header of
+ * a link or a device, whatever size it claims.) */
 static bool
 is_file(unsigned char type)
 {

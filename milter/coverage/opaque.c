@@ -12,7 +12,7 @@
 #define BOUNDARY_MAX 70
 /* Nested deeper, the outermost ones are no longer looked for. */
 #define BOUNDARIES 16
-/* Of one Content-Type, unfolded; no parameter of interest comes later. */
+/* Bytes of one unfolded Content-Type; no parameter of interest comes later. */
 #define VALUE_MAX 1024
 
 static const char pgp_line[] = "-----BEGIN PGP MESSAGE-----";
@@ -31,7 +31,7 @@ struct open_part {
 	unsigned parts;
 };
 
-/* Whose the headers are that are being read. */
+/* What the headers belong to that are being read. */
 enum owner { THE_MESSAGE, A_PART, A_FORWARDED_MESSAGE };
 
 struct reader {
@@ -49,7 +49,7 @@ struct reader {
 	char type[VALUE_MAX]; /* Content-Type of the part, unfolded */
 	size_t type_len;
 	struct open_part open[BOUNDARIES];
-	size_t boundaries; /* set so far; the place goes round */
+	size_t boundaries; /* set so far; their places are used in turn */
 	const char *found;
 	const char *unread;
 };
@@ -99,8 +99,8 @@ is_blank(const struct line *line)
 	return true;
 }
 
-/* A header's line (RFC 5322, 2.2), also one that goes on, or the empty one at
- * the end. */
+/* True for a header (RFC 5322, 2.2), the continuation of one, and the empty
+ * line at their end. */
 static bool
 is_header(const struct line *line)
 {
@@ -114,8 +114,8 @@ is_header(const struct line *line)
 	return i > 0 && i < line->len && line->text[i] == ':';
 }
 
-/* Only what begins with one of these is mail to libclamav: found by trying,
- * with 1.4. */
+/* libclamav takes only what begins with one of these for mail.  The list was
+ * found by trying, with 1.4. */
 static bool
 is_mail_to_libclamav(const struct line *line)
 {
@@ -143,7 +143,7 @@ is_mail_to_libclamav(const struct line *line)
 	return false;
 }
 
-/* The first one that was found is told. */
+/* Only the first kind that is found is reported. */
 static void
 find(struct reader *reader, const char *kind)
 {
@@ -275,11 +275,11 @@ begin_multipart(struct reader *reader, const char *type)
 	reader->boundaries++;
 }
 
-/* libclamav does not look at all of what these headers stand before. */
+/* True if libclamav doesn't look at all of the body that has these headers. */
 static bool
 is_passed_over(const struct reader *reader, const char *type)
 {
-	/* RFC 2045, 6.4 forbids it, and some decode it. */
+	/* RFC 2045, 6.4 forbids this, but some programs decode it. */
 	if (is_multipart(type))
 		return reader->is_base64;
 	if (reader->owner == THE_MESSAGE)
@@ -362,8 +362,8 @@ continue_header(struct reader *reader, const struct line *line)
 		add_to_type(reader, line->text, line->len);
 	if (reader->in_encoding)
 		read_encoding(reader, line->text, line->len);
-	/* In a part, that is the headers' end to libclamav, and not to others
-	 * (RFC 5322, 4.2). */
+	/* In a part libclamav takes a line of blanks for the end of the
+	 * headers; others don't (RFC 5322, 4.2). */
 	if (reader->owner != THE_MESSAGE && is_blank(line))
 		reader->unread = "MIME-in-part";
 }
@@ -384,8 +384,9 @@ read_header(struct reader *reader, const struct line *line)
 	}
 }
 
-/* Whose part a line "--boundary" begins, but not its end "--boundary--"; of
- * several that fit, the longest. */
+/* Returns the multipart of which a line "--boundary" begins a part (its end,
+ * "--boundary--", does not).  If several fit, it is the one with the longest
+ * boundary. */
 static struct open_part *
 boundary_of(struct reader *reader, const struct line *line)
 {

@@ -52,7 +52,7 @@ is_encrypted_word(const unsigned char *at)
 	    le16(at + 2) <= 0x112 && (at[11] & 1) != 0;
 }
 
-/* BOF of a workbook's globals, behind it FILEPASS; WRITEPROTECT may lie
+/* BOF of a workbook's globals and FILEPASS behind it; WRITEPROTECT may lie
  * between them. */
 static bool
 is_encrypted_excel(const unsigned char *at)
@@ -103,7 +103,7 @@ struct packet {
 	size_t length;
 };
 
-/* True for a packet of definite length that has another one behind it. */
+/* True for a packet of definite length behind which another one lies. */
 static bool
 read_packet(const unsigned char *data, size_t size, struct packet *packet)
 {
@@ -128,7 +128,7 @@ read_packet(const unsigned char *data, size_t size, struct packet *packet)
 	    packet->length < size - (size_t)(packet->body - data);
 }
 
-/* The key in its first packet: a version, and an algorithm that there is. */
+/* The first packet has a session key, of a known version and algorithm. */
 static bool
 begins_as_pgp(const unsigned char *data, size_t size)
 {
