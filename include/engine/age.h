@@ -3,10 +3,10 @@
  * An update that has stopped working is seen by nothing else: the old set
  * serves on and finds what it always found.  So the engine in service logs
  * the age of its newest official file (CVD or CLD) when it has loaded, and once
- * a day from then on; as an error once that is more than engine.max_age,
- * where that is set, and at once when it is passed.
+ * a day from then on.  If engine.max_age is set, the line is an error from the
+ * moment on at which the file is older than that, and it comes at that moment.
  *
- * The engine's only.  It goes by the wall clock, which may be stepped.
+ * Only the engine uses this.  It goes by the wall clock, which may be stepped.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -21,10 +21,10 @@ struct contents;
 
 /* Times are in seconds, on the wall clock since 1970. */
 struct age {
-	int64_t built; /* 0: there is no official file */
-	int64_t max;   /* 0: any age will do */
-	char name[64]; /* of the file */
-	int64_t said_at;
+	int64_t built;   /* 0: there is no official file */
+	int64_t max;     /* 0: any age will do */
+	char name[64];   /* of the file */
+	int64_t said_at; /* when it was logged last */
 };
 
 /* Sets it up and logs it for the first time. */

@@ -2,14 +2,14 @@
  *
  * libclamav and libxml2 ask iconv(3) for whatever character set a document
  * says that it is in, and glibc opens a module of that name then.  A worker
- * has no directory to find it in, and may map nothing that can be executed:
- * a document would be left unread that outside of the sandbox is read.  So
- * the engine loads all modules, and its workers inherit them (some 250 of 20
- * KB, shared; about 1 ms more for a fork).
+ * in its sandbox can't find the module, and may map nothing that can be
+ * executed, so the document would stay unread.  Therefore the engine loads all
+ * modules, and its workers inherit them (some 250 of 20 KB, shared; about 1 ms
+ * more for a fork).
  *
  * A C library without such modules has its character sets in itself.
  *
- * The engine, before its first fork; not undone.
+ * The engine calls this before its first fork.  It can't be undone.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */

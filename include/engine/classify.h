@@ -5,9 +5,9 @@
  * error and no complaint.  Whatever is unknown here is incomplete.
  *
  * One message can be several things at a time, encrypted in one part and over
- * a limit in another.  A signature of a virus always wins.  Of the rest it is
- * what has the strictest action, so that no part of a message can make another
- * one acceptable; between equals in the order macro, phishing, pua,
+ * a limit in another.  A signature of a virus always wins.  Among the others
+ * the one with the strictest action wins, so that no part of a message can make
+ * another one acceptable; between equals the order is macro, phishing, pua,
  * encrypted, incomplete.
  *
  * Any process; no state.
@@ -31,8 +31,8 @@ struct finding {
 	const char *names[VERDICT_KINDS];
 	unsigned complaints; /* warnings and errors that it printed */
 	bool scratch_low;    /* the reserve of the scratch was touched */
-	const char *limit;   /* one that it does not report, or NULL */
-	char unread[40];     /* what stayed shut (layers.h), or "" */
+	const char *limit;   /* libclamav met it and said nothing, or NULL */
+	char unread[40];     /* what was not read (layers.h), or "" */
 	bool several;        /* and something else as well */
 	const char *sealed;  /* kind of encrypted part, or NULL */
 	bool whole;          /* it vouches for its parts (attachments.h) */

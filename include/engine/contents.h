@@ -1,14 +1,14 @@
 /* contents - what is in the signature files, told the same on every host
  *
  * Two hosts with the same signatures have the same digest here, whatever
- * their files' directories, dates and inodes are.  So verdicts that one host
- * gave with a set are known to be this set's on another, and after a copy of
- * the files.
+ * their files' directories, dates and inodes are.  So a verdict that one host
+ * gave with a set is known on another host to be of the same set, and also
+ * after the files were copied.
  *
- * An official file (CVD, or CLD, which is the same after an update in place)
- * is told by its name without the suffix and by its header's version and number
- * of signatures; any other file by its name and a digest of its bytes.  Other
- * files are read whole, which takes about a second for each gigabyte.
+ * An official file (CVD, or CLD, which is the same after an update in place) is
+ * identified by its name without the suffix and by its header's version and
+ * number of signatures; any other file by its name and a digest of its bytes.
+ * Other files are read whole, which takes about a second for each gigabyte.
  *
  * contents_begin() reads in a thread, so that it can be done beside the load;
  * contents_end() must be called before the process forks.

@@ -15,11 +15,11 @@
 struct library;
 struct scratch;
 
-/* Has the callbacks that watch a scan called by library's engine. */
+/* Makes library's engine call the callbacks that watch a scan. */
 void inspect_install(struct library *library);
 
 /* Scans size > 0 bytes at data, which nothing may change meanwhile; can take
- * any time.  *finding_r says what was seen; its name lives as long as the
+ * any time.  *finding_r says what was seen; its names live as long as the
  * library.  scratch is where the library unpacks to. */
 void inspect(const struct library *library, const struct scratch *scratch,
     const void *data, size_t size, struct finding *finding_r);

@@ -4,9 +4,9 @@
  * standard error only: a failed allocation while loading, a part of a mail
  * that could not be saved.  So every line is taken here and counted.
  *
- * libclamav hands its callback no pointer that would do, so there is one
- * collection for the process; a forked worker has its own copy.  Single
- * thread.
+ * libclamav hands its callback no pointer of ours, so there is one collection
+ * for the process; a forked worker has its own copy.  Only one thread may use
+ * it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -27,7 +27,8 @@ struct messages {
 void messages_install(void);
 
 /* Forgets what has been counted.  The next log_limit warnings and errors are
- * logged as they come; 0 for a worker, whose input could write the log. */
+ * logged as they come.  A worker passes 0, since its input decides what
+ * libclamav prints. */
 void messages_reset(unsigned log_limit);
 
 /* What has come since messages_reset(). */

@@ -17,12 +17,12 @@
  *                  means harm (sockets, programs, processes, mounts, other
  *                  processes' memory) ends the worker by SIGSYS
  *
- * What the kernel can't do is found out by trying, in a child of the engine,
- * with all of a worker's steps.  What it could do then and can't later is a
- * failure of that worker, and no reason to go on without.
+ * The engine finds out what the kernel can't do: a child of it tries all of a
+ * worker's steps.  If a step that succeeded there fails in a worker later, that
+ * worker has failed, and doesn't go on without the step.
  *
- * What a scan opens by its name must be in memory before (charsets.h), and
- * descriptors are the caller's to close.
+ * What a scan would open by its name must be in memory before (charsets.h), and
+ * the caller has to close descriptors.
  *
  * Single-threaded processes.
  *
@@ -48,15 +48,16 @@ struct sandbox {
 	struct callfilter calls;
 };
 
-/* Finds out what is to be had, makes what all workers use, and logs what is
- * missing.  ERROR_UNSUPPORTED if engine.sandbox requires that, too.  scratch
- * is one that a worker could have.  sandbox_fini() ends it. */
+/* Finds out which parts the kernel allows, makes what all workers use, and logs
+ * which parts are missing.  ERROR_UNSUPPORTED if engine.sandbox requires a part
+ * that is missing.  scratch is one that a worker could have.  sandbox_fini()
+ * ends it. */
 CHECK_RESULT enum error_code sandbox_prepare(struct sandbox *sandbox,
     const struct config *config, const struct scratch *scratch,
     struct error *err);
 
-/* For good.  scratch->path is afterwards where the scratch is now.  On failure
- * the process must take no message. */
+/* Enters the sandbox for good.  Afterwards scratch->path is where the scratch
+ * is now.  On failure the process must take no message. */
 CHECK_RESULT enum error_code sandbox_enter(const struct sandbox *sandbox,
     struct scratch *scratch, struct error *err);
 

@@ -1,10 +1,11 @@
 /* scratch - the directory that a worker unpacks mail into
  *
- * Contained, it is a tmpfs of bounded size, mounted over the state directory
- * in the worker's own mount namespace, of which it then becomes the root
- * (sandbox.h): it ends with the worker.  Where no namespaces are to be had it
- * is one directory for each worker below the state directory, on a disk that
- * others fill too; then a reserve of free space takes the place of the bound.
+ * The scratch of a contained worker is a tmpfs of bounded size.  It is mounted
+ * over the state directory in the worker's own mount namespace, then becomes
+ * the root of that namespace (sandbox.h), and ends with the worker.  Where the
+ * kernel gives no namespaces, each worker has a directory below the state
+ * directory, on a disk that others fill too; there a reserve of free space
+ * takes the place of the bound.
  *
  * A full scratch makes libclamav say "clean" without a word (zip and
  * PDF fail, a mail does not), so the room is looked at before, during and
@@ -38,7 +39,8 @@ enum scratch_kind { SCRATCH_TMPFS, SCRATCH_DIRECTORY };
 #define SCRATCH_ENGINE UINT_MAX
 
 /* Where the scratches of one engine are.  Two generations may live at a time,
- * so a directory is claimed by a lock, which the kernel gives back. */
+ * so an engine claims its directory by a lock, which the kernel releases when
+ * the engine has ended. */
 struct scratch_base {
 	enum scratch_kind kind;
 	const struct config *config;
@@ -67,7 +69,8 @@ void scratch_base_close(struct scratch_base *base);
 CHECK_RESULT enum error_code scratch_init(struct scratch *scratch,
     const struct scratch_base *base, unsigned number, struct error *err);
 
-/* Makes it, empty.  A directory that is left over is emptied first. */
+/* Makes the scratch, empty.  A directory that was left over is emptied
+ * first. */
 CHECK_RESULT enum error_code scratch_make(const struct scratch *scratch,
     struct error *err);
 

@@ -1,8 +1,8 @@
 /* server - the engine in service: forks, kills, reaps
  *
  * One poll loop over the supervisor's socket, the filter's link, the slots
- * and SIGCHLD.  Nothing in it blocks: what can't be sent at once ends the
- * slot that it was meant for.  No libclamav here.
+ * and SIGCHLD.  Nothing in it blocks: if a message to a slot can't be sent at
+ * once, the slot is closed.  No libclamav here.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -15,10 +15,10 @@ struct age;
 struct worker_plan;
 
 /* Serves until the supervisor has gone, or has told it to retire and the
- * link is closed (ERROR_NONE); anything else is a failure.  No worker is
- * left.  supervisor stays the caller's.  SIGCHLD must be blocked; plan is
- * what workers are forked after.  Until it has to retire it has age tell the
- * log what is due. */
+ * link is closed (ERROR_NONE); anything else is a failure.  Afterwards no
+ * worker is left.  supervisor stays the caller's.  SIGCHLD must be blocked.
+ * Workers are forked after plan.  Until the engine has to retire, age is logged
+ * when it is due. */
 CHECK_RESULT enum error_code server_run(int supervisor,
     const struct worker_plan *plan, struct age *age, struct error *err);
 

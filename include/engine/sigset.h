@@ -6,9 +6,9 @@
  * Whether they have changed is told by a fingerprint of each one's path, size,
  * inode and modification time in nanoseconds.  (libclamav's cl_statchkdir()
  * misses a file that was removed, and a change within the same second.)  A
- * fingerprint takes no reading of the files, so the supervisor can afford it;
- * it means nothing on another host.  What a set is called everywhere comes of
- * what is in the files: see contents.h.
+ * fingerprint is made without reading the files, so the supervisor can afford
+ * it; it means nothing on another host.  The name that a set has on every host
+ * is made of what is in the files: see contents.h.
  *
  * No libclamav here.  Any thread; may wait for a disk.
  *

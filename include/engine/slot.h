@@ -50,8 +50,8 @@ void slot_open(struct slot *slot, int sock);
  * after a breach of the protocol. */
 void slot_receive(struct slot *slot);
 
-/* Its worker has ended: tells the filter.  status as from wait(2), cpu_time
- * in ns. */
+/* The slot's worker has ended, which the filter is told.  status is as from
+ * wait(2), cpu_time in ns. */
 void slot_reaped(struct slot *slot, int status, int64_t cpu_time);
 
 /* Closes the socket and kills the worker; harmless in every state. */

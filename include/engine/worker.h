@@ -1,7 +1,7 @@
 /* worker - the process that scans one message at a time
  *
  * Forked from the engine with the signatures in memory.  It gives up all
- * that it doesn't need (sandbox.h), shows that it sees (canary), says HELLO
+ * that it doesn't need (sandbox.h), shows that it finds its canary, says HELLO
  * (or FAILED, if it could not do that) and takes one JOB after another over
  * its socket, and answers each by a RESULT.  It retires after so many messages
  * or seconds (wire.h), after its priority was lowered, and after anything odd:
@@ -35,7 +35,7 @@ struct worker_plan {
 	const struct sandbox *sandbox;
 	const struct scratch_base *base;
 	struct scratch scratch; /* its kind says whether it is contained */
-	unsigned number;        /* of all that live, for ps(1) */
+	unsigned number;        /* among those that live, for ps(1) */
 	bool blind;             /* self-test: break the scratch first */
 };
 

@@ -24,7 +24,7 @@ is_too_old(const struct age *age, int64_t now)
 bool
 age_is_due(const struct age *age, int64_t now)
 {
-	/* A clock that was set back would put it off. */
+	/* If the clock was set back, the line would be late. */
 	if (now - age->said_at >= DAY || now < age->said_at)
 		return true;
 	return is_too_old(age, now) && !is_too_old(age, age->said_at);

@@ -25,7 +25,7 @@ static const struct heuristic {
 	{ "PUA.", VERDICT_PUA, NULL },
 };
 
-/* Errors with a name that says more than the code's own. */
+/* Error codes for which this name says more than libclamav's own. */
 static const struct {
 	cl_error_t code;
 	const char *name;
@@ -53,7 +53,7 @@ static const struct {
 	{ CL_EBYTECODE, "engine-error-bytecode" },
 };
 
-/* NULL for the name of a virus. */
+/* Returns NULL for the name of a virus. */
 static const struct heuristic *
 find_heuristic(const char *name)
 {
@@ -80,8 +80,8 @@ classify_note(struct finding *finding, const char *name)
 		finding->names[kind] = name;
 }
 
-/* The part of a heuristic's name that says something; NULL if there was none
- * of that kind. */
+/* The part of a heuristic's name that says something; NULL if no name of that
+ * kind was reported. */
 static const char *
 name_of(const struct finding *finding, enum verdict_kind kind)
 {
@@ -99,8 +99,9 @@ name_of(const struct finding *finding, enum verdict_kind kind)
 	return *rest != '\0' ? rest : heuristic->fallback;
 }
 
-/* An archive that is encrypted with its directory can't be opened; that is no
- * excuse for another one. */
+/* True if encryption explains what was not read: an archive whose directory is
+ * encrypted, too, can't be opened.  It does not explain what another archive
+ * lacks. */
 static bool
 is_explained(const struct finding *finding)
 {
@@ -215,7 +216,7 @@ classify(const struct finding *finding, const struct config *config)
 		found = kinds[i];
 		name = reason;
 	}
-	/* A match that has no name, which libclamav 1.4 can give. */
+	/* libclamav 1.4 can report a match that has no name. */
 	if (found == VERDICT_CLEAN && finding->code == CL_VIRUS)
 		return verdict_make(VERDICT_INCOMPLETE, "unnamed");
 	return verdict_make(found, name);

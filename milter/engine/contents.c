@@ -88,7 +88,7 @@ parse_header(const char *text, struct header *header_r)
 	return true;
 }
 
-/* False: it has no header that makes sense. */
+/* False if the file has no header that makes sense. */
 static bool
 read_header(int fd, struct header *header_r)
 {
@@ -187,7 +187,7 @@ by_name_and_digest(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct part));
 }
 
-/* In an order that doesn't depend on directories. */
+/* The files are taken in an order that doesn't depend on directories. */
 static void
 finish(struct reading *reading)
 {

@@ -39,9 +39,9 @@ struct engine_process {
 	struct age age;
 };
 
-/* A mail of ours, with a character set and HTML: what libclamav and libc open
- * when they first need it is in memory before the fork, for a worker could
- * not open it. */
+/* A mail of ours, with a character set and HTML, which the engine scans before
+ * its first fork: what libclamav and libc open when they first need it is then
+ * in memory.  A worker could not open it. */
 static const char warm_up_mail[] =
     "Received: from localhost by localhost; Thu, 1 Jan 1970 00:00:00 +0000\r\n"
     "Subject: warm-up\r\n"
@@ -124,7 +124,7 @@ prove(struct engine_process *engine, struct error *err)
 	return code;
 }
 
-/* What this process has had at most, in MB. */
+/* The most memory that this process has had, in MB. */
 static int32_t
 peak_memory(void)
 {
@@ -181,8 +181,8 @@ report_failure(int supervisor, const struct error *err)
 	struct error ignored;
 
 	if (err->code == ERROR_GONE)
-		return; /* the supervisor: the service ends */
-	/* The supervisor knows what it means, and how often it has said so. */
+		return; /* the supervisor has gone: the service ends */
+	/* The supervisor logs it as an error, but not again and again. */
 	log_error(LOG_LEVEL_INFO, "the engine can't start", err);
 	wire_set_text(&failed, err->text);
 	if (wire_send(supervisor, &failed, -1, &ignored) != ERROR_NONE)

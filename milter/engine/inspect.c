@@ -15,9 +15,9 @@
 #include "engine/scratch.h"
 #include "coverage/sealed.h"
 
-/* What the callbacks see of one scan.  None of them ever passes a layer over,
- * which libclamav takes for clean, but one that is known to be clean, and any
- * once a signature has matched. */
+/* What the callbacks see of one scan.  libclamav takes a layer that a callback
+ * passes over for clean.  So they pass over only a layer that is known to be
+ * clean, and every layer after a signature has matched. */
 struct watch {
 	const struct library *library;
 	const struct scratch *scratch;
@@ -32,8 +32,8 @@ is_type(const char *type, const char *name)
 	return type != NULL && strncmp(type, name, strlen(name)) == 0;
 }
 
-/* Limits over which libclamav does without a part of its work, and does not
- * say so. */
+/* Beyond these limits libclamav leaves out a part of its work, and does not say
+ * so. */
 static const char *
 find_limit(const struct library *library, const char *type, size_t size)
 {
@@ -75,8 +75,9 @@ note_unread(struct finding *finding, const char *what)
 		finding->several = true;
 }
 
-/* What a layer's own bytes show.  Nothing of this can be amiss in one that is
- * passed over: then no scan would have vouched for it. */
+/* Notes what a layer's own bytes show.  This isn't needed for a layer that is
+ * passed over: if anything were amiss in it, no scan would have vouched for
+ * it. */
 static void
 note_contents(struct watch *watch, const struct attachments_layer *layer)
 {
@@ -125,8 +126,8 @@ watch_contents(int fd, const char *type, const char **ancestors,
 	return CL_BREAK;
 }
 
-/* Before each layer, when its file is in the scratch.  Afterwards the room is
- * back, so this is where a scratch that was full shows. */
+/* Called before each layer, while its file is in the scratch.  Afterwards the
+ * room is free again, so only here can a full scratch be noticed. */
 static cl_error_t
 watch_room(int fd, const char *type, void *context)
 {

@@ -52,7 +52,7 @@ refused(cl_error_t code, const char *what, struct error *err)
 static enum error_code
 load_failed(cl_error_t code, const char *path, struct error *err)
 {
-	/* For want of memory the files are not to blame. */
+	/* If memory was short, the files are not to blame. */
 	enum error_code kind = code == CL_EMEM ? ERROR_ENGINE : ERROR_INPUT;
 	const struct messages *said = messages_get();
 	const char *text = said->file_error;
@@ -78,8 +78,9 @@ choose_options(struct library *library, const struct config *config)
 	if (config->action_pua != ACTION_OFF)
 		library->db_options |= CL_DB_PUA;
 	library->options.parse = ~0u;
-	/* All that is found is reported: else one of several heuristics, any,
-	 * would stand for the rest, an encrypted archive for a forged URL. */
+	/* All that is found is reported.  Otherwise libclamav would report any
+	 * one of several heuristics, such as an encrypted archive, and not the
+	 * forged URL. */
 	library->options.general = CL_SCAN_GENERAL_HEURISTICS |
 	    CL_SCAN_GENERAL_ALLMATCHES;
 	library->options.heuristic = CL_SCAN_HEURISTIC_EXCEEDS_MAX |
@@ -275,8 +276,8 @@ load_and_read(struct library *library, const struct config_strings *database,
 	return code;
 }
 
-/* Files that were changed meanwhile may have been read by the one before, and
- * by the other after: such a set has a name that it shares with none.  The
+/* libclamav and the thread may have read a file that changed meanwhile in two
+ * different versions.  Such a set gets a name that no other set has.  The
  * supervisor sees the change, and there will soon be another set. */
 static enum error_code
 check_unchanged(struct library *library, const struct config_strings *database,
@@ -300,7 +301,8 @@ library_load(struct library *library, const struct config *config,
 	enum error_code code;
 
 	memset(library, 0, sizeof *library);
-	/* Before the load: what changes meanwhile is seen as a change. */
+	/* This is read before the load, so that a file that changes during the
+	 * load counts as changed. */
 	code = read_sigset(library, database, err);
 	if (code != ERROR_NONE)
 		return code;

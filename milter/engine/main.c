@@ -49,8 +49,8 @@ is_socket(int fd)
 	    type == SOCK_SEQPACKET;
 }
 
-/* The score before the rest: a process that isn't dumpable can't open its
- * own file in /proc. */
+/* The OOM score is set first: a process that isn't dumpable can't open its own
+ * file in /proc. */
 static void
 settle(void)
 {
@@ -60,7 +60,8 @@ settle(void)
 	fd_close_from(LOG + 1);
 }
 
-/* Its workers, which it makes, are the ones that have a sandbox. */
+/* The engine itself has no sandbox, only its workers do; but it gives up system
+ * calls. */
 static void
 confine(const struct config *config)
 {

@@ -9,14 +9,14 @@
 #include "engine/scratch.h"
 #include "sandbox_internal.h"
 
-/* Where there are none the supervisor has said so, and why. */
+/* If there are no namespaces, the supervisor has logged that, and why. */
 static const char *
 namespaces_missing(const struct scratch *scratch)
 {
 	return scratch->kind == SCRATCH_TMPFS ? "" : "namespaces";
 }
 
-/* What is missing is told, or is too much. */
+/* Logs what is missing, or fails if engine.sandbox requires it. */
 static enum error_code
 judge(const struct config *config, const char *namespaces, const char *why,
     struct error *err)

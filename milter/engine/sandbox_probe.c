@@ -46,7 +46,7 @@ tell(int sock, const struct outcome *outcome)
 		_exit(1);
 }
 
-/* The child: all steps, each outcome told as it comes. */
+/* The child takes all steps, and tells the outcome of each at once. */
 static void __attribute__((noreturn))
 try_all(const struct sandbox *sandbox, const struct scratch *model, int sock)
 {
@@ -84,7 +84,8 @@ hear(int sock, struct error *err)
 	return code;
 }
 
-/* The parent: what failed is left out, or is the end. */
+/* The parent leaves out a part whose step failed, or fails itself if that step
+ * must not fail. */
 static enum error_code
 hear_all(struct sandbox *sandbox, int sock, struct error *why,
     struct error *err)

@@ -132,7 +132,7 @@ static const char *const killed[] = {
 	"recvfrom",
 	"sendmmsg",
 	"recvmmsg",
-	/* Signals to whom it may concern. */
+	/* Signals to others. */
 	"kill",
 	"tkill",
 	"rt_sigqueueinfo",
@@ -150,8 +150,9 @@ static const struct callfilter_rule rules[] = {
 	{ "mmap", CALLFILTER_REFUSE, 2, PROT_EXEC, PROT_EXEC },
 	{ "mprotect", CALLFILTER_ALLOW, 2, PROT_EXEC, 0 },
 	{ "mprotect", CALLFILTER_REFUSE, 2, PROT_EXEC, PROT_EXEC },
-	/* Without a thread's flag it is a process.  A thread is not to be had
-	 * either, but a library that asks for one is told so. */
+	/* Without this flag clone(2) makes a process, which ends the worker.
+	 * A thread is refused with an error, since a library may ask for
+	 * one. */
 	{ "clone", CALLFILTER_KILL, 0, CLONE_THREAD, 0 },
 	/* Others, such as F_SETOWN with F_SETSIG, send signals. */
 	{ "fcntl", CALLFILTER_ALLOW, 1, INT, F_DUPFD },
@@ -169,7 +170,7 @@ static const struct callfilter_rule rules[] = {
 	{ "fchmodat2", CALLFILTER_REFUSE, 0, 0, 0 },
 	{ "truncate", CALLFILTER_REFUSE, 0, 0, 0 },
 	{ "utimensat", CALLFILTER_REFUSE, 0, 0, 0 },
-	/* Is it a terminal?  None of ours is. */
+	/* libc asks whether a file is a terminal, and none of ours is. */
 	{ "ioctl", CALLFILTER_REFUSE, 0, 0, 0 },
 };
 

@@ -74,7 +74,7 @@ drop_capabilities(const struct sandbox *sandbox, struct scratch *scratch,
 static enum error_code
 fence_in_scratch(const struct scratch *scratch, struct error *err)
 {
-	/* The blind worker of the self-test has none any more. */
+	/* The self-test's blind worker has no such directory any more. */
 	const struct landlock_place place = {
 		.path = scratch->path,
 		.write = true,
@@ -108,8 +108,8 @@ enter_seccomp(const struct sandbox *sandbox, struct scratch *scratch,
 	return code;
 }
 
-/* In an order that leaves each what it needs: mounts take a capability, and
- * the last leaves no call to load another with. */
+/* The order leaves each step what it needs: mounts need a capability, and after
+ * the last step there is no system call left to load another filter with. */
 const struct sandbox_step sandbox_steps[SANDBOX_STEPS] = {
 	{ SANDBOX_PART_ROOT, "a root directory of their own", enter_root },
 	{ 0, "giving up capabilities", drop_capabilities },

@@ -23,12 +23,12 @@
 /* At most two generations live, and one more may be on its way out. */
 #define CLAIMS 8
 
-/* A write that finds no room leaves less than one buffer of it free. */
+/* When a write has failed for want of room, less than one buffer is free. */
 #define TMPFS_RESERVE (UINT64_C(1024) * 1024)
 #define INODE_RESERVE 16
 
-/* Directories, in depth or in number, that a scratch is cleaned of before it
- * counts as broken. */
+/* A scratch with more directories than this, in depth or in number, counts as
+ * broken, and is not cleaned further. */
 #define CLEAN_PASSES 100000
 
 static int
@@ -52,8 +52,8 @@ list(int directory)
 	return stream;
 }
 
-/* A worker in its sandbox may not change it, and need not: what it can't
- * remove then, the engine does. */
+/* A worker in its sandbox may not change the mode, and need not: what the
+ * worker can't remove, the engine removes later. */
 static bool
 make_writable(int directory, const char *name)
 {
@@ -295,7 +295,7 @@ scratch_make(const struct scratch *scratch, struct error *err)
 enum error_code
 scratch_break(const struct scratch *scratch, struct error *err)
 {
-	/* Its root is the one file that such a tmpfs has room for. */
+	/* Such a tmpfs has room for one file, which is its root directory. */
 	if (scratch->kind == SCRATCH_TMPFS)
 		return ns_mount_scratch(scratch->path, 4096, 1, err);
 	if (rmdir(scratch->path) < 0)

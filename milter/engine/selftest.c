@@ -133,7 +133,7 @@ test_sound(const struct worker_plan *plan, struct error *err)
 		return code;
 	code = talk(sock, plan->canary, &why);
 	fd_close(&sock);
-	/* One that closed its socket by itself says why by its status. */
+	/* If the worker closed its socket by itself, its status says why. */
 	status = reap(pid, code != ERROR_NONE && code != ERROR_GONE);
 	if (code == ERROR_NONE)
 		return ERROR_NONE;

@@ -47,8 +47,8 @@ make_slots(struct server *server, const struct worker_plan *plan,
 	enum error_code code = ERROR_NONE;
 	size_t i;
 
-	/* Twice what a filter uses: a slot whose worker is still to be reaped
-	 * has its successor already. */
+	/* Twice what a filter uses: while the worker of a closed slot is not
+	 * reaped yet, the filter has already opened another slot. */
 	server->count = 2 *
 	    ((size_t)config->engine_workers + config->engine_background);
 	process_raise_nofile(2 * server->count + 64);
@@ -103,8 +103,8 @@ cpu_time(const struct rusage *usage)
 	    (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1000;
 }
 
-/* One signal may stand for several children; as process 1 the engine also
- * gets those that are not its own. */
+/* One signal may stand for several children.  As process 1 of its namespace the
+ * engine also inherits children of others. */
 static void
 reap(struct server *server, int options)
 {
@@ -210,8 +210,9 @@ wait_for_news(struct server *server, struct error *err)
 	return ERROR_NONE;
 }
 
-/* Slots before the link, so that a descriptor number that is closed here and
- * used again isn't taken for the one that was polled. */
+/* Slots are handled before the link: a slot that the link opens may reuse the
+ * descriptor number of one that was closed here, and must not be taken for the
+ * one that was polled. */
 static enum error_code
 handle_news(struct server *server, struct error *err)
 {

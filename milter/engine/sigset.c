@@ -97,8 +97,8 @@ by_bytes(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* A file that is gone since the directory was read (an update renames) is as
- * good as one that was never there: the next look sees the rest. */
+/* A file that has gone since the directory was read (an update renames files)
+ * is ignored; the next look sees what took its place. */
 static enum error_code
 visit_entry(const struct walk *walk, const char *directory, const char *name,
     struct error *err)

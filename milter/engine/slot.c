@@ -66,7 +66,7 @@ slot_close(struct slot *slot)
 	change(slot, CLOSED);
 }
 
-/* A filter that doesn't take what it asked for has lost its slot. */
+/* If the filter doesn't take an answer, its slot is closed. */
 static void
 tell(struct slot *slot, const struct wire_message *message, int fd)
 {

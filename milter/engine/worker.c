@@ -55,8 +55,9 @@ unblock_signals(struct error *err)
 	return ERROR_NONE;
 }
 
-/* The first to go when memory is short.  The engine is not dumpable, and its
- * children's files in /proc belong to root for as long as they aren't. */
+/* When memory is short, the kernel kills workers first.  The engine is not
+ * dumpable, and its children's files in /proc belong to root until the children
+ * are. */
 static void
 go_first(void)
 {
@@ -95,8 +96,8 @@ keep_socket_only(int sock, struct error *err)
 	return code;
 }
 
-/* In an order that leaves each step what it needs: /proc for the limits,
- * capabilities for the mounts. */
+/* The order leaves each step what it needs: the limits need /proc, the mounts
+ * need capabilities. */
 static enum error_code
 give_up(struct worker *worker, struct error *err)
 {
@@ -155,7 +156,8 @@ job_is_sound(const struct wire_message *job, int fd)
 	    (uint64_t)st.st_size == job->value;
 }
 
-/* Whether files were left behind; they would fill the scratch in time. */
+/* True if the scan left files behind, which would fill the scratch in time.
+ * They are removed. */
 static bool
 left_over(const struct worker *worker)
 {
@@ -218,7 +220,7 @@ scan(struct worker *worker, int fd, size_t size)
 		worker->odd = true;
 		return verdict_make(VERDICT_ERROR, "scratch-full");
 	}
-	/* The filter has always something to show: a header of its own. */
+	/* The filter always sends something: a header of its own. */
 	if (size == 0)
 		return verdict_make(VERDICT_INCOMPLETE, "empty");
 	data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -308,10 +310,12 @@ serve(struct worker *worker)
 		cpu_before = limits_cpu_used();
 		verdict = do_job(worker, &job, fd);
 		fd_close(&fd);
-		/* A fault may have left it blind: then its verdict is none. */
+		/* A fault may have left the worker blind; then its verdict
+		 * doesn't count. */
 		if (worker->odd && verdict.kind != VERDICT_ERROR)
 			require_canary(worker);
-		/* Asked once: the filter must know what will be done. */
+		/* This is decided once: the filter is told, and then it is
+		 * done. */
 		retiring = is_due_to_retire(worker);
 		send_result(&job, &verdict, limits_cpu_used() - cpu_before,
 		    (retiring ? WIRE_RETIRING : 0) |
