@@ -12,7 +12,7 @@
 
 struct filter_state;
 
-/* Registers with libmilter; filter must outlive smfi_main(). */
+/* Registers the callbacks with libmilter; filter must outlive smfi_main(). */
 CHECK_RESULT enum error_code callbacks_register(struct filter_state *filter,
     struct error *err);
 

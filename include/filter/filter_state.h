@@ -1,7 +1,7 @@
 /* filter_state - what all sessions of the filter process share
  *
- * Made by the main function before libmilter runs, read by every callback;
- * the counters have a lock of their own.
+ * The main function makes it before libmilter runs, and every callback reads
+ * it; what changes is under a lock.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -39,21 +39,21 @@ struct filter_state {
 	unsigned sessions;
 	unsigned messages;     /* between MAIL and its reply */
 	unsigned waiting;      /* callbacks that block */
-	unsigned local_late;   /* late replies to local mail in a row, */
-	int64_t local_late_at; /* the last of them */
-	bool shortened;        /* deadlines are, as the log was told */
+	unsigned local_late;   /* late replies to local mail in a row */
+	int64_t local_late_at; /* when the last of them was */
+	bool shortened;        /* the log says that deadlines are short */
 	bool draining;
 };
 
-/* The counters begin at 0; the rest is the caller's.  It takes a reference to
- * config. */
+/* The counters begin at 0, and the caller sets the rest.  The filter takes a
+ * reference to config. */
 void filter_state_init(struct filter_state *filter,
     const struct config *config);
 void filter_state_fini(struct filter_state *filter);
 
-/* What begins now goes by this snapshot, in all parts of the filter that are
- * there; a session's message keeps the one that it began with.  keep_from is
- * what config has of it, and becomes the filter's. */
+/* Messages that begin from now on go by this snapshot, in all parts of the
+ * filter; a message that has begun keeps the snapshot that it began with.
+ * keep_from is made of config's headers.keep_from, and becomes the filter's. */
 void filter_state_configure(struct filter_state *filter,
     const struct config *config, struct netlist *keep_from);
 
@@ -65,13 +65,13 @@ const struct config *filter_state_config(struct filter_state *filter);
 bool filter_state_keeps_headers_of(struct filter_state *filter,
     const struct sockaddr *address);
 
-/* How many connections there may be: limits.sessions, and the few more that
- * are told so. */
+/* How many connections there may be: limits.sessions, and a few more that are
+ * only told that there are too many. */
 unsigned filter_state_capacity(const struct config *config);
 
-/* Counts the session.  Over limits.sessions it is to be told so at MAIL; the
- * few over that which an MTA keeps open nevertheless end at FULL, which is
- * not counted. */
+/* Counts a session.  OVER: there are more than limits.sessions, and the MTA is
+ * to be told so at MAIL.  FULL: there are more than filter_state_capacity(),
+ * and the session, which is not counted, is to be refused at once. */
 enum filter_state_room {
 	FILTER_STATE_ROOM,
 	FILTER_STATE_OVER,
@@ -90,11 +90,12 @@ void filter_state_message_end(struct filter_state *filter);
 bool filter_state_wait_begin(struct filter_state *filter);
 void filter_state_wait_end(struct filter_state *filter);
 
-/* The time (ns) that a reply may take of which the setting is full.  While
- * more than half of limits.waiting wait it is half of it, while more than
- * three quarters a quarter; and with each local mail that was answered late,
- * in a row and within a minute, it is half for the next one: Postfix's pickup
- * is one process, for which all local mail waits.  Not under 500 ms. */
+/* Returns the time (ns) that a reply may take now, where full is the time that
+ * the configuration gives it.  It is half of full while more than half of
+ * limits.waiting wait, and a quarter while more than three quarters do.  Each
+ * late reply to local mail, in a row and within a minute, halves it again for
+ * the next local mail, since all local mail waits for one process, Postfix's
+ * pickup.  It is not less than 500 ms, unless full is. */
 int64_t filter_state_shorten(struct filter_state *filter, int64_t full,
     bool local);
 
@@ -103,8 +104,8 @@ void filter_state_local_reply(struct filter_state *filter, bool late);
 
 bool filter_state_is_draining(struct filter_state *filter);
 
-/* Lets no callback wait any more, and waits until no message is under way, or
- * until (monotime.h). */
+/* From now on no callback waits.  Returns when no message is under way any
+ * more, at the latest at until (monotime.h). */
 void filter_state_drain(struct filter_state *filter, int64_t until);
 
 #endif

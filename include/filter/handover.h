@@ -1,13 +1,13 @@
 /* handover - what a filter learns after its successor has taken over
  *
- * At a restart the filter that was there before goes on for a while, for the
- * sessions and scans that it has.  It has given the store (store.h) to its
- * successor by then; each row of the ledger that changes in it from then on,
- * such as a late verdict, goes straight to the successor, which keeps it.
+ * At a restart the former filter goes on for a while, for the sessions and
+ * scans that it has.  Its successor has the store (store.h) by then.  When a
+ * row changes in the former filter's ledger, such as by a late verdict, the
+ * former filter sends the row to its successor, which keeps it.
  *
  * Rows go over a seqpacket pair, whose ends the supervisor gives to both.  The
- * two may be of different builds, for which row_pack() is made.  What doesn't
- * fit into the pair's buffer is lost, which the log says once.
+ * two filters may be of different builds, for which row_pack() is made.  A row
+ * that doesn't fit into the pair's buffer is lost, and the log says so once.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -21,7 +21,7 @@
 struct row;
 struct scanner;
 
-/* The filter before: one end of the pair. */
+/* The former filter's end of the pair. */
 struct handover {
 	int sock;
 	bool complained;

@@ -1,6 +1,6 @@
 /* netlist - networks, and whether a client is in one of them
  *
- * Built once from checked settings, then read by any thread.
+ * A list is built once from checked settings; then any thread may read it.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -21,8 +21,8 @@ CHECK_RESULT enum error_code netlist_create(const struct config_strings
     struct netlist **list_r, struct error *err);
 void netlist_destroy(struct netlist **list);
 
-/* False for NULL and for what is no Internet address.  An IPv4 client that
- * came in over IPv6 (::ffff:a.b.c.d) is its IPv4 address. */
+/* False for NULL and for what is no Internet address.  The address of an IPv4
+ * client that came in over IPv6 (::ffff:a.b.c.d) counts as its IPv4 address. */
 bool netlist_contains(const struct netlist *list,
     const struct sockaddr *address);
 

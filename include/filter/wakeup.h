@@ -7,10 +7,11 @@
  * milter's own socket and closes at once, and leaves a successor.
  *
  * Over TCP the connection is reset, not closed, so that none is left in
- * TIME_WAIT.  Initialised once after smfi_opensocket(); then any thread.
+ * TIME_WAIT.  wakeup_init() is called once after smfi_opensocket(); then any
+ * thread may use it.
  *
  * A filter whose successor accepts on the milter's socket still has sessions,
- * whose callbacks block.  So it goes private: libmilter is left with another
+ * whose callbacks block.  So it goes private: it gives libmilter another
  * listening socket, which has no file and takes connections of this process
  * only.
  *
@@ -39,13 +40,13 @@ struct wakeup {
 CHECK_RESULT enum error_code wakeup_init(struct wakeup *wakeup,
     struct error *err);
 
-/* Makes the private socket.  Before other threads. */
+/* Makes the private socket.  To be called before other threads start. */
 CHECK_RESULT enum error_code wakeup_prepare(struct wakeup *wakeup,
     struct error *err);
 
-/* From now on nobody is accepted but wake-up connections; who connects to the
- * milter waits for another process.  One that libmilter is just accepting may
- * still become a session.  Harmless when called twice. */
+/* From now on this process accepts only wake-up connections; whoever connects
+ * to the milter waits for another process.  A connection that libmilter is just
+ * accepting may still become a session.  Harmless when called twice. */
 void wakeup_go_private(struct wakeup *wakeup);
 
 /* For whoever accepts connections: false if fd, which was just accepted, comes
@@ -55,8 +56,8 @@ bool wakeup_admits(int fd);
 /* True if fd is a stream socket that listens. */
 bool wakeup_listens(int fd);
 
-/* Never blocks.  A failure is not reported: the listen queue is then full,
- * and serves the same purpose. */
+/* Makes a wake-up connection.  Never blocks.  A failure is not reported: the
+ * listen queue is then full, and a full queue wakes libmilter as well. */
 void wakeup_connect(const struct wakeup *wakeup);
 
 /* For whoever accepts connections, once for each: true if a wake-up connection

@@ -1,11 +1,11 @@
 /* key - the identity of a message's content
  *
- * A BLAKE2b-256 digest (libsodium crypto_generichash) of exactly the bytes
- * that the engine is shown, begun with the scan options (among them the actions
- * that choose between several findings: engine/classify.h) and ended by whether
- * they are the whole message: equal keys mean that the engine would do the
- * same work, and that its verdict means the same.  Computed as the bytes
- * arrive.
+ * A BLAKE2b-256 digest (libsodium crypto_generichash) of the scan options, of
+ * exactly the bytes that the engine is shown, and of whether they are the whole
+ * message.  (Among the options are the actions that choose between several
+ * findings: engine/classify.h.)  Equal keys mean that the engine would do the
+ * same work, and that its verdict means the same.  The digest is computed as
+ * the bytes arrive.
  *
  * A struct key_digest belongs to one message and is used by one thread at a
  * time.  sodium_init() must have been called.

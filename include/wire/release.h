@@ -1,13 +1,13 @@
 /* release - asks for a mail to be let out of the MTA's quarantine
  *
- * Only root may do that, and nothing that touches mail is root: so a small
+ * Only root may do that, and nothing that touches mail is root.  So a small
  * service of its own (vscan-release) does it, which knows three verbs and
- * believes nothing.  One SOCK_SEQPACKET connection to hold.release_socket
- * for each request, a struct release_request there and a struct release_reply
- * back; both ends are of one build on one machine.
+ * believes nothing.  Each request takes one SOCK_SEQPACKET connection to
+ * hold.release_socket: a struct release_request goes there, and a struct
+ * release_reply comes back.  Both ends are of one build on one machine.
  *
- * Which mail is meant: queue IDs are used again, and an MTA rewrites senders,
- * so a mail that is held carries a mark, 128 random bits, in its
+ * An MTA uses queue IDs again, and rewrites senders.  To tell which mail is
+ * meant, a mail that is held carries a mark, 128 random bits, in its
  * X-Virus-Status header.  The service acts only on a mail that has the queue
  * ID and the mark, about the size and about the time of arrival.
  *
@@ -39,7 +39,7 @@ enum release_result {
 	RELEASE_DONE = 1,
 	/* No configured MTA has a mail of that queue ID (yet). */
 	RELEASE_ABSENT,
-	/* One has, but it isn't the mail that was meant. */
+	/* An MTA has one, but it isn't the mail that was meant. */
 	RELEASE_OTHER,
 	/* It is the mail, but no longer held: somebody has released it. */
 	RELEASE_NOT_HELD,
@@ -52,7 +52,7 @@ struct release_mail {
 	char queue_id[RELEASE_ID_SIZE]; /* [A-Za-z0-9]+ */
 	char mark[RELEASE_MARK_SIZE];   /* lower-case hexadecimal */
 	uint64_t size;      /* bytes, as the MTA gave it to the milter */
-	int64_t arrived_at; /* its end: s since 1970 */
+	int64_t arrived_at; /* when its end came: s since 1970 */
 };
 
 struct release_request {
@@ -70,16 +70,17 @@ struct release_reply {
 /* True if an MTA may have given a mail that queue ID. */
 bool release_id_is_valid(const char *queue_id);
 
-/* True if it names a mail: a well-formed queue ID and mark.  What comes from
- * a socket is checked by this before anything else is done with it. */
+/* True if queue ID and mark are well-formed.  A request that comes from a
+ * socket is checked by this before anything else is done with it. */
 bool release_mail_is_valid(const struct release_mail *mail);
 
 /* ERROR_NONE if somebody listens there. */
 CHECK_RESULT enum error_code release_probe(const char *path, struct error *err);
 
 /* Asks the service at path.  ERROR_NONE: *reply_r is its answer, checked.
- * ERROR_SYSTEM or ERROR_GONE: it isn't there; ERROR_TIMEOUT: no answer until
- * (monotime.h), it may act nevertheless; ERROR_PEER: it answered nonsense. */
+ * ERROR_SYSTEM or ERROR_GONE: it isn't there; ERROR_TIMEOUT: it did not answer
+ * until (monotime.h), but it may still act; ERROR_PEER: it answered
+ * nonsense. */
 CHECK_RESULT enum error_code release_ask(const char *path,
     enum release_verb verb, const struct release_mail *mail, int64_t until,
     struct release_reply *reply_r, struct error *err);

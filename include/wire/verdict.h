@@ -33,21 +33,22 @@ struct verdict {
 	char name[129];
 };
 
-/* Builds one; bytes that a name may not have become '-', and what is too long
- * is cut. */
+/* Makes a verdict.  Bytes that a name may not have become '-', and a name that
+ * is too long is cut. */
 struct verdict verdict_make(enum verdict_kind kind, const char *name);
 
 /* "clean", "infected", …, as the log and the settings spell it. */
 const char *verdict_kind_name(enum verdict_kind kind);
 
-/* The two fields of the log that a name may be for: that of what was found
- * (infected, macro, phishing, pua), or why there is no other verdict; "-" for
- * the one that it isn't for, or where there is none. */
+/* The log has two fields for the name: verdict_virus() is for what was found
+ * (infected, macro, phishing, pua), verdict_reason() for why there is no such
+ * verdict.  The field that the name doesn't belong to is "-", and both are if
+ * there is no name. */
 const char *verdict_virus(const struct verdict *verdict);
 const char *verdict_reason(const struct verdict *verdict);
 
-/* True for what a scan found out (kept in the cache); false for LATE and
- * ERROR, which hold for one reply only. */
+/* True for a verdict that a scan found out, which is kept in the cache; false
+ * for LATE and ERROR, which hold for one reply only. */
 bool verdict_is_final(const struct verdict *verdict);
 
 #endif

@@ -46,24 +46,25 @@
  * A link belongs to one filter process and one engine: when it closes, all
  * its slots are ended.  A slot is one worker at a time; when its socket
  * closes, its worker is killed.  An engine that was told to RETIRE exits when
- * its link has closed; one whose supervisor has gone exits at once.  One that
- * the filter reports as LOST (it no longer answers, or not sensibly) is killed
- * by the supervisor, and another started; one that it reports as RELEASED (it
- * has closed the link) is killed if it does not exit.  One that is WITHDRAWn
- * takes no new scans; the filter closes its link after the last one that runs.
+ * its link has closed; an engine whose supervisor has gone exits at once.  The
+ * filter reports an engine as LOST if it no longer answers, or not sensibly:
+ * the supervisor kills it and starts another.  The filter reports an engine as
+ * RELEASED when it has closed the link: the supervisor kills that engine if it
+ * does not exit.  An engine that is WITHDRAWn takes no new scans; the filter
+ * closes its link after the last scan that runs.
  * Two engines can have the same name, if one was started after the other with
  * the same signatures; no two have the same serial number.
  *
  * A filter answers each REPORT with one.
  *
- * A filter says PREPARED when it could serve, and waits for GO with what no
- * two filters may have at once: the files in state_directory.  One that is to
- * be replaced is told to HANDOVER: it stops accepting, closes these files and
- * says LET_GO; then it goes on with the sessions that it has until they end.
- * What it learns meanwhile about deferred mail it tells the next filter
- * (filter/handover.h).  A supervisor that was restarted may speak to a filter
- * and engines of the build before: the numbers of types stay as they are, and
- * new ones are added at the end.
+ * A filter says PREPARED when it could serve.  It opens the files in
+ * state_directory, which no two filters may have at once, only after GO.  A
+ * filter that is to be replaced is told to HANDOVER: it stops accepting, closes
+ * these files and says LET_GO; then it goes on with the sessions that it has
+ * until they end.  Meanwhile it tells the next filter what it learns about
+ * deferred mail (filter/handover.h).  A supervisor that was restarted may speak
+ * to a filter and engines of the build before: the numbers of types stay as
+ * they are, and new ones are added at the end.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -116,9 +117,9 @@ enum wire_type {
  * to the one before. */
 #define WIRE_ATTACHMENTS_MAX 64
 
-/* A worker retires after so many messages, or at the first one after so long
- * (ns): what a message may have planted in it ends with it.  The worker does
- * so by itself, and the filter sees to it. */
+/* A worker retires after so many messages, or at the first message after so
+ * long (ns), since a message may have planted something in it.  The worker
+ * retires by itself, and the filter ends it if it does not. */
 #define WIRE_WORKER_JOBS 100
 #define WIRE_WORKER_AGE ((int64_t)300 * 1000000000)
 
@@ -132,7 +133,7 @@ struct wire_message {
 	char text[256];
 };
 
-/* What one end accepts: a set of 1u << type. */
+/* A set of types, for wire_recv(), is made of these. */
 #define WIRE_ACCEPT(type) (1u << (type))
 
 /* A worker that catches a deadly signal ends with exit status
@@ -150,7 +151,8 @@ struct wire_message wire_make(enum wire_type type);
 /* Copies s into message->text, printable and cut. */
 void wire_set_text(struct wire_message *message, const char *s);
 
-/* Sends it, with a copy of fd unless that is -1.  As seqpacket_send(). */
+/* Sends message, with a copy of fd unless that is -1.  Errors are those of
+ * seqpacket_send(). */
 CHECK_RESULT enum error_code wire_send(int sock,
     const struct wire_message *message, int fd, struct error *err);
 
