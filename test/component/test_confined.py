@@ -30,13 +30,14 @@ NUMBERS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7,
 
 
 def documented():
-    """The supervisor's capabilities as the README's table has them: {name:
-    whether it is needed}."""
-    table = needs.file(pathlib.Path(__file__).parents[2] / "README") \
-        .read_text().partition("### Capabilities")[2].partition("\nFilter,")[0]
-    return {name: row.endswith("; needed |") for row in table.splitlines()
-            if row.startswith("| CAP_")
-            for name in re.findall(r"CAP_(\w+)", row.split("|")[1])}
+    """The supervisor's capabilities as vscan-milter-security(7) has them:
+    {name: whether it is needed}."""
+    manual = needs.file(pathlib.Path(__file__).parents[2] / "contrib" / "man" /
+                        "vscan-milter-security.7").read_text()
+    items = manual.partition(".Sh CAPABILITIES\n")[2].partition("\n.El\n")[0]
+    return {name: item.rstrip().endswith("; needed")
+            for item in items.split("\n.It ")[1:]
+            for name in re.findall(r"CAP_(\w+)", item.partition("\n")[0])}
 
 
 SUPERVISOR_CAPABILITIES = sum(1 << NUMBERS[name] for name in documented())
@@ -100,7 +101,7 @@ class StatusCase(DaemonCase):
 
 
 class NeededCase(unittest.TestCase):
-    """The README says which capabilities the service can't do without."""
+    """The manual says which capabilities the service can't do without."""
 
     def test_service_runs_with_the_needed_capabilities_alone(self):
         path = self.enterContext(scratch_dir())
