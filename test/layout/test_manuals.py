@@ -204,6 +204,17 @@ class ManualCase(unittest.TestCase):
                             codefacts.sources_of_verdicts())
         self.assert_in_page("vscan-milter-log.5", codefacts.release_words())
 
+    def test_other_lines_are_as_the_sources_have_them(self):
+        """Words in capitals stand for something else."""
+        said = codefacts.literals()
+        lines = re.findall(r"(?m)^\.It Li (.*)", section_of(
+            "vscan-milter-log.5", "OTHER LINES"))
+        self.assertGreater(len(lines), 20)
+        self.assertEqual([], [
+            line for line in lines
+            for part in re.split(r"\b[A-Z][A-Z0-9]*\b| ; ", line)
+            if part.strip(" :") not in said])
+
     def test_each_header_and_what_it_can_say(self):
         headers = codefacts.own_headers()
         self.assertEqual(len(headers), 2)

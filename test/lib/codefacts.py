@@ -64,6 +64,15 @@ def log_fields():
                                    text)}
 
 
+def literals():
+    """All text that the sources have in quotes, each on a line."""
+    found = []
+    for path in sorted((ROOT / "milter").rglob("*.c")):
+        text = re.sub(r'"\s*\n\s*"', "", path.read_text(encoding="utf-8"))
+        found += re.findall(r'"((?:[^"\\\n]|\\.)*)"', text)
+    return "\n".join(found).replace('\\"', '"')
+
+
 def own_headers():
     """The headers that we add."""
     return set(re.findall(r'\[HEADER_\w+\] = "([\w-]+)"',
