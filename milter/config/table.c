@@ -217,18 +217,21 @@ const struct setting settings[] = {
 	{ "deadline", "reply_submission", SETTING_DURATION,
 	    FIELD(deadline_reply_submission), 500 * UNITS_MS, 9 * UNITS_MINUTE,
 	    NULL, NULL, "25s",
-	    "The same for authenticated clients, and for "
-	    "action.late_submission: mail programs give up after a minute or "
-	    "less, and then send the whole mail again. With Sendmail it has "
-	    "to stay below 5m.",
+	    "How long an authenticated client waits at most, from the end of "
+	    "its message to the reply. Where there is no verdict by then, "
+	    "action.late_submission is done. Mail programs give up after a "
+	    "minute or less, and then send the whole mail again, so this is "
+	    "short. With Sendmail it has to stay below 5m.",
 	    CONFIG_AT_ONCE },
 	{ "deadline", "reply_local", SETTING_DURATION,
 	    FIELD(deadline_reply_local), 500 * UNITS_MS, 9 * UNITS_MINUTE, NULL,
 	    NULL, "5s",
-	    "The same for mail that doesn't come by SMTP, which is that of "
-	    "the sendmail command. In Postfix a single process picks up all "
-	    "such mail, and one that waits keeps all others waiting. With "
-	    "Sendmail it has to stay below 5m.",
+	    "How long mail that doesn't come by SMTP, which is that of the "
+	    "sendmail command, waits at most. Where there is no verdict by "
+	    "then, action.late_submission is done. In Postfix a single "
+	    "process picks up all such mail, and one that waits keeps all "
+	    "others waiting, so this is very short. With Sendmail it has to "
+	    "stay below 5m.",
 	    CONFIG_AT_ONCE },
 	{ "deadline", "progress", SETTING_DURATION, FIELD(deadline_progress),
 	    100 * UNITS_MS, 9 * UNITS_SECOND, NULL, NULL, "3s",
@@ -511,8 +514,11 @@ const struct setting settings[] = {
 	{ "action", "late_submission", SETTING_CHOICE,
 	    FIELD(action_late_submission), 0, 0, NULL, fault_actions,
 	    "tempfail",
-	    "The same for mail from authenticated clients and from the "
-	    "sendmail command, which don't try again by themselves.",
+	    "What is done with mail from authenticated clients and from the "
+	    "sendmail command whose reply is due while its scan still runs. "
+	    "Mail programs don't try again by themselves, so \"hold\" spares "
+	    "their users a mail that stays in the Outbox. It needs "
+	    "vscan-release.",
 	    CONFIG_AT_ONCE },
 	{ "action", "unscannable", SETTING_CHOICE, FIELD(action_unscannable), 0,
 	    0, NULL, verdict_actions, "reject",
@@ -549,37 +555,45 @@ const struct setting settings[] = {
 	    CONFIG_AT_ONCE },
 	{ "reply", "incomplete", SETTING_TEMPLATE, FIELD(reply_incomplete), 1,
 	    400, NULL, NULL, "Message could not be scanned completely",
-	    "The same for action.incomplete. %v is the reason.",
+	    "Text of the SMTP reply where action.incomplete refuses a "
+	    "message. %v is the reason.",
 	    CONFIG_AT_ONCE },
 	{ "reply", "encrypted", SETTING_TEMPLATE, FIELD(reply_encrypted), 1,
 	    400, NULL, NULL, "Encrypted content is not accepted here",
-	    "The same for action.encrypted. %v is the kind of encryption.",
+	    "Text of the SMTP reply where action.encrypted refuses a message. "
+	    "%v is the kind of encryption.",
 	    CONFIG_AT_ONCE },
 	{ "reply", "macro", SETTING_TEMPLATE, FIELD(reply_macro), 1, 400, NULL,
 	    NULL, "Documents with macros are not accepted here",
-	    "The same for action.macro. %v is the kind of document.",
+	    "Text of the SMTP reply where action.macro refuses a message. %v "
+	    "is the kind of document.",
 	    CONFIG_AT_ONCE },
 	{ "reply", "phishing", SETTING_TEMPLATE, FIELD(reply_phishing), 1, 400,
 	    NULL, NULL, "Message looks like phishing: %v",
-	    "The same for action.phishing. %v is the name of the heuristic.",
+	    "Text of the SMTP reply where action.phishing refuses a message. "
+	    "%v is the name of the heuristic.",
 	    CONFIG_AT_ONCE },
 	{ "reply", "pua", SETTING_TEMPLATE, FIELD(reply_pua), 1, 400, NULL,
 	    NULL, "Message contains unwanted software: %v",
-	    "The same for action.pua. %v is the name of what was found.",
+	    "Text of the SMTP reply where action.pua refuses a message. %v is "
+	    "the name of what was found.",
 	    CONFIG_AT_ONCE },
 	{ "reply", "late", SETTING_TEMPLATE, FIELD(reply_late), 1, 400, NULL,
 	    NULL, "Virus scan still running, please try again later",
-	    "The same for action.late and action.late_submission. %v is the "
-	    "reason.",
+	    "Text of the SMTP reply where action.late or "
+	    "action.late_submission defers a message. %v is the reason.",
 	    CONFIG_AT_ONCE },
 	{ "reply", "unscannable", SETTING_TEMPLATE, FIELD(reply_unscannable), 1,
 	    400, NULL, NULL, "Message could not be scanned: %v",
-	    "The same for action.unscannable. %v is the reason.",
+	    "Text of the SMTP reply where action.unscannable refuses a "
+	    "message. %v is the reason.",
 	    CONFIG_AT_ONCE },
 	{ "reply", "error", SETTING_TEMPLATE, FIELD(reply_error), 1, 400, NULL,
 	    NULL,
 	    "Virus scanner temporarily unavailable, please try again later",
-	    "The same for action.error. %v is the reason.", CONFIG_AT_ONCE },
+	    "Text of the SMTP reply where action.error defers a message. %v "
+	    "is the reason.",
+	    CONFIG_AT_ONCE },
 };
 
 const size_t settings_count = LENGTH(settings);
