@@ -187,10 +187,14 @@ main(int argc, char **argv)
 	FILE *template;
 	int count;
 
-	template = argc == 2 ? fopen(argv[1], "r") : NULL;
-	if (template == NULL) {
+	if (argc != 2) {
 		fprintf(stderr, "usage: vscan-manual TEMPLATE\n");
 		return EX_USAGE;
+	}
+	template = fopen(argv[1], "r");
+	if (template == NULL) {
+		perror(argv[1]);
+		return EX_NOINPUT;
 	}
 	count = write_page(template);
 	fclose(template);
