@@ -2,9 +2,9 @@
  *
  *   without CALL... -- PROGRAM [ARGUMENT...]
  *
- * Each CALL is the name of a system call, which fails with ENOSYS, or
- * "namespaces": then no user namespace is to be had, as in many containers.
- * Must be root.
+ * Each CALL is the name of a system call, which fails with ENOSYS, or with
+ * EPERM if a '-' stands before it; or "namespaces": then no user namespace is
+ * to be had, as in many containers.  Must be root.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -16,7 +16,7 @@
 
 #include "base/callfilter.h"
 
-#define RULES 8
+#define RULES 600
 
 static int
 load(const struct callfilter_rule *rules, size_t count)
@@ -39,16 +39,19 @@ load(const struct callfilter_rule *rules, size_t count)
 int
 main(int argc, char **argv)
 {
-	struct callfilter_rule rules[RULES];
+	static struct callfilter_rule rules[RULES];
 	size_t count = 0;
 	int i;
 
-	memset(rules, 0, sizeof rules);
 	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (count == RULES)
 			return EX_USAGE;
 		rules[count].call = argv[i];
 		rules[count].action = CALLFILTER_UNKNOWN;
+		if (argv[i][0] == '-') {
+			rules[count].call++;
+			rules[count].action = CALLFILTER_REFUSE;
+		}
 		if (strcmp(argv[i], "namespaces") == 0) {
 			rules[count].call = "clone";
 			rules[count].action = CALLFILTER_REFUSE;
