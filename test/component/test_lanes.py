@@ -19,6 +19,7 @@ from daemoncase import DaemonCase
 
 ROUNDS = 3
 NEVER = 1000.0
+SLOW_AFTER = 1
 HEAVY = 12
 HEAVY_SECONDS = 60
 SMALL = 500
@@ -30,7 +31,7 @@ class LaneCase(DaemonCase):
 
     settings = {
         "engine": {"workers": 2},
-        "deadline": {"reply": "2s", "slow_after": "1s"},
+        "deadline": {"reply": "2s", "slow_after": f"{SLOW_AFTER}s"},
         "drain_timeout": "1s",
     }
 
@@ -74,8 +75,9 @@ class LaneCase(DaemonCase):
             self.assertEqual(client.outcome.action, "tempfail")
 
     def test_small_mail_passes_heavy_mail_by(self):
-        """A machine that is busy with something else may be slower for a
-        while, not each time."""
+        """What waits for heavy mail waits for slow_after at least.  A machine
+        that is busy with something else may be slower for a while, not each
+        time."""
         alone = statistics.median(self.latencies())
         self.assert_heavy_mail_waits()
         for _ in range(ROUNDS):
@@ -84,7 +86,7 @@ class LaneCase(DaemonCase):
             print(f"median alone {alone * 1000:.1f} ms, beside "
                   f"{median * 1000:.1f} ms, worst {worst * 1000:.0f} ms",
                   file=sys.stderr)
-            if median <= 2 * alone and worst < 1.0:
+            if median < SLOW_AFTER / 4 and worst < SLOW_AFTER:
                 return
         self.fail(f"small mail was held up, {ROUNDS} times")
 
