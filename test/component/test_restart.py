@@ -44,11 +44,12 @@ def write_settings(daemon, **settings):
 
 
 def freeze(daemon):
-    """Stops all workers, once there are as many as there may be; returns
-    them."""
+    """Stops all workers of the newest engine, once there are as many as there
+    may be; returns them."""
     count = daemon.settings["engine"]["workers"]
+    engine = daemon.engine()
     workers = wait_until("all workers", lambda: (
-        found if len(found := daemon.workers()) >= count else None))
+        found if len(found := procs.children(engine)) >= count else None))
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     return workers
