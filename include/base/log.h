@@ -5,10 +5,12 @@
  * disk.  A process of its own writes it (log_writer.h).  The others send it
  * their lines over a socket, and never wait for that either: a line for which
  * there is no room is dropped, and counted in the next one that finds room; the
- * log says there how many were lost.
+ * log says there how many were lost.  The filter, of which each mail makes a
+ * thread say something, keeps such lines for a while (log_keep()).
  *
  *   log_open    at the start of a process: who it is
  *   log_join    as soon as it has its end of a socket to the writer
+ *   log_keep    where lines may come in bursts
  *   log_msg     from any thread
  *
  * Between log_open() and log_join() lines go to standard error, and this may
@@ -55,6 +57,13 @@ void log_set_level(enum log_level level);
  * gave, and is not ours to close.  If it is none (a program that was started by
  * hand), nothing changes.  Before the first thread starts. */
 void log_join(int sock);
+
+/* Lines for which the socket has no room wait in this process's memory from now
+ * on, up to 4,096 of them, and a thread sends them: for a process that may have
+ * threads, and whose lines come in bursts.  At exit(3) it waits for them for
+ * 1 s at most.  After log_join(); without a writer nothing changes.  Before any
+ * other thread starts, and once in a process. */
+CHECK_RESULT enum error_code log_keep(struct error *err);
 
 /* Lines go nowhere from now on: for a process that gives up its descriptors,
  * whose numbers will mean something else. */

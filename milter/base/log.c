@@ -17,9 +17,10 @@
 #include "base/error.h"
 #include "base/monotime.h"
 #include "base/seqpacket.h"
+#include "log_backlog.h"
 #include "log_line.h"
 
-enum way { WAY_STDERR, WAY_WRITER, WAY_NOWHERE };
+enum way { WAY_STDERR, WAY_WRITER, WAY_BACKLOG, WAY_NOWHERE };
 
 /* Written before the first thread starts, read by all afterwards; but the level
  * may change. */
@@ -53,6 +54,20 @@ log_join(int sock)
 	log_state.sock = sock;
 	atomic_store(&dropped, 0);
 	log_state.way = WAY_WRITER;
+}
+
+enum error_code
+log_keep(struct error *err)
+{
+	enum error_code code = ERROR_NONE;
+
+	if (log_state.way != WAY_WRITER)
+		return ERROR_NONE;
+	code = log_backlog_start(log_state.sock, atomic_exchange(&dropped, 0),
+	    err);
+	if (code == ERROR_NONE)
+		log_state.way = WAY_BACKLOG;
+	return code;
 }
 
 void
@@ -123,7 +138,9 @@ log_args(enum log_level level, const char *fmt, va_list ap)
 	if (level > log_state.level || log_state.way == WAY_NOWHERE)
 		return;
 	compose(&line, level, fmt, ap);
-	if (log_state.way == WAY_WRITER)
+	if (log_state.way == WAY_BACKLOG)
+		log_backlog_add(&line);
+	else if (log_state.way == WAY_WRITER)
 		hand_to_writer(&line);
 	else
 		write_stderr(&line);

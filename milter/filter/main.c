@@ -234,6 +234,8 @@ run(struct config *config, struct error *err)
 	if (code == ERROR_NONE)
 		filter_confine(&filter);
 	if (code == ERROR_NONE)
+		code = log_keep(err);
+	if (code == ERROR_NONE)
 		code = start_parts(&filter, &link, err);
 	if (code == ERROR_NONE && smfi_main() != MI_SUCCESS)
 		code = error_set(err, ERROR_SYSTEM, "libmilter gave up");

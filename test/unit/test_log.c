@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -140,6 +141,8 @@ test_log_error_names_what_failed(void **state)
 }
 
 /* The other end of what the process's lines go to. */
+static int log_end; /* what the log was given last */
+
 static int
 join_pair(void)
 {
@@ -148,6 +151,7 @@ join_pair(void)
 	assert_int_equal(seqpacket_pair(pair, NULL), ERROR_NONE);
 	log_open("unit", LOG_LEVEL_INFO);
 	log_join(pair[0]);
+	log_end = pair[0];
 	return pair[1];
 }
 
@@ -230,6 +234,54 @@ test_log_takes_what_is_said_by_syslog(void **state)
 	fd_close(&sock);
 }
 
+/* As next_line(); it has to come. */
+static bool
+wait_line(int sock, struct log_line *line_r)
+{
+	struct pollfd ready = { .fd = sock, .events = POLLIN };
+
+	return poll(&ready, 1, 30000) == 1 && next_line(sock, line_r);
+}
+
+#define BURST 3000
+
+/* Whoever says a line doesn't wait: nobody reads meanwhile. */
+static void
+test_log_keeps_a_burst_until_there_is_room(void **state)
+{
+	int least = 0, sock = join_pair(), found = 0, said = 0, lost = 0, n;
+	struct log_line line;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(setsockopt(log_end, SOL_SOCKET, SO_SNDBUF, &least,
+			     sizeof least),
+	    0);
+	assert_int_equal(log_keep(&err), ERROR_NONE);
+	while (said < BURST)
+		log_msg(LOG_LEVEL_INFO, "line %d", said++);
+	for (; found < BURST; found++) {
+		assert_true(wait_line(sock, &line));
+		assert_int_equal(line.lost, 0);
+		assert_int_equal(sscanf(line.text, "line %d", &n), 1);
+		assert_int_equal(n, found);
+	}
+	/* It has a bound, and what is beyond is counted. */
+	for (int i = 0; i < 3 * BURST; i++)
+		log_msg(LOG_LEVEL_INFO, "line %d", said++);
+	for (int i = 0; i < BURST; i++, found++)
+		assert_true(wait_line(sock, &line));
+	log_msg(LOG_LEVEL_INFO, "last of %d", ++said);
+	do {
+		assert_true(wait_line(sock, &line));
+		found += (int)line.lost + 1;
+		lost += (int)line.lost;
+	} while (sscanf(line.text, "last of %d", &n) != 1);
+	assert_int_equal(found, said);
+	assert_true(lost > 0);
+	fd_close(&sock);
+}
+
 int
 main(void)
 {
@@ -243,6 +295,8 @@ main(void)
 		cmocka_unit_test(
 		    test_log_is_silent_when_nobody_is_there_any_more),
 		cmocka_unit_test(test_log_takes_what_is_said_by_syslog),
+		/* The last, since the thread for it stays. */
+		cmocka_unit_test(test_log_keeps_a_burst_until_there_is_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
