@@ -351,6 +351,60 @@ harness_scan(int worker, const char *mail)
 }
 
 /* A mail that takes about 0.2 s for each tick. */
+/* Of one process; 0 if it is gone.  The name, in parentheses, may have any
+ * character in it. */
+static int64_t
+cpu_of(int pid)
+{
+	char path[64], text[1024] = "", *rest;
+	unsigned long user = 0, system = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return 0;
+	rest = fgets(text, sizeof text, file) != NULL ? strrchr(text, ')')
+						      : NULL;
+	fclose(file);
+	if (rest == NULL ||
+	    sscanf(rest,
+		") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+		&system) != 2)
+		return 0;
+	return (int64_t)(user + system) * MONOTIME_S / sysconf(_SC_CLK_TCK);
+}
+
+int64_t
+harness_children_cpu(const struct harness *h)
+{
+	char path[64];
+	int64_t sum = 0;
+	FILE *file;
+	int pid;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)h->engine,
+	    (int)h->engine);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fscanf(file, "%d", &pid) == 1)
+		sum += cpu_of(pid);
+	fclose(file);
+	return sum;
+}
+
+void
+harness_wait_cpu(const struct harness *h, int64_t want)
+{
+	int64_t until = monotime_after(20 * MONOTIME_S);
+
+	while (harness_children_cpu(h) < want) {
+		if (monotime_now() > until)
+			fail_msg("no worker scans");
+		usleep(2000);
+	}
+}
+
 static char *
 slow_mail(unsigned ticks)
 {
@@ -370,13 +424,14 @@ slow_mail(unsigned ticks)
 }
 
 void
-harness_start_slow_scan(int worker)
+harness_start_slow_scan(struct harness *h, int worker)
 {
+	int64_t before = harness_children_cpu(h);
 	char *mail = slow_mail(1000);
 
 	harness_send_job(worker, mail, strlen(mail), strlen(mail));
 	free(mail);
-	usleep(200000); /* so that it is in the middle */
+	harness_wait_cpu(h, before + 200 * MONOTIME_MS);
 }
 
 void

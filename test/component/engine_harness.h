@@ -83,8 +83,9 @@ void harness_send_job(int worker, const char *mail, size_t length,
 /* Sends a mail, and returns the result. */
 struct wire_message harness_scan(int worker, const char *mail);
 
-/* Sends a mail that takes minutes, and waits until it is being scanned. */
-void harness_start_slow_scan(int worker);
+/* Sends a mail that takes minutes, and waits until it is being scanned: until
+ * the engine's workers have used 200 ms more of CPU time. */
+void harness_start_slow_scan(struct harness *h, int worker);
 
 void harness_assert_verdict(const struct wire_message *result,
     enum verdict_kind kind, const char *name);
@@ -100,6 +101,10 @@ char *harness_mail_encoded(const char *base64);
 pid_t harness_child(pid_t parent);
 unsigned harness_count_children(pid_t parent);
 void harness_wait_for_children(struct harness *h, unsigned want);
+
+/* The CPU time (ns) of the engine's children, and waits until it is that. */
+int64_t harness_children_cpu(const struct harness *h);
+void harness_wait_cpu(const struct harness *h, int64_t want);
 
 /* Entries of a directory, and of /proc/PID/what; 0 if there is none. */
 unsigned harness_count_entries(const char *path);

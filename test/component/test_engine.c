@@ -238,7 +238,7 @@ test_slot_closed_ends_its_worker(void **unused)
 	harness_serve(&h, "contained", "");
 	slot = harness_slot(&h);
 	worker = harness_spawn(slot);
-	harness_start_slow_scan(worker);
+	harness_start_slow_scan(&h, worker);
 	close(slot);
 	harness_wait_for_children(&h, 0);
 	close(worker);
@@ -306,7 +306,7 @@ test_link_closed_ends_all_workers(void **unused)
 	for (i = 0; i < 2; i++) {
 		slots[i] = harness_slot(&h);
 		workers[i] = harness_spawn(slots[i]);
-		harness_start_slow_scan(workers[i]);
+		harness_start_slow_scan(&h, workers[i]);
 	}
 	fd_close(&h.link);
 	for (i = 0; i < 2; i++) {
@@ -390,7 +390,7 @@ engine_ends_with_its_supervisor(const char *mode)
 	harness_serve(&h, mode, "");
 	slot = harness_slot(&h);
 	worker = harness_spawn(slot);
-	harness_start_slow_scan(worker);
+	harness_start_slow_scan(&h, worker);
 	fd_close(&h.supervisor);
 	assert_int_equal(0, harness_exit_status(harness_wait(&h)));
 	assert_true(harness_is_closed(worker));
@@ -428,7 +428,7 @@ engine_killed_takes_its_workers_along(const char *mode)
 	harness_serve(&h, mode, "");
 	slot = harness_slot(&h);
 	worker = harness_spawn(slot);
-	harness_start_slow_scan(worker);
+	harness_start_slow_scan(&h, worker);
 	kill(h.engine, SIGKILL);
 	harness_wait(&h);
 	assert_true(harness_is_closed(worker));

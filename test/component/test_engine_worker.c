@@ -212,6 +212,7 @@ test_plain_worker_without_its_scratch_is_never_clean(void **unused)
 	struct wire_message result, ended;
 	struct harness h;
 	int slot, worker;
+	int64_t before;
 
 	(void)unused;
 	harness_serve(&h, "plain", "");
@@ -229,8 +230,10 @@ test_plain_worker_without_its_scratch_is_never_clean(void **unused)
 	close(worker);
 
 	worker = harness_spawn(slot); /* which makes it anew */
+	before = harness_children_cpu(&h);
 	harness_send_job(worker, mail, strlen(mail), strlen(mail));
-	usleep(300000); /* so that it is in the middle */
+	/* So that it is in the middle. */
+	harness_wait_cpu(&h, before + 200 * MONOTIME_MS);
 	snprintf(away, sizeof away, "%s/away2", h.state);
 	assert_int_equal(0, rename(path, away));
 	ended = harness_recv(slot, WIRE_ENDED, NULL);
@@ -391,7 +394,7 @@ test_worker_killed_in_the_middle_is_reported_at_once(void **unused)
 	harness_serve(&h, "contained", "");
 	slot = harness_slot(&h);
 	worker = harness_spawn(slot);
-	harness_start_slow_scan(worker);
+	harness_start_slow_scan(&h, worker);
 	before = monotime_now();
 	harness_send(slot, WIRE_KILL);
 	ended = harness_recv(slot, WIRE_ENDED, NULL);
@@ -422,7 +425,7 @@ test_worker_past_its_cpu_limit_says_so(void **unused)
 	harness_serve(&h, "contained", "} deadline { scan_cpu = \"2s\"");
 	slot = harness_slot(&h);
 	worker = harness_spawn(slot);
-	harness_start_slow_scan(worker);
+	harness_start_slow_scan(&h, worker);
 	ended = harness_recv(slot, WIRE_ENDED, NULL);
 	assert_int_equal(WIRE_EXIT_SIGNAL + SIGXCPU,
 	    harness_exit_status(ended.status));
