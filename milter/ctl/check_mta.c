@@ -66,7 +66,7 @@ check_places(struct check_mta_report *report, char *const *where, size_t count)
 	if (status == EX_OK && report->asking + report->mistyped == 0)
 		check_mta_problem(report,
 		    "no MTA asks vscan-milter: its socket, %s, is in no list "
-		    "of milters; the README says which lines it takes",
+		    "of milters; vscan-milter(8) has the lines that it takes",
 		    report->socket);
 	if (status == EX_OK && report->problems != 0)
 		status = 1;
