@@ -372,8 +372,10 @@ const struct setting settings[] = {
 	    NULL, NULL, "/var/tmp",
 	    "Directory for messages that don't fit memory. The files have no "
 	    "names there. The account that the service runs as has to be able "
-	    "to write to it. Where it can't be used, large messages stay in "
-	    "memory while there is room, and the log says so.",
+	    "to write to it. Where it can't be used (it is missing, full or "
+	    "read-only, or its disk hangs), large messages stay in memory "
+	    "while there is room, and the log says so; it is used again once "
+	    "it is repaired.",
 	    CONFIG_BY_RESTART },
 	{ "buffer", "envelope", SETTING_SIZE, FIELD(buffer_envelope), UNITS_M,
 	    SIZE_MAX_SANE, NULL, NULL, "64M",
@@ -407,8 +409,8 @@ const struct setting settings[] = {
 
 	{ "cache", "entries", SETTING_COUNT, FIELD(cache_entries), 1, 100000000,
 	    "verdicts", NULL, "100000",
-	    "Verdicts that are kept in memory. Beyond them the oldest is "
-	    "forgotten.",
+	    "Verdicts that are kept in memory. Beyond them the one that was "
+	    "used longest ago is forgotten.",
 	    CONFIG_AT_ONCE },
 	{ "cache", "ttl", SETTING_DURATION, FIELD(cache_ttl), UNITS_SECOND,
 	    30 * UNITS_DAY, NULL, NULL, "1h",
