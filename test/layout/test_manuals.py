@@ -132,6 +132,18 @@ class ManualCase(unittest.TestCase):
                 self.assertTrue(
                     facts.strip().endswith(EFFECTS[effects[name]]), facts)
 
+    def test_defaults_in_brackets_are_the_defaults(self):
+        """As in "deadline.progress (3s)"."""
+        defaults = {name: value.strip('"')
+                    for name, _, value in printed_settings()}
+        told = [(page, name, value) for page in pages()
+                for name, value in re.findall(
+                    r"(?m)^\.Ic ([\w.]+)\n\((\d\w*)\)", source(page))
+                if name in defaults]
+        self.assertGreater(len(told), 5)
+        for page, name, value in told:
+            self.assertEqual(value, defaults[name], f"{page}: {name}")
+
     def test_each_section_and_its_settings_stand_together(self):
         names = list(entries("vscan-milter.conf.5"))
         self.assertEqual(names, [name for name, _, _ in printed_settings()])
