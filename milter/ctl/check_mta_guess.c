@@ -274,22 +274,20 @@ check_mta_spell(enum check_mta_kind kind, const char *ours,
     const char *queue_directory, char chroot, char *out, size_t size)
 {
 	const char *path = check_mta_unix_path(ours);
+	bool sendmail = kind == CHECK_MTA_SENDMAIL;
 	struct check_mta_internet internet;
 	size_t len = strlen(queue_directory);
+	bool in_queue = !sendmail && path != NULL &&
+	    strncmp(path, queue_directory, len) == 0 && path[len] == '/';
 
 	if (check_mta_split_port_at_host(ours, &internet))
-		spell_internet(&internet, kind == CHECK_MTA_SENDMAIL,
+		spell_internet(&internet, sendmail,
 		    strncasecmp(ours, "inet6:", 6) == 0, out, size);
-	else if (path == NULL)
+	else if (path == NULL || (!sendmail && !in_queue && chroot == 'y'))
 		return false;
-	else if (kind == CHECK_MTA_SENDMAIL)
-		snprintf(out, size, "unix:%s", path);
-	else if (strncmp(path, queue_directory, len) == 0 && path[len] == '/')
-		snprintf(out, size, "unix:%s",
-		    path + len + strspn(path + len, "/"));
-	else if (chroot == 'y')
-		return false;
-	else
+	else if (in_queue)
+		path += len + strspn(path + len, "/");
+	if (path != NULL)
 		snprintf(out, size, "unix:%s", path);
 	return true;
 }
