@@ -144,6 +144,21 @@ class ManualCase(unittest.TestCase):
         for page, name, value in told:
             self.assertEqual(value, defaults[name], f"{page}: {name}")
 
+    def test_example_configurations_can_be_read(self):
+        with scratch_dir() as path:
+            for page in ("vscan-milter.conf.5", "vscan-release.8"):
+                examples = [text for text in re.findall(
+                    r"(?ms)^\.Bd -literal[^\n]*\n(.*?)^\.Ed", source(page))
+                    if re.match(r"socket|action", text)]
+                self.assertTrue(examples)
+                for text in examples:
+                    file = path / "vscan-milter.conf"
+                    file.write_text(text)
+                    done = procs.run(
+                        [needs.build() / "sbin" / "vscan-milter",
+                         "--print-config", "-c", file], check=False)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_each_section_and_its_settings_stand_together(self):
         names = list(entries("vscan-milter.conf.5"))
         self.assertEqual(names, [name for name, _, _ in printed_settings()])
