@@ -398,7 +398,7 @@ test_worker_killed_in_the_middle_is_reported_at_once(void **unused)
 	before = monotime_now();
 	harness_send(slot, WIRE_KILL);
 	ended = harness_recv(slot, WIRE_ENDED, NULL);
-	assert_true(monotime_now() - before < MONOTIME_S);
+	assert_true(monotime_now() - before < 10 * MONOTIME_S);
 	assert_true(WIFSIGNALED(ended.status));
 	assert_int_equal(SIGKILL, WTERMSIG(ended.status));
 	assert_true((int64_t)ended.value > 100 * MONOTIME_MS);

@@ -212,7 +212,7 @@ class PeerCase(ServiceCase):
         self.assert_serves()
         self.service.wait_log("verb=inspect", since)
         self.assertLessEqual(
-            self.service.log(since).count("closed a connection"))
+            self.service.log(since).count("closed a connection"), 20)
         self.assert_serves()
 
     def test_descriptor_that_comes_along_is_not_kept(self):

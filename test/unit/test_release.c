@@ -175,7 +175,7 @@ test_release_service_that_hangs_is_not_waited_for(void **state)
 	assert_int_equal(release_ask(service.path, RELEASE_INSPECT, &mail,
 			     monotime_after(100 * MONOTIME_MS), &reply, NULL),
 	    ERROR_TIMEOUT);
-	assert_true(monotime_now() - began < 3 * MONOTIME_S);
+	assert_true(monotime_now() - began < 30 * MONOTIME_S);
 	stop(&service);
 }
 
