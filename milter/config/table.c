@@ -168,8 +168,8 @@ const struct setting settings[] = {
 	{ "", "pid_file", SETTING_PATH, FIELD(pid_file), 0, 4095, NULL, NULL,
 	    "",
 	    "File for the process ID of the supervisor, written where the "
-	    "service runs in the background (without -f). Nothing of ours "
-	    "needs it; empty for none.",
+	    "service runs in the background (without -f). vscan-milter itself "
+	    "doesn't need it; empty for none.",
 	    CONFIG_BY_RESTART },
 	{ "", "drain_timeout", SETTING_DURATION, FIELD(drain_timeout),
 	    UNITS_SECOND, 10 * UNITS_MINUTE, NULL, NULL, "20s",
@@ -207,8 +207,8 @@ const struct setting settings[] = {
 
 	{ "deadline", "reply", SETTING_DURATION, FIELD(deadline_reply),
 	    500 * UNITS_MS, 9 * UNITS_MINUTE, NULL, NULL, "60s",
-	    "How long an MTA that sends us mail waits at most, from the end "
-	    "of its message to the reply. Where there is no verdict by then, "
+	    "How long an MTA that sends mail waits at most, from the end of "
+	    "its message to the reply. Where there is no verdict by then, "
 	    "action.late is done, and the scan goes on. Sendmail's total for "
 	    "a milter (E in T=) is 5m, and this has to stay below it there. "
 	    "Postfix's milter_content_timeout starts again with each sign of "
@@ -455,7 +455,7 @@ const struct setting settings[] = {
 	    infected_held, "leave",
 	    "What becomes of a held mail whose verdict would have refused or "
 	    "discarded it: \"leave\" keeps it in the MTA's quarantine, "
-	    "\"delete\" has it deleted. It is never delivered by us.",
+	    "\"delete\" has it deleted. It is never released.",
 	    CONFIG_AT_ONCE },
 	{ "hold", "disk", SETTING_SIZE, FIELD(hold_disk), UNITS_M,
 	    SIZE_MAX_SANE, NULL, NULL, "2G",
@@ -478,10 +478,10 @@ const struct setting settings[] = {
 	    CONFIG_AT_ONCE },
 	{ "headers", "ignore", SETTING_HEADERS, FIELD(headers_ignore), 0, 64,
 	    NULL, NULL, "",
-	    "Headers that a milter before us, or a relay, makes anew at each "
-	    "try of one mail, such as \"X-Site-*\", beside the many that are "
-	    "known. The engine isn't shown them, so that each try is the same "
-	    "mail. Only plain text of up to 16 KB is left out.",
+	    "Headers that a milter before this one, or a relay, makes anew at "
+	    "each try of one mail, such as \"X-Site-*\", beside the many that "
+	    "are known. The engine isn't shown them, so that each try is the "
+	    "same mail. Only plain text of up to 16 KB is left out.",
 	    CONFIG_AT_ONCE },
 
 	{ "action", "clean", SETTING_CHOICE, FIELD(action_clean), 0, 0, NULL,
@@ -529,9 +529,9 @@ const struct setting settings[] = {
 	    CONFIG_AT_ONCE },
 	{ "action", "error", SETTING_CHOICE, FIELD(action_error), 0, 0, NULL,
 	    fault_actions, "tempfail",
-	    "What is done with mail that could not be scanned by our own "
-	    "fault: no engine, no room, a worker that was killed. \"accept\" "
-	    "lets it through unscanned, labelled so.",
+	    "What is done with mail that could not be scanned, through a "
+	    "fault of the scanner's own: no engine, no room, a worker that "
+	    "was killed. \"accept\" lets it through unscanned, labelled so.",
 	    CONFIG_AT_ONCE },
 	{ "action", "macro", SETTING_CHOICE, FIELD(action_macro), 0, 0, NULL,
 	    heuristic_actions, "off",
