@@ -195,10 +195,11 @@ class Daemon(Running):
         assert report is None, report.group()
 
     def kill_all(self):
-        """kill -9 of every process of it at once."""
+        """kill -9 of every process of it at once: none sees another die."""
         family = [self.pid, *procs.descendants(self.pid)]
-        for pid in family:
-            procs.signal_if_alive(pid, signal.SIGKILL)
+        for signum in signal.SIGSTOP, signal.SIGKILL:
+            for pid in family:
+                procs.signal_if_alive(pid, signum)
         self._process.wait()
         procs.wait_gone(family)
 
