@@ -55,7 +55,8 @@ struct restart {
 	int64_t end_by;  /* then it is given up (monotime.h) */
 };
 
-/* count: of the program before; entered: that one was replaced by this. */
+/* count: restarts that had ended before; entered: the
+ * program before was replaced by this one. */
 void restart_init(struct restart *restart,
     const struct restart_program *program, int lock, unsigned count,
     bool entered);

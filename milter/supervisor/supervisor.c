@@ -27,6 +27,7 @@
 #include "supervisor/former.h"
 #include "supervisor/generations.h"
 #include "supervisor/listener.h"
+#include "supervisor/lockfile.h"
 #include "supervisor/reload.h"
 #include "supervisor/restart.h"
 #include "supervisor/service_manager.h"
@@ -464,6 +465,18 @@ open_signals(struct supervisor *sup, struct error *err)
 	return ERROR_NONE;
 }
 
+/* Counts on where the program before this one, or the instance before it, left
+ * off: who waits for a restart waits for another number. */
+static unsigned
+restarts_before(const struct supervisor_plan *plan)
+{
+	struct lockfile_news news;
+
+	if (plan->takeover != NULL)
+		return plan->takeover->restarts;
+	return lockfile_read(plan->lock, &news) ? news.restarts : 0;
+}
+
 static void
 init(struct supervisor *sup, const struct supervisor_plan *plan)
 {
@@ -480,7 +493,7 @@ init(struct supervisor *sup, const struct supervisor_plan *plan)
 	filter_process_init(&sup->filter, plan->kit, &sup->generations,
 	    &sup->former);
 	restart_init(&sup->restart, &plan->program, plan->lock,
-	    takeover != NULL ? takeover->restarts : 0, takeover != NULL);
+	    restarts_before(plan), takeover != NULL);
 }
 
 static bool

@@ -387,6 +387,15 @@ class OrderCase(unittest.TestCase):
                 daemon.socket, mails.plain()).action, "accept")
             self.assertFalse(before.exists())
 
+    def test_restart_of_a_later_instance_returns_too(self):
+        """The lock file still has what an instance before this one said."""
+        with fresh_daemon() as daemon:
+            self.assertEqual(order(daemon, "--restart").returncode, 0)
+            self.assertEqual(order(daemon, "--stop").returncode, 0)
+            daemon.wait_end()
+            daemon.start()
+            self.assertEqual(order(daemon, "--restart").returncode, 0)
+
     def test_stop_during_a_restart_ends_all(self):
         with fresh_daemon() as daemon:
             with milterclient.MilterClient(daemon.socket) as client:
