@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/priv.h"
@@ -30,6 +31,8 @@ struct listener {
 	bool handed_over;
 	dev_t device; /* of a Unix socket's file, */
 	ino_t inode;  /* to know it by; 0: it has none */
+	/* When /etc/group had been changed, at the last look for the group. */
+	struct timespec groups;
 };
 
 /* Opens the socket.  A socket file that a dead process left is removed first;
@@ -51,6 +54,12 @@ void listener_adopt(struct listener *listener, const struct listener *before,
 /* False if the socket file has been removed, or another one stands in its
  * place: no MTA can reach the service by it any more. */
 bool listener_stands(const struct listener *listener);
+
+/* Where socket_group is "auto": gives the socket's file to the group of Postfix
+ * if this machine has got one since, because Postfix was installed later.  To
+ * be called now and then; it looks for the group only after a change of
+ * /etc/group. */
+void listener_regroup(struct listener *listener);
 
 /* Opens the socket again at its path, with its directory if that is gone too.
  * On failure the old one stays. */

@@ -136,8 +136,9 @@ const struct setting settings[] = {
 	    NULL, "auto",
 	    "Group that a unix: socket is given to, so that the MTA's account "
 	    "may write to it. \"auto\" is the group postfix where there is "
-	    "one. Where there is none, and where this is empty, the socket "
-	    "has the group of the account that the service runs as.",
+	    "one, also if it is made while the service runs. Where there is "
+	    "none, and where this is empty, the socket has the group of the "
+	    "account that the service runs as.",
 	    CONFIG_BY_RESTART },
 	{ "", "access", SETTING_NETWORKS, FIELD(access), 0, 1024, NULL, NULL,
 	    "",

@@ -234,6 +234,42 @@ listener_stands(const struct listener *listener)
 	    is_file(listener, unix_path(listener->config));
 }
 
+/* True if /etc/group has been changed since the last call. */
+static bool
+groups_have_changed(struct listener *listener)
+{
+	struct timespec before = listener->groups;
+	struct stat st;
+
+	if (stat("/etc/group", &st) < 0)
+		return false;
+	listener->groups = st.st_mtim;
+	return before.tv_sec != st.st_mtim.tv_sec ||
+	    before.tv_nsec != st.st_mtim.tv_nsec;
+}
+
+void
+listener_regroup(struct listener *listener)
+{
+	const char *name = listener->config->socket_group;
+	const char *path = unix_path(listener->config);
+	struct stat st;
+	gid_t group;
+
+	if (listener->inode == 0 || geteuid() != 0 ||
+	    !socket_group_is_auto(name) || !groups_have_changed(listener))
+		return;
+	if (!socket_group_find(name, &group) || group == SOCKET_GROUP_NONE ||
+	    !is_file(listener, path) || lstat(path, &st) < 0 ||
+	    st.st_gid == group)
+		return;
+	if (lchown(path, (uid_t)-1, group) == 0)
+		log_msg(LOG_LEVEL_NOTICE,
+		    "the milter socket %s now belongs to the group postfix, "
+		    "which this machine did not have before",
+		    path);
+}
+
 enum error_code
 listener_renew(struct listener *listener, struct error *err)
 {

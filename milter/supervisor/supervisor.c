@@ -226,7 +226,7 @@ read_signals(struct supervisor *sup)
 }
 
 /* Somebody may have removed the socket, or its directory, or mounted something
- * over it. */
+ * over it; or installed Postfix. */
 static void
 look_at_socket(struct supervisor *sup)
 {
@@ -235,8 +235,10 @@ look_at_socket(struct supervisor *sup)
 	if (monotime_now() < sup->socket_check_at)
 		return;
 	sup->socket_check_at = monotime_after(SOCKET_INTERVAL);
-	if (listener_stands(sup->kit->listener))
+	if (listener_stands(sup->kit->listener)) {
+		listener_regroup(sup->kit->listener);
 		return;
+	}
 	if (listener_renew(sup->kit->listener, &err) == ERROR_NONE) {
 		log_msg(LOG_LEVEL_WARNING,
 		    "the milter socket %s had been removed, and is opened "

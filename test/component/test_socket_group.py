@@ -20,6 +20,7 @@ import testmain
 from daemon import USER
 from daemoncase import fresh_daemon
 from scratchdir import scratch_dir
+from waiting import wait_until
 
 # What is not set: the defaults are tested.
 DEFAULTS = {"socket_mode": "0660"}
@@ -71,6 +72,21 @@ class SocketGroupCase(unittest.TestCase):
         self.assertEqual(path.stat().st_mode & 0o777, 0o660)
         self.assert_lets_in(path, "postfix", True)
         self.assertFalse(connects(path, STRANGER, STRANGER, []))
+
+    def test_default_lets_in_a_postfix_that_is_installed_later(self):
+        """In a mount namespace with a group file of its own."""
+        lines = pathlib.Path("/etc/group").read_text().splitlines(True)
+        groups = self.enterContext(scratch_dir()) / "group"
+        groups.write_text("".join(line for line in lines
+                                  if not line.startswith("postfix:")))
+        _, path = self.serve(run_with=[
+            "unshare", "--mount", "sh", "-c",
+            'mount --bind "$0" /etc/group && exec "$@"', groups])
+        self.assert_lets_in(path, "postfix", False)
+        groups.write_text("".join(lines))
+        wait_until("Postfix's group on the socket", lambda:
+                   path.stat().st_gid == grp.getgrnam("postfix").gr_gid)
+        self.assert_lets_in(path, "postfix", True)
 
     def test_no_group_lets_postfix_not_in(self):
         _, path = self.serve(socket_group="")
