@@ -6,30 +6,53 @@
  * former filter sends the row to its successor, which keeps it.
  *
  * Rows go over a seqpacket pair, whose ends the supervisor gives to both.  The
- * two filters may be of different builds, for which row_pack() is made.  A row
- * that doesn't fit into the pair's buffer is lost, and the log says so once.
+ * two filters may be of different builds, for which row_pack() is made.  Until
+ * the successor reads, which may take seconds, rows wait in the former filter's
+ * memory.  If more than HANDOVER_ROWS wait, further ones are lost, and the log
+ * says so once.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #ifndef FILTER_HANDOVER_H
 #define FILTER_HANDOVER_H
 
+#include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/error.h"
 
+struct parcel; /* a row that waits */
 struct row;
 struct scanner;
+
+#define HANDOVER_ROWS 50000 /* that wait to be sent */
 
 /* The former filter's end of the pair. */
 struct handover {
 	int sock;
+	pthread_mutex_t lock;
+	pthread_cond_t filled;
+	pthread_cond_t sent; /* nothing waits any more */
+	STAILQ_HEAD(, parcel) rows;
+	size_t count;
 	bool complained;
 };
 
+/* Begins to send rows to sock, and starts the thread that sends those which
+ * have to wait.  handover and sock must live until the process ends.  Where the
+ * thread can't be started, rows that wait are sent with the next row. */
+CHECK_RESULT enum error_code handover_begin(struct handover *handover, int sock,
+    struct error *err);
+
 /* Sends a row: a ledger_heir_function, with a struct handover for its
- * context.  Never blocks. */
+ * context.  Any thread; never blocks. */
 void handover_send(void *handover, const struct row *row);
+
+/* Waits until all rows are sent, or until (monotime.h). */
+void handover_end(struct handover *handover, int64_t until);
 
 /* The successor: starts a thread that takes rows from sock, which it closes,
  * until the filter before has ended.  scanner must outlive it. */

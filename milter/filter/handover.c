@@ -5,39 +5,168 @@
 #include "filter/handover.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
+#include "base/cond.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/monotime.h"
 #include "base/seqpacket.h"
 #include "ledger/row.h"
 #include "scan/scanner.h"
+
+/* When the socket has room, but the kernel has no memory. */
+#define MEMORY_PAUSE_MS 10
+
+struct parcel {
+	STAILQ_ENTRY(parcel) next;
+	size_t len;
+	unsigned char data[];
+};
 
 struct successor {
 	int sock;
 	struct scanner *scanner;
 };
 
+/* --- the former filter --- */
+
+static void
+complain(struct handover *handover, const struct error *err)
+{
+	if (!handover->complained)
+		log_error(LOG_LEVEL_WARNING,
+		    "the filter that took over isn't told of all that this one "
+		    "still learns about deferred mail",
+		    err);
+	handover->complained = true;
+}
+
+/* False if there is no room.  A successor that has gone takes nothing any
+ * more: then the row is done with. */
+static bool
+try_send(struct handover *handover, const struct parcel *parcel)
+{
+	struct error err;
+	enum error_code code = seqpacket_send(handover->sock, parcel->data,
+	    parcel->len, -1, &err);
+
+	if (code == ERROR_GONE)
+		complain(handover, &err);
+	return code == ERROR_NONE || code == ERROR_GONE;
+}
+
+/* Sends what there is room for; returns how many rows that was.  Lock held. */
+static size_t
+send_some(struct handover *handover)
+{
+	struct parcel *first;
+	size_t sent = 0;
+
+	while ((first = STAILQ_FIRST(&handover->rows)) != NULL &&
+	    try_send(handover, first)) {
+		STAILQ_REMOVE_HEAD(&handover->rows, next);
+		free(first);
+		sent++;
+	}
+	handover->count -= sent;
+	if (handover->count == 0)
+		pthread_cond_broadcast(&handover->sent);
+	return sent;
+}
+
+static void *
+sending_thread(void *context)
+{
+	struct handover *handover = context;
+	struct pollfd room = { .fd = handover->sock, .events = POLLOUT };
+	size_t sent;
+
+	for (;;) {
+		pthread_mutex_lock(&handover->lock);
+		while (handover->count == 0)
+			pthread_cond_wait(&handover->filled, &handover->lock);
+		pthread_mutex_unlock(&handover->lock);
+		poll(&room, 1, -1);
+		pthread_mutex_lock(&handover->lock);
+		sent = send_some(handover);
+		pthread_mutex_unlock(&handover->lock);
+		if (sent == 0)
+			poll(NULL, 0, MEMORY_PAUSE_MS);
+	}
+	return NULL;
+}
+
+enum error_code
+handover_begin(struct handover *handover, int sock, struct error *err)
+{
+	pthread_t thread;
+	int failed;
+
+	memset(handover, 0, sizeof *handover);
+	handover->sock = sock;
+	pthread_mutex_init(&handover->lock, NULL);
+	cond_init(&handover->filled);
+	cond_init(&handover->sent);
+	STAILQ_INIT(&handover->rows);
+	failed = pthread_create(&thread, NULL, sending_thread, handover);
+	if (failed)
+		return error_sys(err, failed,
+		    "starting the thread that sends rows to the next filter");
+	pthread_detach(thread);
+	return ERROR_NONE;
+}
+
+static struct parcel *
+make_parcel(const struct row *row)
+{
+	unsigned char data[ROW_PACKED_MAX];
+	size_t len = row_pack(row, data);
+	struct parcel *parcel = malloc(sizeof *parcel + len);
+
+	if (parcel == NULL)
+		abort();
+	parcel->len = len;
+	memcpy(parcel->data, data, len);
+	return parcel;
+}
+
 void
 handover_send(void *context, const struct row *row)
 {
 	struct handover *handover = context;
-	unsigned char parcel[ROW_PACKED_MAX];
-	size_t len = row_pack(row, parcel);
+	struct parcel *parcel = make_parcel(row);
 	struct error err;
 
-	if (seqpacket_send(handover->sock, parcel, len, -1, &err) ==
-		ERROR_NONE ||
-	    handover->complained)
-		return;
-	handover->complained = true;
-	log_error(LOG_LEVEL_WARNING,
-	    "the filter that took over isn't told of all that this one still "
-	    "learns about deferred mail",
-	    &err);
+	pthread_mutex_lock(&handover->lock);
+	if (handover->count < HANDOVER_ROWS) {
+		STAILQ_INSERT_TAIL(&handover->rows, parcel, next);
+		handover->count++;
+		send_some(handover);
+	} else {
+		(void)error_set(&err, ERROR_LIMIT, "too many rows wait");
+		complain(handover, &err);
+		free(parcel);
+	}
+	if (handover->count > 0)
+		pthread_cond_signal(&handover->filled);
+	pthread_mutex_unlock(&handover->lock);
 }
+
+void
+handover_end(struct handover *handover, int64_t until)
+{
+	pthread_mutex_lock(&handover->lock);
+	while (handover->count > 0 &&
+	    cond_wait_until(&handover->sent, &handover->lock, until))
+		continue;
+	pthread_mutex_unlock(&handover->lock);
+}
+
+/* --- the successor --- */
 
 /* Waits for a row's bytes; 0 at the end. */
 static ssize_t

@@ -25,12 +25,16 @@
 #include "scan/scanner.h"
 #include "wire/wire.h"
 
-/* For sessions, which have nothing to wait for any more.  With SAVE_TIME and
- * the log's it is less than the supervisor bears beyond drain_timeout. */
+/* For sessions, which have nothing to wait for any more.  With SAVE_TIME,
+ * ROWS_TIME and the log's it is less than the supervisor bears beyond
+ * drain_timeout. */
 #define HANGUP_TIME MONOTIME_S
 
 /* For a disk that is well; one that is not must not keep us. */
 #define SAVE_TIME (2 * MONOTIME_S)
+
+/* For the next filter to take the last rows (handover.h). */
+#define ROWS_TIME MONOTIME_S
 
 /* A filter whose work another one has taken over goes on for so long, for
  * sessions that the MTA keeps open and scans that run. */
@@ -125,6 +129,8 @@ supervisor_link_drain(struct supervisor_link *link, bool last)
 	scanner_drain(filter->scanner, until);
 	end_sessions(filter, last);
 	scanner_save(filter->scanner, monotime_after(SAVE_TIME));
+	if (link->over_by != 0)
+		handover_end(&link->handover, monotime_after(ROWS_TIME));
 	exit(EX_OK);
 }
 
@@ -205,6 +211,7 @@ static void
 hand_over(struct supervisor_link *link, int sock)
 {
 	struct filter_state *filter = link->filter;
+	struct error err;
 
 	if (link->over_by != 0) {
 		fd_close(&sock);
@@ -217,7 +224,11 @@ hand_over(struct supervisor_link *link, int sock)
 	    "another filter takes over after a restart; this one serves its "
 	    "%u sessions until they end",
 	    hangup_count(filter->descriptors, &filter->wakeup));
-	link->handover.sock = sock;
+	if (handover_begin(&link->handover, sock, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_WARNING,
+		    "the next filter may learn late what this one still learns "
+		    "about deferred mail",
+		    &err);
 	hold_let_go(filter->hold, monotime_after(HOLD_TIME));
 	scanner_hand_over(filter->scanner, handover_send, &link->handover,
 	    monotime_after(SAVE_TIME));
