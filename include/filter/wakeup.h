@@ -49,8 +49,8 @@ CHECK_RESULT enum error_code wakeup_prepare(struct wakeup *wakeup,
  * accepting may still become a session.  Harmless when called twice. */
 void wakeup_go_private(struct wakeup *wakeup);
 
-/* For whoever accepts connections: false if fd, which was just accepted, comes
- * from another process while this one takes its own connections only. */
+/* For whoever accepts connections: false if fd, which was just accepted, came
+ * to the private socket from another process. */
 bool wakeup_admits(int fd);
 
 /* True if fd is a stream socket that listens. */

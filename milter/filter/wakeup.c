@@ -23,8 +23,10 @@
 /* Wake-up connections that were made and not accepted yet. */
 static atomic_uint on_their_way;
 
-/* The socket that libmilter listens on is the private one. */
-static atomic_bool only_this_process;
+/* Where connections of this process only are accepted: the private socket.
+ * Written before other threads start. */
+static struct sockaddr_un private_address;
+static socklen_t private_length;
 
 bool
 wakeup_listens(int fd)
@@ -91,16 +93,21 @@ wakeup_prepare(struct wakeup *wakeup, struct error *err)
 	    getsockname(wakeup->private, (struct sockaddr *)address,
 		&wakeup->private_length) < 0)
 		return error_sys(err, errno, "a socket for wake-ups");
+	private_address = *address;
+	private_length = wakeup->private_length;
 	return ERROR_NONE;
 }
 
 bool
 wakeup_admits(int fd)
 {
+	struct sockaddr_storage own;
+	socklen_t own_length = sizeof own, size = sizeof(struct ucred);
 	struct ucred peer;
-	socklen_t size = sizeof peer;
 
-	if (!atomic_load(&only_this_process))
+	if (getsockname(fd, (struct sockaddr *)&own, &own_length) < 0 ||
+	    own_length != private_length ||
+	    memcmp(&own, &private_address, own_length) != 0)
 		return true;
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
 	    peer.pid == getpid();
@@ -141,7 +148,6 @@ wakeup_go_private(struct wakeup *wakeup)
 {
 	if (wakeup->private < 0)
 		return;
-	atomic_store(&only_this_process, true);
 	dup3(wakeup->private, wakeup->listener, O_CLOEXEC);
 	fd_close(&wakeup->private);
 	wakeup->is_private = true;

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -148,10 +150,70 @@ test_wakeup_who_waits_for_the_old_socket_is_woken(void **state)
 	close(old);
 }
 
+/* Connects from another process, which lives until its end is closed. */
+static pid_t
+connect_stranger(const void *address, socklen_t length, int *end_r)
+{
+	int ends[2], fd;
+	char byte = '?';
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(ends[1]);
+		fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (connect(fd, address, length) < 0)
+			_exit(1);
+		_exit(read(ends[0], &byte, 1) != 0);
+	}
+	close(ends[0]);
+	*end_r = ends[1];
+	return pid;
+}
+
+static void
+accept_stranger(int sock, const void *address, socklen_t length, bool admitted)
+{
+	struct pollfd comes = { .fd = sock, .events = POLLIN };
+	int end, fd, status;
+	pid_t pid = connect_stranger(address, length, &end);
+
+	assert_int_equal(poll(&comes, 1, PATIENCE * 1000), 1);
+	fd = accept(sock, NULL, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(wakeup_admits(fd), admitted);
+	close(fd);
+	close(end);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* libmilter may have accepted an MTA's connection in the very moment in which
+ * the socket becomes private. */
+static void
+test_wakeup_an_mta_that_was_accepted_is_served(void **state)
+{
+	int old = dup(listener);
+
+	(void)state;
+	wakeup_go_private(&wakeup);
+	(void)accept_all();
+	while (wakeup_take())
+		close(accept(old, NULL, NULL));
+	accept_stranger(old, &wakeup.address, wakeup.length, true);
+	accept_stranger(listener, &wakeup.private_address,
+	    wakeup.private_length, false);
+	close(old);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_wakeup_an_mta_that_was_accepted_is_served, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_wakeup_that_waits_on_the_old_socket_is_made_good,
 		    set_up, tear_down),
