@@ -36,7 +36,9 @@
  * no more often than this: it takes the C library's locks. */
 #define TRIM_PAUSE (10 * MONOTIME_S)
 
-#define FREEING_TIME (2 * MONOTIME_S)
+/* libmilter frees what it has of a session after its close(): how long after,
+ * a busy machine decides. */
+#define FREEING_TIME (60 * MONOTIME_S)
 
 #define ARENA_END (256 * 1024)
 #define ARENAS 16
@@ -463,7 +465,6 @@ is_quiet(int64_t now)
 	    now - state.trimmed_at < TRIM_PAUSE)
 		return false;
 	state.trimmed_at = now;
-	/* libmilter frees what it has of a session after its close(). */
 	if (now - state.closed_at >= FREEING_TIME)
 		state.most = state.open;
 	return true;
