@@ -125,7 +125,8 @@ supervisor_link_drain(struct supervisor_link *link, bool last)
 	    "ends");
 	filter_state_drain(filter, until);
 	/* Their verdicts are for the retries, of what was deferred now.  In
-	 * the meantime who comes is told to come later. */
+	 * the meantime who comes is told to come later, if there is to be no
+	 * other filter. */
 	scanner_drain(filter->scanner, until);
 	end_sessions(filter, last);
 	scanner_save(filter->scanner, monotime_after(SAVE_TIME));
@@ -348,6 +349,10 @@ supervisor_link_thread(void *context)
 			    &err);
 		break;
 	}
+	/* What is being scanned may take a while, and the milter socket is
+	 * there for the next filter. */
+	if (code == ERROR_NONE && !last)
+		wakeup_go_private(&link->filter->wakeup);
 	supervisor_link_drain(link, last);
 }
 

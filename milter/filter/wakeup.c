@@ -146,7 +146,9 @@ wakeup_connect(const struct wakeup *wakeup)
 void
 wakeup_go_private(struct wakeup *wakeup)
 {
-	if (wakeup->private < 0)
+	/* libmilter may have closed its socket, for a signal that came to the
+	 * filter, too. */
+	if (wakeup->private < 0 || !wakeup_listens(wakeup->listener))
 		return;
 	dup3(wakeup->private, wakeup->listener, O_CLOEXEC);
 	fd_close(&wakeup->private);

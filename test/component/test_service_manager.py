@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
 """What a service manager is told, and sockets that it has opened."""
 
+import concurrent.futures
 import os
 import pathlib
 import pwd
@@ -293,6 +294,28 @@ class ActivationCase(unittest.TestCase):
         self.assertEqual(knocking.trouble, [])
         self.assertTrue(self.path.is_socket())
         self.assertNotIn("in the place of", daemon.log())
+
+    def test_who_comes_while_mail_is_answered_waits_for_the_next(self):
+        """The end takes as long as what is being scanned."""
+        daemon = self.daemon(self.ours(), socket=self.address)
+        daemon.start()
+        daemon.wait_in_service()
+        with milterclient.MilterClient(self.address) as client, \
+             concurrent.futures.ThreadPoolExecutor(1) as pool:
+            client.connect()
+            client.envelope()
+            client.content(signatures.slow_mail(3))
+            client.send_end()
+            daemon.busy_worker()
+            daemon.ask_to_end()
+            daemon.wait_log("the filter is draining")
+            while not client.take_replies():
+                pass
+            later = pool.submit(milterclient.deliver, self.address,
+                                mails.plain())
+            self.assertEqual(daemon.wait_end(), 0)
+            daemon.start()
+            self.assertEqual(later.result(30).action, "accept")
 
     def test_socket_that_the_account_cannot_reach_is_warned_of(self):
         sock = listening(self.path)
