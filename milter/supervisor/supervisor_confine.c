@@ -15,7 +15,7 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* README says of each what it is for; a test compares. */
+/* vscan-milter-security(7) says what each is for; a test compares. */
 static const unsigned needed[] = {
 	/* The socket, when it is opened anew, and the account's files. */
 	CAP_CHOWN,

@@ -18,7 +18,7 @@ from waiting import PATIENCE, wait_until
 
 USER = "nobody"
 
-# As issue and README have them, but short where a test would wait.
+# As by default, but short where a test would wait.
 _DEFAULTS = {
     "user": USER,
     "socket_mode": "0666",
