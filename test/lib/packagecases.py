@@ -114,6 +114,9 @@ class PackageCase(unittest.TestCase):
     def test_mail_as_installed(self):
         self.in_bare_system("mail.py")
 
+    def test_as_readme_says(self):
+        self.in_bare_system("as_readme_says.py")
+
     def test_removal(self):
         self.in_bare_system("removal.py")
 
