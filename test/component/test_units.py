@@ -111,6 +111,8 @@ class UnitCase(unittest.TestCase):
     def test_milter_has_its_own_sandbox_under_the_unit_s_filter(self):
         """The system calls that the unit leaves are those that it needs, to
         confine itself further, too."""
+        if needs.has_sanitizer():
+            self.skipTest("a sanitizer's runtime makes calls of its own")
         words = " ".join(re.findall(
             "(?m)^SystemCallFilter=(.*)",
             (SYSTEMD / "vscan-milter.service").read_text())).split()
