@@ -21,6 +21,10 @@
 /* When the socket has room, but the kernel has no memory. */
 #define MEMORY_PAUSE_MS 10
 
+/* Rows that are sent at a time: the ledger's lock may be waiting for this
+ * one's. */
+#define BATCH 32
+
 struct parcel {
 	STAILQ_ENTRY(parcel) next;
 	size_t len;
@@ -59,14 +63,16 @@ try_send(struct handover *handover, const struct parcel *parcel)
 	return code == ERROR_NONE || code == ERROR_GONE;
 }
 
-/* Sends what there is room for; returns how many rows that was.  Lock held. */
+/* Sends what there is room for, but no more than BATCH; returns how many rows
+ * that was.  Lock held. */
 static size_t
 send_some(struct handover *handover)
 {
 	struct parcel *first;
 	size_t sent = 0;
 
-	while ((first = STAILQ_FIRST(&handover->rows)) != NULL &&
+	while (sent < BATCH &&
+	    (first = STAILQ_FIRST(&handover->rows)) != NULL &&
 	    try_send(handover, first)) {
 		STAILQ_REMOVE_HEAD(&handover->rows, next);
 		free(first);
