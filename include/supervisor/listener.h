@@ -27,7 +27,8 @@ struct config;
 struct listener {
 	const struct config *config;
 	struct priv_account account;
-	int fd; /* listens and never blocks; -1: not open */
+	int fd;         /* listens and never blocks; -1: not open */
+	char name[256]; /* the setting that it was opened by */
 	bool handed_over;
 	dev_t device; /* of a Unix socket's file, */
 	ino_t inode;  /* to know it by; 0: it has none */

@@ -178,6 +178,7 @@ listener_open(struct listener *listener, const struct config *config,
 	listener->config = config;
 	listener->account = *account;
 	listener->fd = -1;
+	snprintf(listener->name, sizeof listener->name, "%s", config->socket);
 	code = activation_take(config->socket, &fd, err);
 	if (code != ERROR_NONE)
 		return code;
@@ -216,13 +217,12 @@ listener_adopt(struct listener *listener, const struct listener *before,
 		fd_close(&old.fd);
 		return;
 	}
-	if (!same) {
+	if (!same)
 		log_error(LOG_LEVEL_ERROR,
 		    "the milter socket stays as it was before the restart",
 		    err);
-		old.inode = 0; /* its file is not where the setting says */
-	}
 	*listener = old;
+	snprintf(listener->name, sizeof listener->name, "%s", name);
 	listener->config = config;
 	listener->account = *account;
 }
@@ -231,7 +231,7 @@ bool
 listener_stands(const struct listener *listener)
 {
 	return listener->inode == 0 ||
-	    is_file(listener, unix_path(listener->config));
+	    is_file(listener, unix_path_of(listener->name));
 }
 
 /* True if /etc/group has been changed since the last call. */
@@ -252,7 +252,7 @@ void
 listener_regroup(struct listener *listener)
 {
 	const char *name = listener->config->socket_group;
-	const char *path = unix_path(listener->config);
+	const char *path = unix_path_of(listener->name);
 	struct stat st;
 	gid_t group;
 
@@ -291,6 +291,6 @@ listener_close(struct listener *listener)
 	if (listener->fd < 0)
 		return;
 	if (listener->inode != 0 && listener_stands(listener))
-		unlink(unix_path(listener->config));
+		unlink(unix_path_of(listener->name));
 	fd_close(&listener->fd);
 }

@@ -323,7 +323,7 @@ replace_program(struct supervisor *sup)
 
 	leave_former(sup, &takeover.former);
 	snprintf(takeover.socket, sizeof takeover.socket, "%s",
-	    sup->reload.config->socket);
+	    sup->kit->listener->name);
 	service_manager_leave(sup->plan->manager);
 	takeover_run(&takeover, sup->plan->program.path,
 	    sup->plan->program.arguments, &err);

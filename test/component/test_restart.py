@@ -452,6 +452,22 @@ class SocketCase(unittest.TestCase):
             self.assertEqual(milterclient.deliver(
                 before, mails.plain()).action, "accept")
 
+    def test_next_restart_tries_the_new_one_again(self):
+        with fresh_daemon() as daemon, socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            before = daemon.socket
+            after = f"inet:{taken.getsockname()[1]}@127.0.0.1"
+            with daemon.expecting("the milter socket stays as it was"):
+                daemon.configure(socket=after)
+                self.assertEqual(order(daemon, "--restart").returncode, 0)
+            taken.close()
+            self.assertEqual(order(daemon, "--restart").returncode, 0)
+            self.assertEqual(milterclient.deliver(
+                after, mails.plain()).action, "accept")
+            self.assertFalse(
+                pathlib.Path(before.removeprefix("unix:")).exists())
+
 
 if __name__ == "__main__":
     testmain.main(needs.daemon)
