@@ -106,6 +106,21 @@ class PackageCase(unittest.TestCase):
             self.assertEqual(len(re.findall(rf"{what}: \W*\w*yes", told)),
                              PROGRAMS, f"{what}\n{told}")
 
+    def test_apparmor_profiles_are_understood(self):
+        """By this Debian's parser, for a kernel that has all it knows of."""
+        told = self.in_system("build", "sh", "-c", """
+            dpkg-deb -x /out/vscan-milter_*-1_*.deb /var/tmp/x
+            cp -R /var/tmp/x/etc/apparmor.d /etc
+            cd /etc/apparmor.d
+            kernel=$(ls abi/[0-9].0 | tail -n 1)
+            for profile in usr.sbin.vscan*; do
+                apparmor_parser -QKT --warn=all --kernel-features="$kernel" \\
+                    "$profile" || exit
+                echo "understood: $profile"
+            done""")
+        self.assertEqual(told.count("understood:"), 3, told)
+        self.assertNotRegex(told, "Warning|rror")
+
     def test_completions_are_understood(self):
         self.in_system("build", "sh", "-c", """
             bash -n /source/contrib/completion/bash/vscan-milter &&
