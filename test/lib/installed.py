@@ -71,7 +71,7 @@ def supervisor():
     """The process ID of the service, 0 if it doesn't run."""
     for entry in procs.PROC.iterdir():
         if (entry.name.isdigit() and procs.name(entry.name) == NAME and
-                procs.parent(entry.name) in (0, 1)):
+                procs.parent(entry.name) == 1 and procs.alive(entry.name)):
             return int(entry.name)
     return 0
 
