@@ -36,6 +36,11 @@ CHECK_RESULT enum error_code instance_adopt(struct instance *instance,
     const struct config *config, const struct priv_account *account, int lock,
     struct error *err);
 
+/* For a child of the instance that runs: whether a restart with this
+ * configuration would get its state_directory, and the lock there. */
+CHECK_RESULT enum error_code instance_check(const struct config *config,
+    const struct priv_account *account, struct error *err);
+
 /* Writes the process ID of this process to pid_file.  A file that is there
  * already must be its own, and only root may be able to write to the
  * directory. */

@@ -132,6 +132,33 @@ instance_adopt(struct instance *instance, const struct config *config,
 }
 
 enum error_code
+instance_check(const struct config *config, const struct priv_account *account,
+    struct error *err)
+{
+	struct instance instance = { .config = config, .lock = -1 };
+	const char *path = config->state_directory;
+	enum error_code code;
+	struct error nobody;
+	int directory;
+	pid_t holder;
+
+	code = rootpath_make_directory("state_directory", path, account->uid,
+	    account->gid, &directory, err);
+	if (code == ERROR_NONE)
+		code = check_state_directory(path, directory, account, err);
+	if (code == ERROR_NONE)
+		code = open_lock(&instance, directory, path, err);
+	if (code == ERROR_NONE &&
+	    lockfile_holder(instance.lock, &holder, &nobody) == ERROR_NONE &&
+	    holder != getppid())
+		code = error_set(err, ERROR_LIMIT,
+		    "another instance runs with state_directory %s", path);
+	fd_close(&instance.lock);
+	fd_close(&directory);
+	return code;
+}
+
+enum error_code
 instance_write_pid(struct instance *instance, struct error *err)
 {
 	const char *path = instance->config->pid_file;

@@ -394,12 +394,15 @@ static int
 check_restart(const struct config *config)
 {
 	struct child_kit kit;
+	enum error_code code;
 	struct error err;
 
-	if (child_kit_open(&kit, config, &err) != ERROR_NONE)
+	code = child_kit_open(&kit, config, &err);
+	if (code != ERROR_NONE)
 		return complain(&err, EX_CONFIG);
+	code = instance_check(config, &kit.account, &err);
 	child_kit_close(&kit);
-	return EX_OK;
+	return code == ERROR_NONE ? EX_OK : complain(&err, EX_CONFIG);
 }
 
 static int

@@ -437,6 +437,22 @@ class OrderCase(unittest.TestCase):
             daemon.wait_log(r"\d+\]: restarted", since)
 
 
+class StateDirectoryCase(unittest.TestCase):
+    """A state_directory that the service doesn't take."""
+
+    def test_service_stays_as_it_is(self):
+        with fresh_daemon() as daemon:
+            other = pathlib.Path(daemon.config_file).parent / "other"
+            other.mkdir()
+            other.chmod(0o777)
+            daemon.configure(state_directory=str(other))
+            with daemon.expecting("no restart: .*must belong to"):
+                os.kill(daemon.pid, signal.SIGUSR2)
+                daemon.wait_log("no restart: .*state_directory")
+            self.assertEqual(milterclient.deliver(
+                daemon.socket, mails.plain()).action, "accept")
+
+
 class SocketCase(unittest.TestCase):
     """A new socket that can't be opened."""
 
