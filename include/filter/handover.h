@@ -3,13 +3,16 @@
  * At a restart the former filter goes on for a while, for the sessions and
  * scans that it has.  Its successor has the store (store.h) by then.  When a
  * row changes in the former filter's ledger, such as by a late verdict, the
- * former filter sends the row to its successor, which keeps it.
+ * former filter sends the row to its successor, which keeps it.  It also tells
+ * which scans it has, begins and ends, so that no mail is scanned by both.
  *
  * Rows go over a seqpacket pair, whose ends the supervisor gives to both.  The
  * two filters may be of different builds, for which row_pack() is made.  Until
  * the successor reads, which may take seconds, rows wait in the former filter's
  * memory.  If more than HANDOVER_ROWS wait, further ones are lost, and the log
- * says so once.
+ * says so once.  What a successor that has died had read is not sent again
+ * to the next one: it is in the store, but for scans, which may then be done
+ * twice.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
@@ -23,10 +26,10 @@
 #include <sys/queue.h>
 
 #include "base/error.h"
+#include "scan/scanner.h"
 
 struct parcel; /* a row that waits */
 struct row;
-struct scanner;
 
 #define HANDOVER_ROWS 50000 /* that wait to be sent */
 
@@ -51,11 +54,15 @@ CHECK_RESULT enum error_code handover_begin(struct handover *handover, int sock,
  * context.  Any thread; never blocks. */
 void handover_send(void *handover, const struct row *row);
 
+/* What sends rows and scans to the successor.  handover must outlive it. */
+struct scanner_heir handover_heir(struct handover *handover);
+
 /* Waits until all rows are sent, or until (monotime.h). */
 void handover_end(struct handover *handover, int64_t until);
 
-/* The successor: starts a thread that takes rows from sock, which it closes,
- * until the filter before has ended.  scanner must outlive it. */
+/* The successor: takes what is in sock by now, and starts a thread that takes
+ * what comes, until the filter before has ended.  sock is closed by it.
+ * scanner must outlive it. */
 CHECK_RESULT enum error_code handover_receive(int sock, struct scanner *scanner,
     struct error *err);
 

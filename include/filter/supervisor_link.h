@@ -5,6 +5,7 @@
  * filter when it is told to, or when the supervisor has gone.
  *
  *   supervisor_link_await   before the files in state_directory are opened
+ *   supervisor_link_hear_former   with the scanner, before it has mail
  *   supervisor_link_start   the filter serves
  *
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
@@ -30,6 +31,7 @@ struct supervisor_link {
 	    *reconfigured)(const struct config *config, struct error *err);
 	struct filter_state *filter;
 	struct engines *engines;
+	int former;               /* the rows of the one before, or -1 */
 	struct handover handover; /* to the next filter, if there is one */
 	int64_t over_by;          /* then it ends; 0: it is in service */
 	int64_t quiet_since;      /* it had no session; 0: it had some */
@@ -49,6 +51,9 @@ void supervisor_link_drain(struct supervisor_link *link, bool last)
  * state_directory.  ERROR_GONE: the service ends, and it won't. */
 CHECK_RESULT enum error_code supervisor_link_await(struct supervisor_link *link,
     struct error *err);
+
+/* Takes over what the filter before, if there is one, still has and learns. */
+void supervisor_link_hear_former(struct supervisor_link *link);
 
 /* Says LISTENING and starts the thread, which runs until the process ends.
  * link must live as long. */

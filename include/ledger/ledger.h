@@ -83,8 +83,8 @@ void ledger_load(struct ledger *ledger, const struct row *row);
  * added meanwhile come, too. */
 bool ledger_next(struct ledger *ledger, bool first, struct row *row_r);
 
-/* From now on each kept row that changes is also handed to this function, by
- * whoever changes it. */
+/* From now on each row that changes, kept or not, is also handed to this
+ * function, by whoever changes it. */
 typedef void ledger_heir_function(void *context, const struct row *row);
 void ledger_set_heir(struct ledger *ledger, ledger_heir_function *heir,
     void *context);

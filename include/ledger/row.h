@@ -173,4 +173,19 @@ size_t row_pack(const struct row *row, unsigned char out[ROW_PACKED_MAX]);
  * is for row_fini(), and is not merged. */
 bool row_unpack(const unsigned char *data, size_t len, struct row *row_r);
 
+/* Scans that have begun or ended in a process, by key, for the process that
+ * takes over from it.  They travel as rows do; row_unpack(), of older versions
+ * too, says of them that they are no row, and row_unpack_scans() says of rows
+ * and of nonsense that they are no scans. */
+#define ROW_SCANS_MAX 128
+struct row_scans {
+	bool ended;
+	size_t count; /* at most ROW_SCANS_MAX */
+	struct key keys[ROW_SCANS_MAX];
+};
+size_t row_pack_scans(const struct row_scans *scans,
+    unsigned char out[ROW_PACKED_MAX]);
+bool row_unpack_scans(const unsigned char *data, size_t len,
+    struct row_scans *scans_r);
+
 #endif

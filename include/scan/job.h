@@ -7,6 +7,10 @@
  * finds and joins it; it is freed when its last reference goes (one for each
  * ticket, one for the scanner until DONE).
  *
+ * A scan of the process that was here before (scanner_inherit_scans()) is a
+ * job, too: it is RUNNING from its making, has no content, and is DONE without
+ * an outcome.
+ *
  * Nothing here is locked: the scanner (scanner.h) owns the table and calls
  * with its lock held.  `done` is waited on with that lock.
  *
@@ -39,6 +43,7 @@ struct job {
 	unsigned waiters;            /* tickets that are open */
 	bool deferred;               /* a try of it was answered "later" */
 	bool watched;                /* by ticket_watch() */
+	bool elsewhere;              /* RUNNING in another process */
 	struct scan_outcome outcome; /* valid when DONE */
 	pthread_cond_t done;
 	unsigned references;
@@ -55,6 +60,9 @@ struct job_table {
 struct job *job_make(struct job_table *table,
     const struct scan_request *request, int64_t cost, bool returning,
     int64_t now);
+
+/* A job that runs elsewhere, with one reference. */
+struct job *job_make_elsewhere(struct job_table *table, const struct key *key);
 
 /* The job of this key that is not DONE, or NULL. */
 struct job *job_find(struct job_table *table, const struct key *key);

@@ -156,14 +156,28 @@ bool scanner_drain(struct scanner *scanner, int64_t until);
  * kept in memory only. */
 void scanner_save(struct scanner *scanner, int64_t until);
 
-/* Gives the store up to the next process, as scanner_save() does, and hands
- * each row that changes from then on to heir: from any thread, with the
- * scanner's lock held, so it must not block nor call the scanner. */
-void scanner_hand_over(struct scanner *scanner, ledger_heir_function *heir,
-    void *context, int64_t until);
+/* What the process that takes over is told: each row that changes, and which
+ * scans have begun or ended.  Its functions are called from any thread, with
+ * the scanner's lock held, so they must not block nor call the scanner. */
+struct scanner_heir {
+	ledger_heir_function *row;
+	void (*scans)(void *context, const struct row_scans *scans);
+	void *context;
+};
 
-/* Takes a row over from the process that handed over to this one. */
+/* Gives the store up to the next process, as scanner_save() does, and tells
+ * heir of the scans that have begun, and of what happens from then on.  A
+ * scanner that has lost its engine expects no other one then. */
+void scanner_hand_over(struct scanner *scanner, const struct scanner_heir *heir,
+    int64_t until);
+
+/* Takes over what the process that handed over to this one has told: a row;
+ * scans, which mail of the same content joins until they end; and that the
+ * process has gone, and what it scans with it. */
 void scanner_inherit(struct scanner *scanner, const struct row *row);
+void scanner_inherit_scans(struct scanner *scanner,
+    const struct row_scans *scans);
+void scanner_inherit_end(struct scanner *scanner);
 
 /* Ends the caller's interest and sets *ticket to NULL; NULL is allowed. */
 void ticket_close(struct ticket **ticket);

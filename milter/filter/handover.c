@@ -16,7 +16,6 @@
 #include "base/monotime.h"
 #include "base/seqpacket.h"
 #include "ledger/row.h"
-#include "scan/scanner.h"
 
 /* When the socket has room, but the kernel has no memory. */
 #define MEMORY_PAUSE_MS 10
@@ -127,10 +126,8 @@ handover_begin(struct handover *handover, int sock, struct error *err)
 }
 
 static struct parcel *
-make_parcel(const struct row *row)
+make_parcel(const unsigned char *data, size_t len)
 {
-	unsigned char data[ROW_PACKED_MAX];
-	size_t len = row_pack(row, data);
 	struct parcel *parcel = malloc(sizeof *parcel + len);
 
 	if (parcel == NULL)
@@ -140,11 +137,10 @@ make_parcel(const struct row *row)
 	return parcel;
 }
 
-void
-handover_send(void *context, const struct row *row)
+static void
+send_parcel(struct handover *handover, const unsigned char *data, size_t len)
 {
-	struct handover *handover = context;
-	struct parcel *parcel = make_parcel(row);
+	struct parcel *parcel = make_parcel(data, len);
 	struct error err;
 
 	pthread_mutex_lock(&handover->lock);
@@ -163,6 +159,34 @@ handover_send(void *context, const struct row *row)
 }
 
 void
+handover_send(void *context, const struct row *row)
+{
+	unsigned char data[ROW_PACKED_MAX];
+
+	send_parcel(context, data, row_pack(row, data));
+}
+
+static void
+send_scans(void *context, const struct row_scans *scans)
+{
+	unsigned char data[ROW_PACKED_MAX];
+
+	send_parcel(context, data, row_pack_scans(scans, data));
+}
+
+struct scanner_heir
+handover_heir(struct handover *handover)
+{
+	struct scanner_heir heir = {
+		.row = handover_send,
+		.scans = send_scans,
+		.context = handover,
+	};
+
+	return heir;
+}
+
+void
 handover_end(struct handover *handover, int64_t until)
 {
 	pthread_mutex_lock(&handover->lock);
@@ -174,15 +198,33 @@ handover_end(struct handover *handover, int64_t until)
 
 /* --- the successor --- */
 
-/* Waits for a row's bytes; 0 at the end. */
-static ssize_t
-receive_parcel(int sock, unsigned char parcel[ROW_PACKED_MAX])
+static void
+take_parcel(struct scanner *scanner, const unsigned char *data, size_t len)
 {
+	struct row_scans scans;
+	struct row row;
+
+	if (row_unpack(data, len, &row)) {
+		scanner_inherit(scanner, &row);
+		row_fini(&row);
+	} else if (row_unpack_scans(data, len, &scans)) {
+		scanner_inherit_scans(scanner, &scans);
+	}
+}
+
+/* Takes parcels until there are none (flags: MSG_DONTWAIT), or until the
+ * former filter has ended.  Returns what the last recv() has returned. */
+static ssize_t
+take_parcels(const struct successor *successor, int flags)
+{
+	unsigned char data[ROW_PACKED_MAX];
 	ssize_t n;
 
-	do
-		n = recv(sock, parcel, ROW_PACKED_MAX, 0);
-	while (n < 0 && errno == EINTR);
+	do {
+		n = recv(successor->sock, data, sizeof data, flags);
+		if (n > 0)
+			take_parcel(successor->scanner, data, (size_t)n);
+	} while (n > 0 || (n < 0 && errno == EINTR));
 	return n;
 }
 
@@ -190,24 +232,16 @@ static void *
 receive(void *context)
 {
 	struct successor *successor = context;
-	unsigned char parcel[ROW_PACKED_MAX];
 	struct error err;
-	struct row row;
-	ssize_t n;
 
-	while ((n = receive_parcel(successor->sock, parcel)) > 0) {
-		if (!row_unpack(parcel, (size_t)n, &row))
-			continue;
-		scanner_inherit(successor->scanner, &row);
-		row_fini(&row);
-	}
-	if (n < 0) {
+	if (take_parcels(successor, 0) < 0) {
 		error_sys(&err, errno, "recv");
 		log_error(LOG_LEVEL_WARNING,
 		    "the filter doesn't learn all that the one before it still "
 		    "learns about deferred mail",
 		    &err);
 	}
+	scanner_inherit_end(successor->scanner);
 	fd_close(&successor->sock);
 	free(successor);
 	return NULL;
@@ -224,8 +258,10 @@ handover_receive(int sock, struct scanner *scanner, struct error *err)
 		abort();
 	successor->sock = sock;
 	successor->scanner = scanner;
+	take_parcels(successor, MSG_DONTWAIT);
 	failed = pthread_create(&thread, NULL, receive, successor);
 	if (failed) {
+		scanner_inherit_end(scanner);
 		fd_close(&sock);
 		free(successor);
 		return error_sys(err, failed,

@@ -210,6 +210,8 @@ start_parts(struct filter_state *filter, struct supervisor_link *link,
 	if (code == ERROR_NONE)
 		code = scanner_create(config, link->engines, &filter->scanner,
 		    err);
+	if (code == ERROR_NONE)
+		supervisor_link_hear_former(link);
 	/* Also where nothing is held by now: there may be mail from before. */
 	if (code == ERROR_NONE)
 		code = hold_create(config, filter->scanner, &filter->hold, err);

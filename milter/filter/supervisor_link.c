@@ -212,6 +212,7 @@ static void
 hand_over(struct supervisor_link *link, int sock)
 {
 	struct filter_state *filter = link->filter;
+	struct scanner_heir heir;
 	struct error err;
 
 	if (link->over_by != 0) {
@@ -231,18 +232,21 @@ hand_over(struct supervisor_link *link, int sock)
 		    "about deferred mail",
 		    &err);
 	hold_let_go(filter->hold, monotime_after(HOLD_TIME));
-	scanner_hand_over(filter->scanner, handover_send, &link->handover,
-	    monotime_after(SAVE_TIME));
+	heir = handover_heir(&link->handover);
+	scanner_hand_over(filter->scanner, &heir, monotime_after(SAVE_TIME));
 	link->over_by = monotime_after(OVER_MAX);
 	tell(link, WIRE_LET_GO, "", 0);
 }
 
-static void
-hear_former(const struct supervisor_link *link, int sock)
+void
+supervisor_link_hear_former(struct supervisor_link *link)
 {
+	int sock = link->former;
 	struct error err;
 
-	if (handover_receive(sock, link->filter->scanner, &err) != ERROR_NONE)
+	link->former = -1;
+	if (sock >= 0 &&
+	    handover_receive(sock, link->filter->scanner, &err) != ERROR_NONE)
 		log_error(LOG_LEVEL_WARNING,
 		    "the filter won't learn what the filter from before the "
 		    "restart still learns about deferred mail",
@@ -273,8 +277,8 @@ is_done(struct supervisor_link *link)
 #define ACCEPTED \
 	(WIRE_ACCEPT(WIRE_ENGINE) | WIRE_ACCEPT(WIRE_WITHDRAW) | \
 	    WIRE_ACCEPT(WIRE_CONFIG) | WIRE_ACCEPT(WIRE_SOCKET) | \
-	    WIRE_ACCEPT(WIRE_FORMER) | WIRE_ACCEPT(WIRE_HANDOVER) | \
-	    WIRE_ACCEPT(WIRE_DRAIN) | WIRE_ACCEPT(WIRE_REPORT))
+	    WIRE_ACCEPT(WIRE_HANDOVER) | WIRE_ACCEPT(WIRE_DRAIN) | \
+	    WIRE_ACCEPT(WIRE_REPORT))
 
 /* Any message but DRAIN, with its descriptor. */
 static void
@@ -292,9 +296,6 @@ obey(struct supervisor_link *link, const struct wire_message *message, int fd)
 		break;
 	case WIRE_SOCKET:
 		take_socket(link, fd);
-		break;
-	case WIRE_FORMER:
-		hear_former(link, fd);
 		break;
 	case WIRE_HANDOVER:
 		hand_over(link, fd);
@@ -356,17 +357,22 @@ supervisor_link_thread(void *context)
 	supervisor_link_drain(link, last);
 }
 
+#define GO (WIRE_ACCEPT(WIRE_GO) | WIRE_ACCEPT(WIRE_DRAIN))
+
 enum error_code
 supervisor_link_await(struct supervisor_link *link, struct error *err)
 {
 	struct wire_message message = wire_make(WIRE_PREPARED);
 	enum error_code code;
 
+	link->former = -1;
 	code = wire_send(link->sock, &message, -1, err);
 	if (code == ERROR_NONE)
-		code = wire_recv(link->sock,
-		    WIRE_ACCEPT(WIRE_GO) | WIRE_ACCEPT(WIRE_DRAIN), &message,
-		    NULL, MONOTIME_NEVER, err);
+		code = wire_recv(link->sock, WIRE_ACCEPT(WIRE_FORMER) | GO,
+		    &message, &link->former, MONOTIME_NEVER, err);
+	if (code == ERROR_NONE && message.type == WIRE_FORMER)
+		code = wire_recv(link->sock, GO, &message, NULL, MONOTIME_NEVER,
+		    err);
 	if (code == ERROR_NONE && message.type == WIRE_DRAIN)
 		code = error_set(err, ERROR_GONE, "the service ends");
 	return code;

@@ -144,9 +144,7 @@ put_in(struct ledger *ledger, struct ledger_entry *entry)
 static void
 save(struct ledger *ledger, const struct row *row)
 {
-	if (!row_is_kept(row))
-		return;
-	if (ledger->store != NULL)
+	if (ledger->store != NULL && row_is_kept(row))
 		store_put(ledger->store, row);
 	if (ledger->heir != NULL)
 		ledger->heir(ledger->heir_context, row);
@@ -186,6 +184,14 @@ drop_expired(struct ledger *ledger, struct ledger_heap *heap, int64_t now)
 		drop_oldest(ledger, heap);
 }
 
+/* Makes room for as many rows that are not kept. */
+static void
+make_verdict_room(struct ledger *ledger, size_t wanted)
+{
+	while (ledger->verdicts.count + wanted > ledger->config->cache_entries)
+		drop_oldest(ledger, &ledger->verdicts);
+}
+
 /* Makes room for as many kept rows. */
 static void
 make_room(struct ledger *ledger, int64_t now, size_t wanted)
@@ -208,8 +214,7 @@ put_back(struct ledger *ledger, struct ledger_entry *entry, int64_t now)
 	if (row_is_kept(&entry->row))
 		make_room(ledger, now, 1);
 	else
-		while (ledger->verdicts.count >= ledger->config->cache_entries)
-			drop_oldest(ledger, &ledger->verdicts);
+		make_verdict_room(ledger, 1);
 	put_in(ledger, entry);
 	save(ledger, &entry->row);
 }
@@ -351,6 +356,7 @@ ledger_inherit(struct ledger *ledger, const struct row *other)
 	put_read(ledger, entry);
 	save(ledger, &entry->row);
 	make_room(ledger, monotime_now(), 0);
+	make_verdict_room(ledger, 0);
 }
 
 /* Entries stand in the table in the order in which they were added. */

@@ -30,8 +30,10 @@ enum tag {
 	TAG_FETCHED,
 	TAG_FIRST_AT,
 	TAG_LAST_AT,
-	TAG_ENVELOPE,  /* one for each; its digest */
-	TAG_WAITS_FOR, /* the generation of the envelope before it */
+	TAG_ENVELOPE,    /* one for each; its digest */
+	TAG_WAITS_FOR,   /* the generation of the envelope before it */
+	TAG_SCANS_BEGUN, /* keys; these two stand alone, without a row */
+	TAG_SCANS_ENDED,
 	TAG_TEXT = 32, /* and the next ones: enum row_text */
 };
 
@@ -307,4 +309,33 @@ row_unpack(const unsigned char *data, size_t len, struct row *row_r)
 		return true;
 	row_fini(row_r);
 	return false;
+}
+
+size_t
+row_pack_scans(const struct row_scans *scans,
+    unsigned char data[ROW_PACKED_MAX])
+{
+	struct output out = { .at = data };
+
+	put_bytes(&out, scans->ended ? TAG_SCANS_ENDED : TAG_SCANS_BEGUN,
+	    scans->keys, scans->count * sizeof scans->keys[0]);
+	return out.used;
+}
+
+bool
+row_unpack_scans(const unsigned char *data, size_t len,
+    struct row_scans *scans_r)
+{
+	struct field field;
+	size_t at = 0;
+
+	if (!next_field(data, len, &at, &field) || at != len ||
+	    (field.tag != TAG_SCANS_BEGUN && field.tag != TAG_SCANS_ENDED) ||
+	    field.len > sizeof scans_r->keys ||
+	    field.len % sizeof scans_r->keys[0] != 0)
+		return false;
+	scans_r->ended = field.tag == TAG_SCANS_ENDED;
+	scans_r->count = field.len / sizeof scans_r->keys[0];
+	memcpy(scans_r->keys, field.value, field.len);
+	return true;
 }

@@ -9,28 +9,45 @@
 
 #include "base/cond.h"
 
-struct job *
-job_make(struct job_table *table, const struct scan_request *request,
-    int64_t cost, bool returning, int64_t now)
+static struct job *
+add(struct job_table *table, const struct key *key, enum job_state state)
 {
 	struct job *job = calloc(1, sizeof *job);
 
 	if (job == NULL)
 		abort();
-	job->key = request->key;
+	job->key = *key;
+	job->state = state;
+	job->references = 1;
+	cond_init(&job->done);
+	HASH_ADD(hh, table->by_key, key, sizeof job->key, job);
+	return job;
+}
+
+struct job *
+job_make(struct job_table *table, const struct scan_request *request,
+    int64_t cost, bool returning, int64_t now)
+{
+	struct job *job = add(table, &request->key, JOB_QUEUED);
+
 	job->content = request->content;
 	job->cut = request->cut;
 	job->structure = request->structure;
-	job->state = JOB_QUEUED;
-	job->references = 1;
 	job->item.came_at = now;
 	job->item.cost = cost;
 	job->item.network = request->network;
 	job->item.returning = returning;
 	job->deferred = returning;
-	cond_init(&job->done);
-	HASH_ADD(hh, table->by_key, key, sizeof job->key, job);
 	queue_add(&table->queue, &job->item);
+	return job;
+}
+
+struct job *
+job_make_elsewhere(struct job_table *table, const struct key *key)
+{
+	struct job *job = add(table, key, JOB_RUNNING);
+
+	job->elsewhere = true;
 	return job;
 }
 

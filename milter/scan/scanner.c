@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/monotime.h"
 #include "config/config.h"
+#include "elsewhere.h"
 #include "ready_lanes.h"
 #include "scan_threads.h"
 #include "scanner_state.h"
@@ -27,9 +28,9 @@
 
 struct ticket {
 	struct scanner *scanner;
-	struct job *job; /* NULL if the answer was known */
-	struct key key;
-	struct key envelope;
+	struct job *job; /* NULL if the answer is known */
+	struct scan_request request;
+	bool has_content; /* the request's, while the job runs elsewhere */
 	enum scan_source source;
 	bool hopeless;
 	struct scan_outcome known;
@@ -123,6 +124,7 @@ scanner_destroy(struct scanner **scanner_p)
 
 	scan_threads_stop(scanner);
 	scanner_save(scanner, monotime_after(MONOTIME_S));
+	scanner_inherit_end(scanner);
 	attachment_table_destroy(&scanner->parts);
 	ledger_destroy(&scanner->ledger);
 	fd_close(&scanner->cancel);
@@ -162,8 +164,9 @@ answer_known(struct scanner *scanner, struct ticket *ticket)
 {
 	struct ledger_answer answer;
 
-	if (!ledger_lookup(scanner->ledger, &ticket->key, &ticket->envelope,
-		scanner->generation, monotime_now(), &answer))
+	if (!ledger_lookup(scanner->ledger, &ticket->request.key,
+		&ticket->request.envelope, scanner->generation, monotime_now(),
+		&answer))
 		return false;
 	ticket->source = answer.late ? SCAN_SOURCE_STORE : SCAN_SOURCE_CACHE;
 	ticket->known.verdict = answer.verdict;
@@ -204,12 +207,11 @@ make_room(struct scanner *scanner, uint64_t network, struct error *err)
 	return ERROR_NONE;
 }
 
-/* Queues a new scan, if an engine can be expected and there is room.  Lock
- * held. */
+/* Queues a new scan.  Lock held. */
 static void
-queue_scan(struct scanner *scanner, struct ticket *ticket,
-    const struct scan_request *request)
+queue_scan(struct scanner *scanner, struct ticket *ticket)
 {
+	const struct scan_request *request = &ticket->request;
 	int64_t cost = cost_expect(&scanner->cost, request->structure,
 	    request->content.size);
 	bool returning = ledger_was_deferred(scanner->ledger, &request->key);
@@ -219,6 +221,8 @@ queue_scan(struct scanner *scanner, struct ticket *ticket,
 	ticket->source = SCAN_SOURCE_SCAN;
 	ticket->job = job_make(&scanner->jobs, request, cost, returning,
 	    monotime_now());
+	ticket->has_content = false;
+	scanner_tell_heir(scanner, ticket->job, false);
 	pthread_cond_signal(&scanner->work);
 }
 
@@ -226,32 +230,40 @@ static bool
 join_running(struct scanner *scanner, struct ticket *ticket)
 {
 	ticket->source = SCAN_SOURCE_JOINED;
-	ticket->job = job_find(&scanner->jobs, &ticket->key);
+	ticket->job = job_find(&scanner->jobs, &ticket->request.key);
 	return ticket->job != NULL;
 }
 
-/* Joins the scan of this content, or queues one; *taken_r says whether the
- * content is the job's now.  Lock held, given up and taken again. */
+/* Joins the scan of this content, or queues one if an engine can be expected
+ * and there is room.  Lock held, given up and taken again. */
 static enum error_code
-join_or_queue(struct scanner *scanner, struct ticket *ticket,
-    const struct scan_request *request, bool *taken_r, struct error *err)
+join_or_queue(struct scanner *scanner, struct ticket *ticket, struct error *err)
 {
 	enum error_code code = ERROR_NONE;
 
 	if (!join_running(scanner, ticket)) {
 		if (!scanner_expects_engine(scanner))
 			return error_set(err, ERROR_ENGINE, "no-engine");
-		code = make_room(scanner, request->network, err);
+		code = make_room(scanner, ticket->request.network, err);
 		/* The lock was given up: somebody may have queued the same
 		 * content. */
-		if (code == ERROR_NONE && !join_running(scanner, ticket)) {
-			queue_scan(scanner, ticket, request);
-			*taken_r = true;
-		}
+		if (code == ERROR_NONE && !join_running(scanner, ticket))
+			queue_scan(scanner, ticket);
 	}
 	if (code == ERROR_NONE)
 		job_join(ticket->job);
 	return code;
+}
+
+/* No lock held. */
+static void
+release_content(struct ticket *ticket)
+{
+	struct scan_content *content = &ticket->request.content;
+
+	if (ticket->has_content)
+		content->release(content->owner);
+	ticket->has_content = false;
 }
 
 enum error_code
@@ -260,19 +272,20 @@ scanner_submit(struct scanner *scanner, const struct scan_request *request,
 {
 	struct ticket *ticket = calloc(1, sizeof *ticket);
 	enum error_code code = ERROR_NONE;
-	bool taken = false;
+	bool keeps;
 
 	if (ticket == NULL)
 		abort();
 	ticket->scanner = scanner;
-	ticket->key = request->key;
-	ticket->envelope = request->envelope;
+	ticket->request = *request;
+	ticket->has_content = true;
 	pthread_mutex_lock(&scanner->lock);
 	if (!answer_known(scanner, ticket))
-		code = join_or_queue(scanner, ticket, request, &taken, err);
+		code = join_or_queue(scanner, ticket, err);
+	keeps = ticket->job != NULL && ticket->job->elsewhere;
 	pthread_mutex_unlock(&scanner->lock);
-	if (!taken)
-		request->content.release(request->content.owner);
+	if (!keeps)
+		release_content(ticket);
 	if (code != ERROR_NONE) {
 		free(ticket);
 		ticket = NULL;
@@ -298,10 +311,10 @@ ticket_watch(struct ticket *ticket)
 	struct scanner *scanner = ticket->scanner;
 
 	pthread_mutex_lock(&scanner->lock);
+	if (ticket->job != NULL)
+		ticket->job->watched = true;
 	if (ticket->job == NULL || ticket->job->state == JOB_DONE)
 		scanner->settled(scanner->settled_context);
-	else
-		ticket->job->watched = true;
 	pthread_mutex_unlock(&scanner->lock);
 }
 
@@ -309,11 +322,47 @@ ticket_watch(struct ticket *ticket)
 static void
 take_outcome(const struct ticket *ticket, struct scan_outcome *outcome_r)
 {
+	if (ticket->job == NULL) {
+		*outcome_r = ticket->known;
+		return;
+	}
 	*outcome_r = ticket->job->outcome;
 	outcome_r->source = ticket->source;
 	if (verdict_is_final(&outcome_r->verdict))
-		ledger_fetched(ticket->scanner->ledger, &ticket->key,
-		    &ticket->envelope);
+		ledger_fetched(ticket->scanner->ledger, &ticket->request.key,
+		    &ticket->request.envelope);
+}
+
+/* The scan that ran elsewhere has ended: if it has left no verdict for this
+ * ticket, its mail is scanned here.  Lock held, given up and taken again. */
+static void
+take_over(struct scanner *scanner, struct ticket *ticket)
+{
+	bool watched = ticket->job->watched;
+	struct error err;
+
+	job_leave(&ticket->job);
+	if (!answer_known(scanner, ticket) &&
+	    join_or_queue(scanner, ticket, &err) != ERROR_NONE)
+		ticket->known.verdict = verdict_make(VERDICT_ERROR, err.text);
+	if (ticket->job != NULL)
+		ticket->job->watched |= watched;
+	else
+		ticket->known.source = ticket->source = SCAN_SOURCE_JOINED;
+}
+
+/* True once the ticket's job is done, or the answer is known.  Lock held. */
+static bool
+await_job(struct scanner *scanner, const struct ticket *ticket, int64_t until)
+{
+	const struct job *job = ticket->job;
+
+	if (job == NULL)
+		return true;
+	while (job->state != JOB_DONE && !scanner->awake &&
+	    cond_wait_until(&ticket->job->done, &scanner->lock, until))
+		continue;
+	return job->state == JOB_DONE;
 }
 
 bool
@@ -323,15 +372,10 @@ ticket_wait(struct ticket *ticket, int64_t until,
 	struct scanner *scanner = ticket->scanner;
 	bool done;
 
-	if (ticket->job == NULL) {
-		*outcome_r = ticket->known;
-		return true;
-	}
 	pthread_mutex_lock(&scanner->lock);
-	while (ticket->job->state != JOB_DONE && !scanner->awake &&
-	    cond_wait_until(&ticket->job->done, &scanner->lock, until))
-		continue;
-	done = ticket->job->state == JOB_DONE;
+	while ((done = await_job(scanner, ticket, until)) &&
+	    ticket->job != NULL && ticket->job->elsewhere)
+		take_over(scanner, ticket);
 	if (done)
 		take_outcome(ticket, outcome_r);
 	pthread_mutex_unlock(&scanner->lock);
@@ -436,11 +480,14 @@ scanner_save(struct scanner *scanner, int64_t until)
 /* The heir is set before the store is given up, so that no change is lost in
  * between; a row that both have is the same. */
 void
-scanner_hand_over(struct scanner *scanner, ledger_heir_function *heir,
-    void *context, int64_t until)
+scanner_hand_over(struct scanner *scanner, const struct scanner_heir *heir,
+    int64_t until)
 {
 	pthread_mutex_lock(&scanner->lock);
-	ledger_set_heir(scanner->ledger, heir, context);
+	scanner->heir = *heir;
+	ledger_set_heir(scanner->ledger, heir->row, heir->context);
+	elsewhere_tell_all(scanner);
+	pthread_cond_broadcast(&scanner->work);
 	pthread_mutex_unlock(&scanner->lock);
 	scanner_save(scanner, until);
 }
@@ -454,6 +501,22 @@ scanner_inherit(struct scanner *scanner, const struct row *row)
 }
 
 void
+scanner_inherit_scans(struct scanner *scanner, const struct row_scans *scans)
+{
+	pthread_mutex_lock(&scanner->lock);
+	elsewhere_take(scanner, scans);
+	pthread_mutex_unlock(&scanner->lock);
+}
+
+void
+scanner_inherit_end(struct scanner *scanner)
+{
+	pthread_mutex_lock(&scanner->lock);
+	elsewhere_end_all(scanner);
+	pthread_mutex_unlock(&scanner->lock);
+}
+
+void
 ticket_close(struct ticket **ticket)
 {
 	if (*ticket == NULL)
@@ -463,6 +526,7 @@ ticket_close(struct ticket **ticket)
 		job_leave(&(*ticket)->job);
 		pthread_mutex_unlock(&(*ticket)->scanner->lock);
 	}
+	release_content(*ticket);
 	free(*ticket);
 	*ticket = NULL;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/monotime.h"
+#include "ledger/row.h"
 
 /* How long mail waits for an engine, within its own deadline.  The largest
  * signature sets load in less on slow machines.  After that nobody expects one
@@ -32,8 +33,24 @@ scanner_has_engine(struct scanner *scanner)
 bool
 scanner_expects_engine(struct scanner *scanner)
 {
-	return scanner_has_engine(scanner) ||
+	if (scanner_has_engine(scanner))
+		return true;
+	/* The next engine is that of the process that took over. */
+	return scanner->heir.scans == NULL &&
 	    monotime_now() - scanner->engine_missing_since < ENGINE_PATIENCE;
+}
+
+void
+scanner_tell_heir(struct scanner *scanner, const struct job *job, bool ended)
+{
+	struct row_scans scans;
+
+	if (scanner->heir.scans == NULL || job->elsewhere)
+		return;
+	scans.ended = ended;
+	scans.count = 1;
+	scans.keys[0] = job->key;
+	scanner->heir.scans(scanner->heir.context, &scans);
 }
 
 void
@@ -41,6 +58,7 @@ scanner_finish_job(struct scanner *scanner, struct job *job,
     const struct scan_outcome *outcome)
 {
 	job_finish(&scanner->jobs, job, outcome);
+	scanner_tell_heir(scanner, job, true);
 	if (job->watched)
 		scanner->settled(scanner->settled_context);
 }

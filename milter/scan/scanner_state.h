@@ -27,6 +27,8 @@ struct scanner {
 	struct job_table jobs;
 	struct ledger *ledger;
 	struct cost cost;
+	struct scanner_heir heir;          /* all NULL: there is none */
+	unsigned elsewhere;                /* jobs that run elsewhere */
 	char generation[ENGINE_NAME_SIZE]; /* current, or the last one */
 	int64_t engine_missing_since;      /* 0: one was there when asked */
 	unsigned foreground;               /* lanes in use */
@@ -58,6 +60,11 @@ bool scanner_expects_engine(struct scanner *scanner);
 /* Makes a job DONE (job.h), and tells who watches it.  Lock held. */
 void scanner_finish_job(struct scanner *scanner, struct job *job,
     const struct scan_outcome *outcome);
+
+/* Tells the heir, if there is one, that a scan of this process has begun (it is
+ * queued), or has ended; the latter scanner_finish_job() does.  Lock held. */
+void scanner_tell_heir(struct scanner *scanner, const struct job *job,
+    bool ended);
 
 /* Ends a job that waits in the queue with an error for this reason (one word).
  * Lock held, given up and taken again. */

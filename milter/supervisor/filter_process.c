@@ -99,13 +99,14 @@ pass_socket(const struct child_kit *kit, int filter)
 static void
 go(struct filter_process *process)
 {
-	enum error_code code;
+	enum error_code code = ERROR_NONE;
 	struct error err;
 
 	process->stage = FILTER_GOING;
-	code = send(process, WIRE_GO, -1, &err);
-	if (code == ERROR_NONE && process->rows >= 0)
+	if (process->rows >= 0)
 		code = send(process, WIRE_FORMER, process->rows, &err);
+	if (code == ERROR_NONE)
+		code = send(process, WIRE_GO, -1, &err);
 	if (code != ERROR_NONE)
 		log_error(LOG_LEVEL_ERROR,
 		    "the supervisor can't tell the filter to go on", &err);

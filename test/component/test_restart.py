@@ -113,7 +113,8 @@ class Stream(threading.Thread):
 class RestartCase(DaemonCase):
     """--restart, while mail comes and is scanned."""
 
-    expected_log = ("no restart: ", *logcheck.FILTER_KILLED)
+    expected_log = ("no restart: ", *logcheck.FILTER_KILLED,
+                    "the filter from before the restart died of signal 9")
 
     settings = {"deadline": {"reply": "30s", "reply_submission": "500ms",
                              "progress": "1s", "slow_after": "60s"},
@@ -201,6 +202,56 @@ class RestartCase(DaemonCase):
         self.assertEqual(self.deliver(mail).action, "accept")
         self.assertEqual(
             self.daemon.wait_message("", since).source, "store")
+
+    def retry(self, mail):
+        """A session whose mail waits for a scan that doesn't end."""
+        client = self.session()
+        client.envelope()
+        client.content(mail)
+        client.send_end()
+        while not client.outcome.progress:
+            self.assertFalse(client.take_replies(), client.outcome)
+        return client
+
+    def test_retry_joins_the_scan_of_the_old_filter(self):
+        client, mail = self.begin(auth_type="PLAIN")
+        since = self.restart()
+        milterclient.collect([client])
+        self.assertEqual(client.outcome.action, "tempfail")
+        retry = self.retry(mail)
+        self.thaw()
+        milterclient.collect([retry])
+        self.assertEqual(retry.outcome.action, "accept")
+        client.quit()
+        self.wait_alone(since)
+        self.assertEqual(self.daemon.wait_message(
+            "verdict=clean", since).source, "joined")
+        self.assertEqual(len(self.daemon.scans(since=since)), 1)
+
+    def test_retry_joins_a_scan_whose_mail_was_not_deferred(self):
+        client, mail = self.begin()
+        since = self.restart()
+        retry = self.retry(mail)
+        self.thaw()
+        milterclient.collect([client, retry])
+        self.assertEqual([client.outcome.action, retry.outcome.action],
+                         2 * ["accept"])
+        client.quit()
+        self.wait_alone(since)
+        self.assertEqual(len(self.daemon.scans(since=since)), 1)
+
+    def test_retry_is_scanned_when_the_old_filter_dies(self):
+        former = self.daemon.filter()
+        client, mail = self.begin()
+        since = self.restart()
+        retry = self.retry(mail)
+        os.kill(former, signal.SIGKILL)
+        milterclient.collect([retry])
+        self.assertEqual(retry.outcome.action, "accept")
+        self.assertEqual(self.daemon.wait_message(
+            "verdict=clean", since).source, "scan")
+        client.close()
+        self.daemon.wait_log("filter from before the restart died", since)
 
     def test_many_ends_of_message_in_the_old_filter_do_not_wait_in_line(self):
         clients = []

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/monotime.h"
+#include "config/config.h"
 #include "ledger/ledger.h"
 #include "ledger/row.h"
 #include "ledger_helper.h"
@@ -70,6 +71,27 @@ test_ledger_row_that_is_new_is_taken_and_stored(void **state)
 	assert_int_equal(recorder.puts, 1);
 	assert_true(book_known(1, 50, NEW, monotime_now()));
 	assert_false(book_known(1, 51, NEW, monotime_now()));
+}
+
+/* It is not for the store, and takes no more room than any other verdict. */
+static void
+test_ledger_verdict_that_nobody_waited_for_is_taken(void **state)
+{
+	struct row row = { .known = true, .generation = NEW };
+
+	(void)state;
+	config->cache_entries = 10;
+	row.verdict = verdict_make(VERDICT_CLEAN, "");
+	row.verdict_at = row.last_at = monotime_now();
+	recorder.puts = 0;
+	for (unsigned n = 0; n < 11; n++) {
+		row.key = book_number(n);
+		ledger_inherit(ledger, &row);
+	}
+	assert_int_equal(recorder.puts, 0);
+	assert_int_equal(ledger_counts(ledger).verdicts, 10);
+	assert_true(book_known(10, 50, NEW, monotime_now()));
+	assert_false(book_known(10, 50, OLD, monotime_now()));
 }
 
 /* Two of them would be final, and refuse good mail. */
@@ -198,7 +220,7 @@ count_row(void *context, const struct row *row)
 {
 	unsigned *rows = context;
 
-	assert_true(row->tries > 0);
+	assert_true(row->tries > 0 || row->known);
 	++*rows;
 }
 
@@ -214,7 +236,8 @@ test_ledger_heir_is_handed_what_changes(void **state)
 	recorder.puts = 0;
 	book_verdict(1, VERDICT_CLEAN, OLD, NOW);
 	book_defer(2, 50, NOW);
-	assert_int_equal(rows, 2);
+	book_verdict(3, VERDICT_CLEAN, OLD, NOW);
+	assert_int_equal(rows, 3);
 	assert_int_equal(recorder.puts, 0);
 }
 
@@ -226,6 +249,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		INHERIT_TEST(test_ledger_row_that_is_new_is_taken_and_stored),
+		INHERIT_TEST(
+		    test_ledger_verdict_that_nobody_waited_for_is_taken),
 		INHERIT_TEST(test_ledger_failure_that_both_have_counts_once),
 		INHERIT_TEST(
 		    test_ledger_failure_that_the_other_has_more_counts),

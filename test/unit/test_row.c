@@ -500,6 +500,48 @@ test_row_does_not_unpack_nonsense(void **state)
 	}
 }
 
+static void
+test_row_scans_unpacked_are_as_they_were_packed(void **state)
+{
+	static struct row_scans scans = { .ended = true,
+		.count = ROW_SCANS_MAX };
+	static struct row_scans back;
+	unsigned char data[ROW_PACKED_MAX];
+	struct row row;
+	size_t len;
+
+	(void)state;
+	memset(scans.keys, 'k', sizeof scans.keys);
+	len = row_pack_scans(&scans, data);
+	assert_true(row_unpack_scans(data, len, &back));
+	assert_memory_equal(&back, &scans, sizeof back);
+	assert_false(row_unpack(data, len, &row));
+	for (size_t n = 0; n < len; n++)
+		assert_false(row_unpack_scans(data, n, &back));
+	assert_false(row_unpack_scans(data, len + 1, &back));
+	row = plain_row();
+	assert_false(row_unpack_scans(data, row_pack(&row, data), &back));
+}
+
+/* Keys of another size, or too many. */
+static void
+test_row_scans_are_not_unpacked_from_nonsense(void **state)
+{
+	static struct row_scans scans = { .count = ROW_SCANS_MAX };
+	unsigned char data[ROW_PACKED_MAX] = { 0 };
+	size_t len = row_pack_scans(&scans, data);
+
+	(void)state;
+	for (int change = -1; change <= (int)sizeof scans.keys[0]; change++) {
+		size_t value = len - 4 + (size_t)change;
+
+		data[2] = (unsigned char)value;
+		data[3] = (unsigned char)(value >> 8);
+		assert_int_equal(row_unpack_scans(data, value + 4, &scans),
+		    change == 0);
+	}
+}
+
 int
 main(void)
 {
@@ -526,6 +568,9 @@ main(void)
 		cmocka_unit_test(
 		    test_row_unpacks_what_an_earlier_version_packed),
 		cmocka_unit_test(test_row_does_not_unpack_nonsense),
+		cmocka_unit_test(
+		    test_row_scans_unpacked_are_as_they_were_packed),
+		cmocka_unit_test(test_row_scans_are_not_unpacked_from_nonsense),
 		cmocka_unit_test(test_row_copy_has_all_and_shares_nothing),
 		cmocka_unit_test(
 		    test_row_has_whole_recipients_and_counts_the_rest),
