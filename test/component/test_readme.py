@@ -74,7 +74,10 @@ class Commands(unittest.TestCase):
         directory of ours."""
         return procs.run(
             ["bash", "-c", command], timeout=PATIENCE, cwd=self.sources,
-            env=os.environ | {"DESTDIR": str(self.scratch / "root")}).stdout
+            env=os.environ | {
+                "DESTDIR": str(self.scratch / "root"),
+                "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count()),
+            }).stdout
 
     def test_every_command_is_run_somewhere(self):
         self.assertEqual(
