@@ -24,8 +24,7 @@ struct engines;
 struct filter_state;
 
 struct supervisor_link {
-	int sock;     /* to the supervisor; the caller's */
-	int listener; /* the milter socket, as libmilter knows it */
+	int sock; /* to the supervisor; the caller's */
 	/* Told of a new configuration, before any message goes by it. */
 	enum error_code (
 	    *reconfigured)(const struct config *config, struct error *err);

@@ -49,6 +49,12 @@ CHECK_RESULT enum error_code wakeup_prepare(struct wakeup *wakeup,
  * accepting may still become a session.  Harmless when called twice. */
 void wakeup_go_private(struct wakeup *wakeup);
 
+/* Gives libmilter a copy of sock, a listening socket that has the address of
+ * the one before, which can't be reached any more.  What waited there is
+ * closed, and libmilter no longer waits for it. */
+CHECK_RESULT enum error_code wakeup_replace(struct wakeup *wakeup, int sock,
+    struct error *err);
+
 /* For whoever accepts connections: false if fd, which was just accepted, came
  * to the private socket from another process. */
 bool wakeup_admits(int fd);

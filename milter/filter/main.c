@@ -195,7 +195,6 @@ start_parts(struct filter_state *filter, struct supervisor_link *link,
 	enum error_code code;
 
 	link->sock = SUPERVISOR_FD;
-	link->listener = LISTENER_FD;
 	link->filter = filter;
 	link->reconfigured = limit_connections;
 	link->engines = supervisor_link_create_engines(link);

@@ -135,18 +135,16 @@ supervisor_link_drain(struct supervisor_link *link, bool last)
 	exit(EX_OK);
 }
 
-/* libmilter goes on with the new socket under the old one's number.  MTAs reach
- * it at the same address.  Wake-up connections that waited on the old one are
- * made good (wakeup.h). */
+/* MTAs reach the new socket at the same address. */
 static void
 take_socket(const struct supervisor_link *link, int sock)
 {
-	if (dup3(sock, link->listener, O_CLOEXEC) < 0)
-		log_msg(LOG_LEVEL_ERROR,
-		    "the filter can't take over the new milter socket: %s",
-		    strerror(errno));
+	struct error err;
+
+	if (wakeup_replace(&link->filter->wakeup, sock, &err) != ERROR_NONE)
+		log_error(LOG_LEVEL_ERROR,
+		    "the filter can't take over the new milter socket", &err);
 	fd_close(&sock);
-	wakeup_connect(&link->filter->wakeup);
 }
 
 static void

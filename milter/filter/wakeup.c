@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -98,19 +99,27 @@ wakeup_prepare(struct wakeup *wakeup, struct error *err)
 	return ERROR_NONE;
 }
 
+static bool
+is_own(int fd)
+{
+	socklen_t size = sizeof(struct ucred);
+	struct ucred peer;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	    peer.pid == getpid();
+}
+
 bool
 wakeup_admits(int fd)
 {
 	struct sockaddr_storage own;
-	socklen_t own_length = sizeof own, size = sizeof(struct ucred);
-	struct ucred peer;
+	socklen_t own_length = sizeof own;
 
 	if (getsockname(fd, (struct sockaddr *)&own, &own_length) < 0 ||
 	    own_length != private_length ||
 	    memcmp(&own, &private_address, own_length) != 0)
 		return true;
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	    peer.pid == getpid();
+	return is_own(fd);
 }
 
 static void
@@ -173,4 +182,52 @@ wakeup_take(void)
 			count - 1))
 			return true;
 	return false;
+}
+
+static bool
+is_same(int a, int b)
+{
+	struct stat one, other;
+
+	return fstat(a, &one) == 0 && fstat(b, &other) == 0 &&
+	    one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* Once it is shut down, libmilter's poll() returns, and accept4() doesn't block
+ * where nothing waits.  Wake-ups that waited are on their way no more: else an
+ * MTA's connection would be taken for one of them. */
+static void
+abandon(int listener)
+{
+	int fd;
+
+	shutdown(listener, SHUT_RD);
+	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		if (is_own(fd))
+			wakeup_take();
+		close(fd);
+	}
+}
+
+enum error_code
+wakeup_replace(struct wakeup *wakeup, int sock, struct error *err)
+{
+	int old;
+
+	if (is_same(wakeup->listener, sock))
+		return ERROR_NONE;
+	old = fcntl(wakeup->listener, F_DUPFD_CLOEXEC, 0);
+	if (old < 0)
+		return error_sys(err, errno, "fcntl");
+	if (dup3(sock, wakeup->listener, O_CLOEXEC) < 0) {
+		fd_close(&old);
+		return error_sys(err, errno, "dup3");
+	}
+	/* One does for all that go with the old socket, see
+	 * wakeup_go_private().  It is there before poll() wakes up: that looks
+	 * at the new socket then, and would sleep on at the old one. */
+	wakeup_connect(wakeup);
+	abandon(old);
+	fd_close(&old);
+	return ERROR_NONE;
 }

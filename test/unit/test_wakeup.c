@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later WITH AdditionRef-vscan-milter-linking-exception
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -150,6 +151,71 @@ test_wakeup_who_waits_for_the_old_socket_is_woken(void **state)
 	close(old);
 }
 
+/* As the supervisor opens a socket that was removed. */
+static int
+make_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	sa_family_t family = AF_UNIX;
+
+	assert_int_equal(bind(fd, (const struct sockaddr *)&family,
+			     sizeof family),
+	    0);
+	assert_int_equal(listen(fd, 8), 0);
+	wakeup.length = sizeof wakeup.address;
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&wakeup.address,
+			     &wakeup.length),
+	    0);
+	return fd;
+}
+
+/* The old socket blocks, as that of libmilter does.  The same socket may come
+ * twice. */
+static void
+test_wakeup_lost_with_a_socket_is_not_expected_any_more(void **state)
+{
+	struct error err;
+	int fresh;
+
+	(void)state;
+	assert_int_equal(fcntl(listener, F_SETFL, 0), 0);
+	wakeup_connect(&wakeup);
+	wakeup_connect(&wakeup);
+	fresh = make_socket();
+	assert_int_equal(wakeup_replace(&wakeup, fresh, &err), ERROR_NONE);
+	assert_int_equal(accept_all(), 1);
+	assert_false(wakeup_take());
+	assert_int_equal(wakeup_replace(&wakeup, fresh, &err), ERROR_NONE);
+	wakeup_connect(&wakeup);
+	assert_int_equal(accept_all(), 1);
+	close(fresh);
+}
+
+static void
+test_wakeup_who_waits_for_a_removed_socket_is_woken(void **state)
+{
+	atomic_int waiter = 0;
+	struct timespec until;
+	struct error err;
+	pthread_t thread;
+	void *woken;
+	int fresh;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, await_connection,
+			     &waiter),
+	    0);
+	while (!sleeps(atomic_load(&waiter)))
+		usleep(1000);
+	fresh = make_socket();
+	assert_int_equal(wakeup_replace(&wakeup, fresh, &err), ERROR_NONE);
+	close(fresh);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE;
+	assert_int_equal(pthread_timedjoin_np(thread, &woken, &until), 0);
+	assert_non_null(woken);
+}
+
 /* Connects from another process, which lives until its end is closed. */
 static pid_t
 connect_stranger(const void *address, socklen_t length, int *end_r)
@@ -219,6 +285,12 @@ main(void)
 		    set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_wakeup_who_waits_for_the_old_socket_is_woken, set_up,
+		    tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_wakeup_lost_with_a_socket_is_not_expected_any_more,
+		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_wakeup_who_waits_for_a_removed_socket_is_woken, set_up,
 		    tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_wakeup_comes_before_and_after_going_private, set_up,
