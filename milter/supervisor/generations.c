@@ -250,12 +250,15 @@ static void
 retire(struct generation *generation)
 {
 	struct wire_message message = wire_make(WIRE_RETIRE);
+	enum error_code code;
 	struct error err;
 
 	set_state(generation, GENERATION_RETIRING);
 	if (!generation->offered)
 		must_end(generation);
-	if (wire_send(generation->sock, &message, -1, &err) != ERROR_NONE)
+	code = wire_send(generation->sock, &message, -1, &err);
+	/* One that has ended in this moment is reaped next. */
+	if (code != ERROR_NONE && code != ERROR_GONE)
 		log_error(LOG_LEVEL_WARNING, "telling an engine to retire",
 		    &err);
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -487,6 +488,32 @@ test_generations_two_live_where_there_is_room(void **state)
 	end();
 }
 
+/* It is reaped next, and that is told then. */
+static void
+test_generations_old_one_that_has_died_is_no_complaint(void **state)
+{
+	struct support_capture capture;
+	char said[1024];
+
+	(void)state;
+	begin_serving("");
+	w.room = 200 * MIB;
+	generations_reload(&w.generations, true);
+	run();
+	say_ready(1);
+	dies(0, 0);
+	generations_reload(&w.generations, true);
+	run();
+	assert_int_equal(w.starts, 3);
+	/* The third is heard before the second. */
+	assert_int_equal(shutdown(w.socks[1], SHUT_RDWR), 0);
+	support_capture_begin(&capture);
+	say_ready(2);
+	support_capture_end(&capture, said, sizeof said);
+	assert_null(strstr(said, "warning"));
+	end();
+}
+
 static void
 test_generations_old_one_ends_first_without_room(void **state)
 {
@@ -667,6 +694,8 @@ main(void)
 		cmocka_unit_test(
 		    test_generations_bad_set_is_left_alone_until_it_changes),
 		cmocka_unit_test(test_generations_two_live_where_there_is_room),
+		cmocka_unit_test(
+		    test_generations_old_one_that_has_died_is_no_complaint),
 		cmocka_unit_test(
 		    test_generations_old_one_ends_first_without_room),
 		cmocka_unit_test(
