@@ -213,11 +213,15 @@ class Client(threading.Thread):
         if fault:
             self._fail(mail, fault)
         promises = self._promises
-        limit = promises.reply[mail.client] + promises.tolerance
+        # The end of a large mail may lie behind a part that waits for the
+        # disk.
+        held_up = promises.arrival if mail.card.form == "large" or \
+            mail.card.kind == "large" else 0
+        limit = promises.reply[mail.client] + held_up + promises.tolerance
         if outcome.seconds > limit:
             self._fail(mail, f"answered after {outcome.seconds:.2f} s, with "
                        f"progress at {outcome.progress}")
-        moments = [0.0, *outcome.progress, outcome.seconds]
+        moments = [held_up, *outcome.progress, outcome.seconds]
         silence = max(after - before for before, after in
                       zip(moments, moments[1:]))
         if silence > promises.progress + promises.tolerance:
