@@ -135,5 +135,8 @@ class PackageCase(unittest.TestCase):
     def test_removal(self):
         self.in_bare_system("removal.py")
 
+    def test_piuparts(self):
+        self.in_bare_system("piuparts.py")
+
     def test_autopkgtest(self):
         self.in_bare_system("autopkgtest.py")
