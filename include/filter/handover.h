@@ -19,29 +19,21 @@
 #ifndef FILTER_HANDOVER_H
 #define FILTER_HANDOVER_H
 
-#include <pthread.h>
-#include <stdbool.h>
-#include <stddef.h>
+#include <stdatomic.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "base/error.h"
+#include "base/sendqueue.h"
 #include "scan/scanner.h"
 
-struct parcel; /* a row that waits */
 struct row;
 
 #define HANDOVER_ROWS 50000 /* that wait to be sent */
 
 /* The former filter's end of the pair. */
 struct handover {
-	int sock;
-	pthread_mutex_t lock;
-	pthread_cond_t filled;
-	pthread_cond_t sent; /* nothing waits any more */
-	STAILQ_HEAD(, parcel) rows;
-	size_t count;
-	bool complained;
+	struct sendqueue rows;
+	atomic_bool complained;
 };
 
 /* Begins to send rows to sock, and starts the thread that sends those which
@@ -57,7 +49,8 @@ void handover_send(void *handover, const struct row *row);
 /* What sends rows and scans to the successor.  handover must outlive it. */
 struct scanner_heir handover_heir(struct handover *handover);
 
-/* Waits until all rows are sent, or until (monotime.h). */
+/* Waits until all rows are sent, or until (monotime.h).  Where rows were lost
+ * the log says so, if it has not yet. */
 void handover_end(struct handover *handover, int64_t until);
 
 /* The successor: takes what is in sock by now, and starts a thread that takes

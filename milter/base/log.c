@@ -10,17 +10,21 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/monotime.h"
+#include "base/sendqueue.h"
 #include "base/seqpacket.h"
-#include "log_backlog.h"
 #include "log_line.h"
 
-enum way { WAY_STDERR, WAY_WRITER, WAY_BACKLOG, WAY_NOWHERE };
+#define KEPT_LINES 4096
+#define LAST_LINES_TIME MONOTIME_S
+
+enum way { WAY_STDERR, WAY_WRITER, WAY_QUEUE, WAY_NOWHERE };
 
 /* Written before the first thread starts, read by all afterwards; but the level
  * may change. */
@@ -31,7 +35,8 @@ static struct {
 	int sock;
 } log_state = { "vscan-milter", LOG_LEVEL_INFO, WAY_STDERR, -1 };
 
-static atomic_uint dropped; /* lines, since one was sent */
+static atomic_uint dropped;   /* lines, since one was sent or kept */
+static struct sendqueue kept; /* lines that wait */
 
 void
 log_open(const char *ident, enum log_level level)
@@ -56,18 +61,30 @@ log_join(int sock)
 	log_state.way = WAY_WRITER;
 }
 
+/* At the end of the process. */
+static void
+send_last(void)
+{
+	struct error err;
+
+	if (sendqueue_flush(&kept, monotime_after(LAST_LINES_TIME), &err) !=
+	    ERROR_NONE)
+		return; /* nowhere left to say so */
+}
+
 enum error_code
 log_keep(struct error *err)
 {
-	enum error_code code = ERROR_NONE;
+	enum error_code code;
 
 	if (log_state.way != WAY_WRITER)
 		return ERROR_NONE;
-	code = log_backlog_start(log_state.sock, atomic_exchange(&dropped, 0),
-	    err);
-	if (code == ERROR_NONE)
-		log_state.way = WAY_BACKLOG;
-	return code;
+	code = sendqueue_start(&kept, log_state.sock, KEPT_LINES, err);
+	if (code != ERROR_NONE)
+		return code;
+	log_state.way = WAY_QUEUE;
+	atexit(send_last);
+	return ERROR_NONE;
 }
 
 void
@@ -105,6 +122,9 @@ static void __attribute__((format(printf, 3, 0))) compose(struct log_line *line,
 static bool
 send_line(const struct log_line *line)
 {
+	if (log_state.way == WAY_QUEUE)
+		return sendqueue_add(&kept, line, log_line_length(line),
+			   NULL) == ERROR_NONE;
 	return send(log_state.sock, line, log_line_length(line),
 		   MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
@@ -138,12 +158,10 @@ log_args(enum log_level level, const char *fmt, va_list ap)
 	if (level > log_state.level || log_state.way == WAY_NOWHERE)
 		return;
 	compose(&line, level, fmt, ap);
-	if (log_state.way == WAY_BACKLOG)
-		log_backlog_add(&line);
-	else if (log_state.way == WAY_WRITER)
-		hand_to_writer(&line);
-	else
+	if (log_state.way == WAY_STDERR)
 		write_stderr(&line);
+	else
+		hand_to_writer(&line);
 	errno = saved;
 }
 

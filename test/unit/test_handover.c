@@ -90,7 +90,17 @@ test_rows_wait_for_a_successor_that_reads_late(void **state)
 	assert_false(handover.complained);
 }
 
-/* After the other test: the end is closed then. */
+static void
+test_rows_that_nobody_takes_in_time_are_told_of(void **state)
+{
+	(void)state;
+	send_rows(ROWS);
+	handover_end(&handover, monotime_now());
+	assert_true(handover.complained);
+	handover.complained = false;
+}
+
+/* After the other tests: the end is closed then. */
 static void
 test_rows_are_dropped_when_the_successor_has_gone(void **state)
 {
@@ -98,7 +108,7 @@ test_rows_are_dropped_when_the_successor_has_gone(void **state)
 	send_rows(ROWS);
 	fd_close(&ends[1]);
 	handover_end(&handover, monotime_after(PATIENCE));
-	assert_int_equal(handover.count, 0);
+	assert_int_equal(handover.rows.count, 0);
 	assert_true(handover.complained);
 }
 
@@ -108,6 +118,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    test_rows_wait_for_a_successor_that_reads_late),
+		cmocka_unit_test(
+		    test_rows_that_nobody_takes_in_time_are_told_of),
 		cmocka_unit_test(
 		    test_rows_are_dropped_when_the_successor_has_gone),
 	};
