@@ -48,11 +48,15 @@ def freeze(daemon):
     may be; returns them."""
     count = daemon.settings["engine"]["workers"]
     engine = daemon.engine()
-    workers = wait_until("all workers", lambda: (
-        found if len(found := procs.children(engine)) >= count else None))
-    for pid in workers:
-        os.kill(pid, signal.SIGSTOP)
-    return workers
+
+    def stopped():   # one that is just ending is no worker, and doesn't stop
+        for pid in procs.children(engine):
+            procs.signal_if_alive(pid, signal.SIGSTOP)
+        found = [pid for pid in procs.children(engine)
+                 if procs.is_stopped(pid)]
+        return found if len(found) >= count else None
+
+    return wait_until("all workers to stop", stopped)
 
 
 def thaw(workers):

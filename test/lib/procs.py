@@ -105,6 +105,12 @@ def alive(pid):
     return stat is not None and stat[0] not in "ZX"
 
 
+def is_stopped(pid):
+    """By SIGSTOP."""
+    stat = _stat(pid)
+    return stat is not None and stat[0] == "T"
+
+
 def name(pid):
     """The name that the kernel knows it by (at most 15 characters)."""
     try:
