@@ -158,7 +158,7 @@ class ReturnCase(EnvelopeCase):
             link.close()
         try:
             wait_until("what was held", lambda: (
-                self.memory() - self.before < 16 * MIB and
+                self.memory() - self.before < 32 * MIB and
                 len(procs.fd_targets(self.filter)) <= descriptors),
                 interval=0.2)
         except AssertionError:

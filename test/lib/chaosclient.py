@@ -213,10 +213,8 @@ class Client(threading.Thread):
         if fault:
             self._fail(mail, fault)
         promises = self._promises
-        # The end of a large mail may lie behind a part that waits for the
-        # disk.
-        held_up = promises.arrival if mail.card.form == "large" or \
-            mail.card.kind == "large" else 0
+        # Its end may lie behind a part of it that waits for memory.
+        held_up = promises.arrival
         limit = promises.reply[mail.client] + held_up + promises.tolerance
         if outcome.seconds > limit:
             self._fail(mail, f"answered after {outcome.seconds:.2f} s, with "
