@@ -266,14 +266,14 @@ ask(struct service_manager *manager, const struct service_facts *facts)
 static void
 look(struct service_manager *manager, const struct service_facts *facts)
 {
+	bool stopping = manager->state == SERVICE_MANAGER_STOPPING;
+
 	if (monotime_now() < manager->ask_at)
 		return;
 	manager->ask_at = monotime_after(ask_interval(manager));
-	if (manager->state == SERVICE_MANAGER_STOPPING)
-		beat(manager);
-	else if (facts->socket >= 0)
+	if (!stopping && facts->socket >= 0)
 		ask(manager, facts);
-	else if (facts->in_time)
+	else if (stopping || facts->in_time)
 		beat(manager);
 }
 
