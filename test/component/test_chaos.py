@@ -191,12 +191,12 @@ class ChaosCase(unittest.TestCase):
             self.faults.make(step)
         self.watch_until(started + SECONDS)
         for step in filter(chaosfaults.Step.is_whole, steps):
-            wait_until(f"a process for {step.fault}", functools.partial(
+            wait_until(f"something for {step.fault}", functools.partial(
                 self.is_made, step), interval=1)
 
     def is_made(self, step):
         """Whether its fault was made, now if not before.  On a busy machine
-        there may have been no process whenever its turn came."""
+        there may have been nothing to do it to whenever its turn came."""
         if self.run_.counted("fault", step.fault) == 0:
             self.run_.check()
             self.faults.make(step)

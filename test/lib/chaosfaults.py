@@ -52,8 +52,10 @@ class Step:
                  not self.fault.startswith("filter")))
 
     def is_whole(self):
-        """True where this step alone is the fault, done to some process."""
-        return self.do in ("kill", "stop", "stop_for_good")
+        """True where this step alone is the fault: it needs a process, or the
+        store's file, which may not be there just then."""
+        return (self.do in ("kill", "stop", "stop_for_good", "spoil_store") or
+                self.fault == "filter-killed")
 
 
 # What a fault needs for itself while it lasts.
